@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/* account.h - who a session is, once monitor has decided it. */
+#ifndef AUTH_ACCOUNT_H
+#define AUTH_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/base/mem.h"
+
+#define ACCOUNT_NAME_MAX 65 /* with its 0 */
+#define ACCOUNT_GROUPS_MAX 256
+
+struct account {
+	char name[ACCOUNT_NAME_MAX];
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[ACCOUNT_GROUPS_MAX]; /* supplementary, without gid 0 unless it is his */
+	size_t group_count;
+	char **group_names; /* for @group in shares; NULL-terminated, may be NULL */
+	char *home;
+	bool is_virtual; /* from the users file, mapped to a uid */
+};
+
+/*
+ * Is it a user name that may go to PAM and into paths: [A-Za-z0-9_.][A-Za-z0-9_.@+-]{0,63}, and not
+ * "." or ".."?
+ */
+bool account_name_ok(const char *name);
+
+/*
+ * Looks the name up in the system's database, with all its groups. Returns 0, -ENOENT, or -errno. The
+ * caller clears it.
+ */
+int account_find(const char *name, struct account *ret_account) MUST_CHECK;
+
+/* The groups of a uid, for accounts of the users file. An unknown uid has none. */
+int account_find_groups(struct account *account) MUST_CHECK;
+
+void account_clear(struct account *account);
+
+#endif

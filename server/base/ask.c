@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask.c - ordered questions and answers over one ipc socket.
+ * Invariant: answers carry the ids of the questions in the order in which those were sent. An answer
+ * out of order means that the other side is not what it was: the channel is given up.
+ */
+#include "server/base/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+
+struct waiting { /* a question that the socket had no room for yet */
+	struct waiting *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct ask {
+	int sock;
+	uint32_t next_id;
+	bool gone;
+	struct {
+		uint32_t id;
+		ask_fn *done;
+		void *ctx;
+	} open[ASK_MAX]; /* a ring: the oldest is open[first] */
+	unsigned int first, count;
+	struct waiting *out, **out_end;
+	uint8_t room[IPC_MESSAGE_MAX];
+};
+
+struct ask *
+ask_new(int sock)
+{
+	struct ask *a = mem_new(1, sizeof(*a));
+
+	a->sock = sock;
+	a->out_end = &a->out;
+	return a;
+}
+
+void
+ask_free(struct ask *a)
+{
+	if (!a)
+		return;
+	while (a->out) {
+		struct waiting *w = a->out;
+
+		a->out = w->next;
+		free(w);
+	}
+	fd_close(&a->sock);
+	free(a);
+}
+
+int
+ask_fd(const struct ask *a)
+{
+	return a->sock;
+}
+
+short
+ask_events(const struct ask *a)
+{
+	return a->out ? POLLIN | POLLOUT : POLLIN;
+}
+
+unsigned int
+ask_open(const struct ask *a)
+{
+	return a->count;
+}
+
+void
+ask_begin(struct ask *a, struct buf *b, void *storage, size_t size, uint16_t type)
+{
+	ipc_begin(b, storage, size, type, a->next_id);
+}
+
+static void
+wait_for_room(struct ask *a, const struct buf *b)
+{
+	struct waiting *w = mem_new(1, sizeof(*w) + b->end);
+
+	w->len = b->end;
+	memcpy(w->bytes, b->at, b->end);
+	*a->out_end = w;
+	a->out_end = &w->next;
+}
+
+int
+ask_send(struct ask *a, const struct buf *question, ask_fn *done, void *ctx)
+{
+	unsigned int slot;
+	int err;
+
+	if (a->gone)
+		return -EPIPE;
+	if (a->count == ASK_MAX)
+		return -EBUSY;
+	if (question->bad)
+		return -EMSGSIZE;
+	if (a->out) {
+		wait_for_room(a, question);
+	} else {
+		err = ipc_send_now(a->sock, question, -1);
+		if (err == -EAGAIN)
+			wait_for_room(a, question);
+		else if (err < 0)
+			return err;
+	}
+	slot = (a->first + a->count++) % ASK_MAX;
+	a->open[slot].id = a->next_id++;
+	a->open[slot].done = done;
+	a->open[slot].ctx = ctx;
+	return 0;
+}
+
+static void
+flush(struct ask *a)
+{
+	while (a->out) {
+		struct waiting *w = a->out;
+		struct buf b;
+
+		buf_init_read(&b, w->bytes, w->len);
+		if (ipc_send_now(a->sock, &b, -1) < 0)
+			return; /* no room yet; a broken socket shows itself in the next recv */
+		a->out = w->next;
+		if (!a->out)
+			a->out_end = &a->out;
+		free(w);
+	}
+}
+
+/* Takes the oldest question off the ring and answers it. */
+static void
+hand_out(struct ask *a, int err, const char *why, struct buf *b, int *fd)
+{
+	ask_fn *done = a->open[a->first].done;
+	void *ctx = a->open[a->first].ctx;
+
+	a->first = (a->first + 1) % ASK_MAX;
+	a->count--;
+	if (done)
+		done(ctx, err, why, b, fd);
+}
+
+static void
+give_up(struct ask *a)
+{
+	a->gone = true;
+	while (a->count > 0) {
+		struct buf nothing;
+		int fd = -1;
+
+		buf_init_read(&nothing, "", 0);
+		hand_out(a, -EPIPE, "", &nothing, &fd);
+	}
+}
+
+int
+ask_pump(struct ask *a)
+{
+	int err;
+
+	flush(a);
+	for (;;) {
+		FD_OWN int fd = -1;
+		struct buf b;
+		uint16_t type;
+		uint32_t id, verdict;
+		char why[512];
+
+		err = ipc_recv(a->sock, MSG_DONTWAIT, a->room, sizeof(a->room), &b, &type, &id, &fd);
+		if (err == -EAGAIN)
+			return 0;
+		if (err < 0)
+			break;
+		verdict = buf_get_u32(&b);
+		buf_get_cstring(&b, why, sizeof(why));
+		if (b.bad || verdict > 4095 || a->count == 0 || a->open[a->first].id != id) {
+			err = -EBADMSG;
+			break;
+		}
+		hand_out(a, -(int)verdict, why, &b, &fd);
+	}
+	give_up(a);
+	return err;
+}
+
+void
+answer_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_t id, int err,
+	     const char *why)
+{
+	ipc_begin(b, storage, size, type, id);
+	buf_put_u32(b, (uint32_t)-err);
+	buf_put_cstring(b, why);
+}

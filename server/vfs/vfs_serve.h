@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vfs_serve.h - the answering side of vfs.h: worker's. It distrusts every byte of a question.
+ */
+#ifndef SERVER_VFS_VFS_SERVE_H
+#define SERVER_VFS_VFS_SERVE_H
+
+#include "auth/account.h"
+#include "conf/conf.h"
+#include "server/base/buf.h"
+
+struct vfs_serve;
+
+/*
+ * Opens the roots of the shares that the account gets. The process must already be the user: roots are
+ * opened with his rights, component by component, without following symlinks. A share whose root
+ * cannot be opened is left out and logged with the reason.
+ * Returns 0, or -ENOENT when not one share is left.
+ */
+int vfs_serve_new(const struct conf *conf, const struct account *account,
+		  struct vfs_serve **ret_serve) MUST_CHECK;
+
+/*
+ * Answers one question of wire on sock. b stands behind the head of the message. Returns 0, or
+ * -EBADMSG when the message is not one of ours (the session ends), or -errno of the sending.
+ */
+int vfs_serve_message(struct vfs_serve *s, int sock, uint16_t type, uint32_t id,
+		      struct buf *b) MUST_CHECK;
+
+/* The session ended: open uploads are treated as interrupted (logged, kept or dropped). */
+void vfs_serve_free(struct vfs_serve *s);
+
+#endif
