@@ -39,6 +39,12 @@ int account_find(const char *name, struct account *ret_account) MUST_CHECK;
 /* The groups of a uid, for accounts of the users file. An unknown uid has none. */
 int account_find_groups(struct account *account) MUST_CHECK;
 
+/*
+ * The uid and gid of one of our own processes: a name of the system's database, or a number that is
+ * both. Returns 0 or -ENOENT.
+ */
+int account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid) MUST_CHECK;
+
 void account_clear(struct account *account);
 
 #endif

@@ -10,6 +10,13 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NORETURN __attribute__((noreturn))
 
+/* For the rare result that nobody can use; the reason stands beside the call. */
+static inline void
+ignore_result(int result)
+{
+	(void)result;
+}
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Zeroed memory for count objects of size bytes; the process dies when there is none. */
