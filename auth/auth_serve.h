@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * auth_serve.h - the answering side of auth.h: monitor's. It alone knows who somebody is, counts the
+ * guesses, and lets every refusal take the same time.
+ *
+ *	WAITING --a message--> decided --GO_ON--> WAITING
+ *	                          |--LOGGED_IN--> auth_serve_accept() or _refuse()
+ *	                          '--END: no tries left, or wire broke the rules
+ */
+#ifndef AUTH_AUTH_SERVE_H
+#define AUTH_AUTH_SERVE_H
+
+#include <stdint.h>
+
+#include "auth/account.h"
+#include "auth/auth.h"
+#include "conf/conf.h"
+#include "server/base/buf.h"
+
+/* What monitor lends: running a function with the rights of an account (fork, become, wait). */
+struct auth_host {
+	void *ctx;
+	/* Returns what fn returned (0 or -errno), or -EIO when it could not be run. */
+	int (*as_user)(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg);
+};
+
+enum auth_step { AUTH_STEP_GO_ON, AUTH_STEP_LOGGED_IN, AUTH_STEP_END };
+
+struct auth_serve;
+
+/* addr: the client's address as text. All pointers stay the caller's and must stay valid. */
+struct auth_serve *auth_serve_new(const struct conf *conf, const struct conf_listener *listener,
+				  int wire_sock, const char *addr, const struct auth_host *host);
+
+/*
+ * Handles one message of wire that is one of auth's; b stands behind its head and may be wiped. May
+ * take as long as PAM takes. Fails with AUTH_STEP_END on anything that is not exactly right.
+ */
+enum auth_step auth_serve_message(struct auth_serve *s, uint16_t type, struct buf *b);
+
+/* After LOGGED_IN: who it is. Stays valid as long as s. */
+const struct account *auth_serve_account(const struct auth_serve *s);
+const char *auth_serve_method(const struct auth_serve *s);
+
+/* After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES. */
+int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
+
+/* After LOGGED_IN: tells wire, with the worker's socket. Returns 0 or -errno. */
+int auth_serve_accept(struct auth_serve *s, int worker_fd) MUST_CHECK;
+/* After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other. */
+enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);
+
+/* Closes the PAM session. */
+void auth_serve_free(struct auth_serve *s);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * keys.c - authorized_keys(5), read as the user whom it lets in.
+ * Distrusts: the file's writer, who is the user himself or somebody whom he let write. So the file and
+ * the directories up to his home must belong to him or root and be writable by nobody else. An option
+ * that we do not know makes its line void: it might have been a restriction.
+ */
+#include "auth/keys.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "auth/auth.h"
+#include "server/base/buf.h"
+#include "server/base/fd.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+
+#define FILE_BYTES_MAX (1024 * 1024)
+
+static const struct {
+	const char *algorithm; /* of the signature */
+	const char *type;      /* of the key */
+} algorithms[] = {
+	{ "ssh-ed25519", "ssh-ed25519" },
+	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
+	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
+	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
+	{ "rsa-sha2-256", "ssh-rsa" },
+	{ "rsa-sha2-512", "ssh-rsa" },
+	{ "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com" },
+	{ "sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com" },
+};
+
+bool
+keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len)
+{
+	struct buf b;
+	char type[64];
+
+	buf_init_read(&b, blob, blob_len);
+	buf_get_cstring(&b, type, sizeof(type));
+	if (b.bad)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
+		if (strcmp(algorithms[i].algorithm, algorithm) == 0 &&
+		    strcmp(algorithms[i].type, type) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_key_type(const char *word, size_t len)
+{
+	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
+		if (strlen(algorithms[i].type) == len && strncmp(algorithms[i].type, word, len) == 0)
+			return true;
+	return false;
+}
+
+/* Length of the options word at s: ends at a blank outside of quotes. */
+static size_t
+options_len(const char *s)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; s[i] && (quoted || (s[i] != ' ' && s[i] != '\t')); i++) {
+		if (s[i] == '\\' && s[i + 1] == '"')
+			i++;
+		else if (s[i] == '"')
+			quoted = !quoted;
+	}
+	return i;
+}
+
+static bool
+address_in_network(const char *addr, const char *network)
+{
+	uint8_t a[16], n[16];
+	char host[64];
+	const char *slash = strchr(network, '/');
+	int family = strchr(network, ':') ? AF_INET6 : AF_INET;
+	uint64_t bits = family == AF_INET6 ? 128 : 32;
+
+	if (slash && num_u64(slash + 1, bits, &bits) < 0)
+		return false;
+	if ((slash ? (size_t)(slash - network) : strlen(network)) >= sizeof(host))
+		return false;
+	memcpy(host, network, slash ? (size_t)(slash - network) : strlen(network) + 1);
+	if (slash)
+		host[slash - network] = '\0';
+	if (inet_pton(family, host, n) != 1 || inet_pton(family, addr, a) != 1)
+		return false;
+	if (memcmp(a, n, bits / 8) != 0)
+		return false;
+	if (bits % 8 == 0)
+		return true;
+	return ((a[bits / 8] ^ n[bits / 8]) & (uint8_t)(0xff00u >> (bits % 8))) == 0;
+}
+
+/* sshd's from=: a list of patterns and networks; one that matches with '!' in front refuses. */
+static bool
+address_listed(const char *addr, char *list)
+{
+	bool listed = false;
+	char *one;
+
+	while ((one = strsep(&list, ",")) != NULL) {
+		bool not_him = *one == '!';
+		const char *pattern = one + not_him;
+
+		if (fnmatch(pattern, addr, 0) != 0 && !address_in_network(addr, pattern))
+			continue;
+		if (not_him)
+			return false;
+		listed = true;
+	}
+	return listed;
+}
+
+/* sshd's expiry-time=: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z or (as we see it) in UTC. */
+static bool
+is_expired(const char *when)
+{
+	static const char *const forms[] = { "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d" };
+	static const size_t digits[] = { 14, 12, 8 };
+	size_t len = strspn(when, "0123456789");
+
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		struct tm utc = { 0 };
+
+		if (len == digits[i] && (when[len] == '\0' || strcmp(when + len, "Z") == 0) &&
+		    strptime(when, forms[i], &utc))
+			return time(NULL) >= timegm(&utc);
+	}
+	return true; /* a date that we cannot read has passed */
+}
+
+/* Options without effect on a server that has neither shell nor forwarding. */
+static const char *const harmless[] = { "restrict",	 "no-agent-forwarding", "no-port-forwarding",
+					"no-pty",	 "no-user-rc",		"no-x11-forwarding",
+					"agent-forwarding", "port-forwarding",	"pty",
+					"user-rc",	 "x11-forwarding" };
+
+static bool
+option_ok(const struct keys_question *q, char *option, const char *file, unsigned int line)
+{
+	char *value = strchr(option, '=');
+	struct log_value quoted_file, quoted;
+	size_t len;
+
+	if (value) {
+		*value++ = '\0';
+		len = strlen(value);
+		if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
+			value[len - 1] = '\0';
+			value++;
+		}
+	}
+	for (size_t i = 0; !value && i < COUNT_OF(harmless); i++)
+		if (strcasecmp(option, harmless[i]) == 0)
+			return true;
+	if (value && strcasecmp(option, "from") == 0)
+		return address_listed(q->addr, value);
+	if (value && strcasecmp(option, "expiry-time") == 0)
+		return !is_expired(value);
+	log_warn("key-option", "file=%s line=%u option=%s result=line-ignored",
+		 log_q(&quoted_file, file), line, log_q(&quoted, option));
+	return false;
+}
+
+/* options is cut into pieces in place. */
+static bool
+options_ok(const struct keys_question *q, char *options, const char *file, unsigned int line)
+{
+	while (*options) {
+		bool quoted = false;
+		size_t i;
+
+		for (i = 0; options[i] && (quoted || options[i] != ','); i++)
+			if (options[i] == '"')
+				quoted = !quoted;
+		if (options[i])
+			options[i++] = '\0';
+		if (!option_ok(q, options, file, line))
+			return false;
+		options += i;
+	}
+	return true;
+}
+
+/* Is the base64 text of len bytes the blob that the client has shown? */
+static bool
+is_blob(const struct keys_question *q, const char *text, size_t len)
+{
+	uint8_t blob[AUTH_KEY_MAX + 3];
+	int n, padding = 0;
+
+	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof(blob))
+		return false;
+	padding = (text[len - 1] == '=') + (text[len - 2] == '=');
+	n = EVP_DecodeBlock(blob, (const unsigned char *)text, (int)len);
+	return n >= padding && (size_t)(n - padding) == q->blob_len &&
+	       memcmp(blob, q->blob, q->blob_len) == 0;
+}
+
+static bool
+line_fits(const struct keys_question *q, char *line, const char *file, unsigned int number)
+{
+	char *type = line + strspn(line, " \t"), *options = NULL, *base64;
+	size_t len = strcspn(type, " \t");
+
+	if (*type == '\0' || *type == '#')
+		return false;
+	if (!is_key_type(type, len)) {
+		options = type;
+		len = options_len(options);
+		type = options + len;
+		if (*type == '\0')
+			return false;
+		*type++ = '\0';
+		type += strspn(type, " \t");
+		len = strcspn(type, " \t");
+		if (!is_key_type(type, len))
+			return false;
+	}
+	base64 = type + len + strspn(type + len, " \t");
+	/* The key first: an odd option on another key's line is nobody's business today. */
+	return is_blob(q, base64, strcspn(base64, " \t")) &&
+	       (!options || options_ok(q, options, file, number));
+}
+
+static bool
+only_his(const struct stat *st, uid_t uid)
+{
+	return (st->st_uid == uid || st->st_uid == 0) && (st->st_mode & 022) == 0;
+}
+
+/* Does the file, and every directory from it up to its owner's home (or /), belong to him alone? */
+static bool
+is_safe(const struct keys_question *q, int fd, const char *file)
+{
+	char path[4096], *slash;
+	struct log_value quoted;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !only_his(&st, q->account->uid)) {
+		log_warn("key-file", "file=%s problem=\"owner or mode\"", log_q(&quoted, file));
+		return false;
+	}
+	if (text_copy(path, sizeof(path), file) < 0)
+		return false;
+	while ((slash = strrchr(path, '/')) != NULL) {
+		slash[slash == path] = '\0';
+		if (stat(path, &st) < 0 || !only_his(&st, q->account->uid)) {
+			log_warn("key-file", "file=%s problem=\"others may write to %s\"",
+				 log_q(&quoted, file), path);
+			return false;
+		}
+		if (slash == path || (q->account->home && strcmp(path, q->account->home) == 0))
+			return true;
+	}
+	return false;
+}
+
+static int
+find_in(const struct keys_question *q, const char *file)
+{
+	FD_OWN int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char *text, *line, *save = NULL;
+	unsigned int number = 0;
+	int err = -ENOENT;
+	size_t len;
+
+	if (fd < 0 || !is_safe(q, fd, file) || fd_read_file(fd, FILE_BYTES_MAX, &text, &len) < 0)
+		return -ENOENT;
+	for (line = text; line && err < 0; line = save) {
+		save = strchr(line, '\n');
+		if (save)
+			*save++ = '\0';
+		line[strcspn(line, "\r")] = '\0';
+		if (line_fits(q, line, file, ++number))
+			err = 0;
+	}
+	free(text);
+	return err;
+}
+
+/* Puts %u and %h into a template. The account's name is known to be one harmless component. */
+static int
+expand(const struct keys_question *q, const char *template, char *room, size_t size)
+{
+	struct text t;
+
+	text_init(&t, room, size);
+	for (const char *p = template; *p; p++) {
+		if (p[0] == '%' && p[1] == 'u')
+			text_puts(&t, q->account->name), p++;
+		else if (p[0] == '%' && p[1] == 'h')
+			text_puts(&t, q->account->home ? q->account->home : "/nonexistent"), p++;
+		else
+			text_putc(&t, *p);
+	}
+	return t.cut || room[0] != '/' ? -EINVAL : 0;
+}
+
+int
+keys_find(const struct keys_question *q)
+{
+	const struct conf_list *files = &q->conf->sftp.authorized_keys;
+	char file[4096];
+
+	for (size_t i = 0; i < files->count; i++)
+		if (expand(q, files->at[i], file, sizeof(file)) == 0 && find_in(q, file) == 0)
+			return 0;
+	return -ENOENT;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* keys.h - is this public key one of the account's? Reads authorized_keys(5) files; runs in monitor. */
+#ifndef AUTH_KEYS_H
+#define AUTH_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/account.h"
+#include "conf/conf.h"
+
+struct keys_question {
+	const struct conf *conf;
+	const struct account *account;
+	const char *addr;      /* of the client, for from= */
+	const char *algorithm; /* as the client named it */
+	const void *blob;
+	size_t blob_len;
+};
+
+/* Is it an algorithm that we take, and does the blob say the same kind of key? */
+bool keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len);
+
+/*
+ * Looks through all files of sftp.authorized-keys. The calling process must already be the account:
+ * a file that he cannot read does not count, nor one that others could write. Returns 0 (it is his),
+ * or -ENOENT. What is odd in a file is logged with its line.
+ */
+int keys_find(const struct keys_question *q) MUST_CHECK;
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* monitor.h - who are you: one process per connection, as root in system mode. */
+#ifndef SERVER_MONITOR_H
+#define SERVER_MONITOR_H
+
+#include <sys/socket.h>
+
+#include "conf/conf.h"
+#include "server/wire.h"
+
+struct monitor {
+	const struct conf *conf;
+	const struct conf_listener *listener;
+	const struct wire_servers *servers;
+	int client_fd;	   /* handed to wire, and closed here */
+	int listener_sock; /* claims go there */
+	struct sockaddr_storage local, peer;
+	uint64_t login_deadline_ms;
+};
+
+/* Runs until the session is over; never returns. The exit status is an enum monitor_exit. */
+NORETURN void monitor_run(struct monitor *m);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox.c - roots, limits, capabilities and the flags that cannot be taken back.
+ * Order matters: what needs a privilege comes before it is dropped, and the death signal comes last
+ * because a change of uid clears it.
+ */
+#include "server/sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/base/fail.h"
+#include "server/base/text.h"
+#include "server/identity.h"
+
+/* Wire holds the client, its monitor, its worker, a listener, a data connection, and open files. */
+#define WIRE_FILES_SPARE 32
+/* A flood must end this process, not the machine (security: H33). */
+#define WIRE_DATA_BYTES (128ul * 1024 * 1024)
+/* A worker keeps a descriptor per open file and directory, and opens parents on the way. */
+#define WORKER_FILES_SPARE 64
+
+static void
+limit(__rlimit_resource_t what, rlim_t value)
+{
+	struct rlimit now;
+
+	if (getrlimit(what, &now) < 0)
+		die("cannot read a resource limit: %s", strerror(errno));
+	if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max)
+		value = now.rlim_max;
+	now.rlim_cur = now.rlim_max = value;
+	if (setrlimit(what, &now) < 0)
+		die("cannot set a resource limit: %s", strerror(errno));
+}
+
+static void
+no_new_privileges(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die("cannot set no_new_privs: %s", strerror(errno));
+}
+
+static void
+no_dumps(void)
+{
+	limit(RLIMIT_CORE, 0);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		die("cannot switch off core dumps: %s", strerror(errno));
+}
+
+/* A change of uid has emptied the effective set already; this empties all sets and the bounding set. */
+static void
+no_capabilities(void)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		die("capabilities could not be cleared");
+	/* Without CAP_SETPCAP the bounding set cannot be touched; no_new_privs makes it moot. */
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		die("cannot drop capabilities");
+}
+
+static void
+drop_bounding_set(void)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
+		die("cannot drop the capability bounding set");
+}
+
+/* When the parent is gone there is nobody to work for. */
+static void
+die_with_parent(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		die("cannot ask for a death signal: %s", strerror(errno));
+}
+
+static void
+enter_empty_root(const struct conf *conf)
+{
+	char path[4096];
+	struct text t;
+
+	text_init(&t, path, sizeof(path));
+	text_printf(&t, "%s/empty", conf->run_dir);
+	if (t.cut || chroot(path) < 0 || chdir("/") < 0)
+		die("cannot enter the empty root %s: %s", path, strerror(errno));
+}
+
+void
+sandbox_personal(void)
+{
+	no_dumps();
+	if (geteuid() == 0) {
+		drop_bounding_set();
+		no_capabilities();
+	}
+	no_new_privileges();
+}
+
+void
+sandbox_monitor(void)
+{
+	no_dumps();
+}
+
+void
+sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids)
+{
+	no_dumps();
+	limit(RLIMIT_NOFILE, conf->sftp.max_handles + WIRE_FILES_SPARE);
+	limit(RLIMIT_DATA, WIRE_DATA_BYTES);
+	limit(RLIMIT_MEMLOCK, 0);
+	if (conf->mode == CONF_SYSTEM) {
+		enter_empty_root(conf);
+		drop_bounding_set();
+		identity_become_ids(ids->wire_uid, ids->wire_gid);
+		no_capabilities();
+	}
+	limit(RLIMIT_NPROC, 0);
+	no_new_privileges();
+	no_dumps(); /* a change of uid has its own opinion of it */
+	die_with_parent();
+}
+
+void
+sandbox_worker_user(const struct conf *conf, const struct account *account)
+{
+	no_dumps();
+	if (conf->mode == CONF_PERSONAL) {
+		if (account->uid != geteuid())
+			bug("personal mode knows one uid, not %u", account->uid);
+		return;
+	}
+	drop_bounding_set();
+	identity_become_user(account);
+}
+
+void
+sandbox_worker(const struct conf *conf)
+{
+	if (conf->mode == CONF_SYSTEM)
+		no_capabilities();
+	limit(RLIMIT_NOFILE, 2 * conf->sftp.max_handles + WORKER_FILES_SPARE);
+	no_new_privileges();
+	no_dumps();
+	die_with_parent();
+}

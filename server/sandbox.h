@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox.h - what each process gives up before it looks at a stranger's byte. One call per process,
+ * everything in one order; a step that fails ends the process.
+ */
+#ifndef SERVER_SANDBOX_H
+#define SERVER_SANDBOX_H
+
+#include <sys/types.h>
+
+#include "auth/account.h"
+#include "conf/conf.h"
+
+/* Who wire and signer are in system mode; found by name once, at start. */
+struct sandbox_ids {
+	uid_t wire_uid;
+	gid_t wire_gid;
+	uid_t keys_uid;
+	gid_t keys_gid;
+};
+
+/* The whole daemon in personal mode: no privilege is needed later, so none is kept. */
+void sandbox_personal(void);
+
+/* Monitor, at its start: not dumpable, no core; it dies with its parent only by its own will. */
+void sandbox_monitor(void);
+
+/*
+ * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors.
+ * Afterwards only the given sockets are left to it.
+ */
+void sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids);
+
+/* Worker, in two steps: become the user; then, with the roots of the shares open, close the door. */
+void sandbox_worker_user(const struct conf *conf, const struct account *account);
+void sandbox_worker(const struct conf *conf);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* source.c - addresses of clients. */
+#include "server/source.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+void
+source_unmap(struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)addr;
+	struct sockaddr_in four = { .sin_family = AF_INET };
+
+	if (addr->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		return;
+	four.sin_port = six->sin6_port;
+	memcpy(&four.sin_addr, six->sin6_addr.s6_addr + 12, sizeof(four.sin_addr));
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr, &four, sizeof(four));
+}
+
+void
+source_text(const struct sockaddr_storage *addr, char room[SESSION_ADDR_MAX])
+{
+	const void *at = addr->ss_family == AF_INET6
+			     ? (const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr
+			     : (const void *)&((const struct sockaddr_in *)addr)->sin_addr;
+
+	if (!inet_ntop(addr->ss_family, at, room, SESSION_ADDR_MAX))
+		memcpy(room, "?", sizeof("?"));
+}
+
+struct source
+source_of(const struct sockaddr_storage *addr)
+{
+	struct source s = { { 0 } };
+
+	if (addr->ss_family == AF_INET6) {
+		memcpy(s.key, ((const struct sockaddr_in6 *)addr)->sin6_addr.s6_addr, 8);
+		s.key[15] = 6; /* no IPv4 address looks like this */
+	} else {
+		memcpy(s.key, &((const struct sockaddr_in *)addr)->sin_addr, 4);
+		s.key[15] = 4;
+	}
+	return s;
+}
+
+bool
+source_equal(const struct source *a, const struct source *b)
+{
+	return memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* source.h - addresses of clients: as text, as keys for counting, and without their disguises. */
+#ifndef SERVER_SOURCE_H
+#define SERVER_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "server/session.h"
+
+/* What limits per address count: an IPv4 address, or the /64 of an IPv6 address. */
+struct source {
+	uint8_t key[16];
+};
+
+/* Turns an IPv4 address that is mapped into IPv6 back into itself. */
+void source_unmap(struct sockaddr_storage *addr);
+
+/* Both want an unmapped address. */
+void source_text(const struct sockaddr_storage *addr, char room[SESSION_ADDR_MAX]);
+struct source source_of(const struct sockaddr_storage *addr);
+
+bool source_equal(const struct source *a, const struct source *b);
+
+#endif

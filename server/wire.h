@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* wire.h - the mouth: one process per connection, which alone speaks to the client. */
+#ifndef SERVER_WIRE_H
+#define SERVER_WIRE_H
+
+#include "conf/conf.h"
+#include "server/sandbox.h"
+#include "server/session.h"
+
+struct ssh_server;
+struct tls_server;
+
+/* What the listener made ready before any fork, so that every wire has it warm. */
+struct wire_servers {
+	struct tls_server *tls;
+	struct ssh_server *ssh;
+	struct sandbox_ids ids;
+};
+
+/* Speaks the listener's protocol on s->client_fd until it is over; never returns. */
+NORETURN void wire_run(struct session *s, const struct wire_servers *servers);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * worker.c - the hands. Becomes the user, opens the roots of his shares, closes the door behind it,
+ * and then answers wire's questions about paths and ports.
+ * Distrusts: wire, in every byte. Trusts: monitor, from which it was forked.
+ */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/auth_msg.h"
+#include "server/base/fail.h"
+#include "server/base/ipc.h"
+#include "server/base/log.h"
+#include "server/port_msg.h"
+#include "server/port_serve.h"
+#include "server/sandbox.h"
+#include "server/vfs/vfs_msg.h"
+#include "server/vfs/vfs_serve.h"
+
+/* The largest question: two paths. */
+#define QUESTION_MAX (2 * IPC_PATH_MAX + 256)
+
+static void
+tell_monitor(const struct worker *w, int err)
+{
+	uint8_t room[64];
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), WORKER_MSG_READY, 0);
+	buf_put_u32(&b, (uint32_t)-err);
+	if (ipc_send(w->monitor_sock, &b, -1) < 0)
+		die("monitor does not listen");
+}
+
+/* One question. Returns 0 or -errno when the session is over. */
+static int
+serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
+{
+	static uint8_t room[QUESTION_MAX];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+	int err;
+
+	err = ipc_recv(w->wire_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
+	if (err == -EAGAIN)
+		return 0;
+	if (err == 0 && type >= VFS_MSG_STAT && type < VFS_MSG_END)
+		err = vfs_serve_message(files, w->wire_sock, type, id, &b);
+	else if (err == 0 && type >= PORT_MSG_LISTEN && type < PORT_MSG_END)
+		err = port_serve_message(ports, w->wire_sock, type, id, &b);
+	else if (err == 0)
+		err = -EBADMSG;
+	if (err == -EBADMSG)
+		log_error("bad-message", "from=wire type=%u", type);
+	return err;
+}
+
+static void
+serve(struct worker *w, struct vfs_serve *files)
+{
+	struct port_serve ports = { .conf = w->conf, .local = w->local, .peer = w->peer };
+	struct pollfd fds[] = {
+		{ .fd = w->wire_sock, .events = POLLIN },
+		{ .fd = w->monitor_sock, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, COUNT_OF(fds), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			die("poll: %s", strerror(errno));
+		}
+		if (fds[1].revents)
+			return;
+		if (fds[0].revents && serve_one(w, files, &ports) < 0)
+			return;
+	}
+}
+
+void
+worker_run(struct worker *w)
+{
+	struct vfs_serve *files;
+	int err;
+
+	log_process("worker");
+	sandbox_worker_user(w->conf, w->account);
+	umask(0);
+	err = vfs_serve_new(w->conf, w->account, &files);
+	if (err < 0) {
+		tell_monitor(w, err);
+		_exit(1);
+	}
+	sandbox_worker(w->conf);
+	tell_monitor(w, 0);
+	serve(w, files);
+	vfs_serve_free(files);
+	_exit(0);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* worker.h - the hands: one process per login, with the rights of its user and no others. */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <sys/socket.h>
+
+#include "auth/account.h"
+#include "conf/conf.h"
+
+struct worker {
+	const struct conf *conf;
+	const struct account *account;
+	int wire_sock;	  /* questions come from here, distrusted */
+	int monitor_sock; /* one message when we are ready; its end means that we must go */
+	struct sockaddr_storage local, peer;
+};
+
+/* The one message to monitor: u32 errno (0: ready), string why. */
+enum worker_msg { WORKER_MSG_READY = 0x400 };
+
+/* Runs until the session is over; never returns. */
+NORETURN void worker_run(struct worker *w);
+
+#endif
