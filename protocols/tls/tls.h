@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tls.h - TLS for a server of ours: what the listener loads once, and connections in wire. The only
+ * room that calls SSL_*.
+ *
+ * The listener makes a struct tls_server before it forks, so every wire inherits warm contexts.
+ * Each wire then takes ticket keys of its own (tls_server_own). A TLS session can therefore be
+ * resumed in the process that gave it and nowhere else, and "this data connection resumed a
+ * session" means "it belongs to this control connection".
+ *
+ * A connection never blocks and owns no descriptor. Output is collected, and leaves with tls_flush
+ * in as few packets as possible.
+ */
+#ifndef PROTOCOLS_TLS_TLS_H
+#define PROTOCOLS_TLS_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conf/conf.h"
+
+/* What tls_write takes in one piece before anything is sent, and what a read may bring. */
+#define TLS_BATCH ((size_t)256 * 1024)
+
+struct tls_server;
+struct tls_conn;
+
+enum tls_kind {
+	TLS_CONTROL,  /* gives session tickets; forgets decrypted bytes */
+	TLS_DATA_IN,  /* we read: large reads; no tickets */
+	TLS_DATA_OUT, /* we write: large writes; no tickets */
+};
+
+/*
+ * Loads the certificates of conf->tls and their keys and makes ready what connections share. For
+ * the listener, before it gives up anything. Returns 0, or -EINVAL after at least one complaint. A
+ * configuration without an FTPS listener needs no certificate.
+ */
+int tls_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		   struct tls_server **ret_server) MUST_CHECK;
+void tls_server_free(struct tls_server *ts);
+
+/* In wire, once, before the first connection: takes random ticket keys. Returns 0 or -EIO. */
+int tls_server_own(struct tls_server *ts) MUST_CHECK;
+
+/* A connection on fd, which stays the caller's and must not block. The client speaks first. */
+struct tls_conn *tls_new(struct tls_server *ts, int fd, enum tls_kind kind);
+/* Frees it without a word to the peer (see tls_finish). NULL is nothing. */
+void tls_free(struct tls_conn *c);
+
+/*
+ * Goes on with the handshake. Returns 0 (done), -EAGAIN (poll for tls_events), -ECONNRESET (the
+ * peer is gone), -EPROTO (refused; tls_error says why).
+ */
+int tls_handshake(struct tls_conn *c) MUST_CHECK;
+
+/*
+ * Reads up to len bytes, as many records as are there. Returns the count, 0 when the peer ended the
+ * stream cleanly (close_notify), -EAGAIN, -ECONNRESET (it ended without that: what came may be
+ * cut), -EPROTO.
+ */
+ssize_t tls_read(struct tls_conn *c, void *at, size_t len) MUST_CHECK;
+
+/* Are there bytes that poll(2) does not know of? Then read before waiting. */
+bool tls_pending(const struct tls_conn *c);
+
+/*
+ * Takes up to len bytes for sending; it may send when its room is full. Returns the count (fewer
+ * when the socket is full), -EAGAIN, -ECONNRESET, -EPROTO.
+ */
+ssize_t tls_write(struct tls_conn *c, const void *at, size_t len) MUST_CHECK;
+
+/* Sends what was taken. Returns 0 (all of it), -EAGAIN (poll for tls_events), -ECONNRESET. */
+int tls_flush(struct tls_conn *c) MUST_CHECK;
+
+/* Puts our close_notify behind what was written (once) and flushes. Results as tls_flush. */
+int tls_finish(struct tls_conn *c) MUST_CHECK;
+
+/* POLLOUT while output waits, else 0. The caller adds POLLIN when he wants to read. */
+short tls_events(const struct tls_conn *c);
+
+/*
+ * On a control connection: a fresh session ticket goes out in front of the next bytes written, for
+ * clients that use each ticket once. Nothing happens below TLS 1.3, where one ticket serves for
+ * ever.
+ */
+void tls_ticket(struct tls_conn *c);
+
+/* After the handshake. */
+bool tls_is_resumed(const struct tls_conn *c);
+const char *tls_version(const struct tls_conn *c);
+const char *tls_cipher(const struct tls_conn *c);
+
+/* Why the last call failed, in OpenSSL's words; never NULL. */
+const char *tls_error(const struct tls_conn *c);
+
+#endif
