@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* tls_in.h - what the files of this room know of each other. Nobody else includes it. */
+#ifndef PROTOCOLS_TLS_TLS_IN_H
+#define PROTOCOLS_TLS_TLS_IN_H
+
+#include <openssl/ssl.h>
+
+#include "protocols/tls/tls.h"
+
+struct tls_server {
+	SSL_CTX *ctx;	    /* NULL when no listener speaks TLS */
+	BIO_METHOD *method; /* how a connection reaches its socket: tls_conn.c */
+	uint8_t *data_out;  /* room for TLS_BATCH of records, lent to the one data connection */
+	size_t data_out_size;
+	bool data_out_lent;
+};
+
+struct tls_conn {
+	struct tls_server *server;
+	SSL *ssl;
+	int fd;
+	enum tls_kind kind;
+	bool ready;  /* the handshake is done */
+	bool ended;  /* recv said that there is no more */
+	bool broken; /* the socket failed, or the peer went too far: nothing is read or sent any
+			more */
+	bool said_goodbye;
+	bool has_more; /* OpenSSL holds bytes; a part of a record that is not yet there does not
+			  count */
+	uint64_t handshake_bytes;
+	unsigned int key_updates;
+	uint8_t *out; /* records that wait to be sent: out[out_pos..out_len) */
+	size_t out_size, out_len, out_pos;
+	bool out_is_lent;
+	char error[160];
+};
+
+/*
+ * Puts a certificate, its chain and its private key into ctx. This is the only place that reads a
+ * private key, so it is all that changes when keys move to a process of their own.
+ * Returns 0, or -EINVAL after a complaint.
+ */
+int tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, conf_complain_fn *complain,
+		 void *complain_ctx) MUST_CHECK;
+
+/*
+ * Shakes hands with itself once per protocol version: it proves that keys and certificates serve,
+ * and lets OpenSSL fetch and compute before the fork what every connection would do again after it.
+ * Returns 0, or -EINVAL after a complaint.
+ */
+int tls_warm(SSL_CTX *ctx, conf_complain_fn *complain, void *complain_ctx) MUST_CHECK;
+
+/* The BIO of connections. NULL when there is no memory. */
+BIO_METHOD *tls_conn_method(void);
+
+/* A callback of ctx that counts what a peer may send for nothing. */
+void tls_conn_watch(int write_p, int version, int content_type, const void *at, size_t len,
+		    SSL *ssl, void *arg);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tls_server.c - the policy: versions, ciphers, groups, tickets, ALPN. Made in the listener; wire
+ * adds its own ticket keys. Must not: know what is spoken inside.
+ *
+ * There is no way to a weaker policy than this one: no setting turns on what is left out here.
+ */
+#include "protocols/tls/tls_in.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+/*
+ * AES-128 first, since it is the cheapest and nothing is known that would make AES-256 safer over a
+ * wire; a client without AES in hardware says so by its order and gets ChaCha20.
+ */
+#define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS_12                                                   \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define GROUPS_MODERN "X25519:P-256:P-384"
+#define GROUPS_COMPATIBLE "X25519:P-256:P-384:P-521"
+#define SIGNATURES                                                                      \
+	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:" \
+	"RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
+
+/*
+ * A session can be resumed as long as RFC 8446 lets a ticket live. Its keys die with the process,
+ * so a transfer after a long night does not fail over an expired ticket, and nothing is lost by it.
+ */
+#define SESSION_SECONDS (7L * 24 * 3600)
+/* TLS 1.2 clients without tickets resume by session id: the control connection's, and few others.
+ */
+#define SESSION_CACHE 8
+
+/* Record heads and tags of TLS_BATCH, and a record more. */
+#define DATA_OUT_SIZE (TLS_BATCH + 2 * 16384)
+
+static bool
+alpn_has(const unsigned char *list, unsigned int len, const char *name)
+{
+	size_t name_len = strlen(name);
+
+	for (unsigned int at = 0; at < len; at += 1u + list[at])
+		if (list[at] == name_len && at + 1 + name_len <= len &&
+		    memcmp(list + at + 1, name, name_len) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A client that asks for other protocols only is somebody whose bytes were sent astray (ALPACA): it
+ * gets no_application_protocol. Data connections of some clients call themselves ftp-data.
+ */
+static int
+choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
+		const unsigned char *list, unsigned int len, void *arg)
+{
+	static const unsigned char ftp[] = "ftp", ftp_data[] = "ftp-data";
+	const struct tls_conn *c = SSL_get_app_data(ssl);
+
+	(void)arg;
+	if (c && c->kind != TLS_CONTROL && alpn_has(list, len, "ftp-data")) {
+		*ret_name = ftp_data;
+		*ret_len = sizeof(ftp_data) - 1;
+		return SSL_TLSEXT_ERR_OK;
+	}
+	if (!alpn_has(list, len, "ftp"))
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret_name = ftp;
+	*ret_len = sizeof(ftp) - 1;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* Each of these must hold; none is a matter of taste. */
+static bool
+set_policy(SSL_CTX *ctx, enum conf_policy policy)
+{
+	const bool modern = policy == CONF_POLICY_MODERN;
+
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+				     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_sess_set_cache_size(ctx, SESSION_CACHE);
+	SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
+	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+	SSL_CTX_set_msg_callback(ctx, tls_conn_watch);
+	/* Early data could be replayed by anybody who saw it. */
+	return SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
+	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
+	       SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+	       SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_MODERN : GROUPS_COMPATIBLE) == 1 &&
+	       SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
+	       SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"warm", 4) == 1;
+}
+
+static bool
+needs_tls(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].protocol != CONF_SFTP)
+			return true;
+	return false;
+}
+
+static int
+fill(struct tls_server *ts, const struct conf *conf, conf_complain_fn *complain, void *ctx)
+{
+	static const struct conf_place nowhere;
+	int err = 0;
+
+	if (conf->tls.certificate_count == 0) {
+		complain(ctx, &nowhere,
+			 "tls: an FTPS listener needs a certificate, and "
+			 "tls.certificates names none");
+		return -EINVAL;
+	}
+	ts->ctx = SSL_CTX_new(TLS_server_method());
+	ts->method = tls_conn_method();
+	if (!ts->ctx || !ts->method || !set_policy(ts->ctx, conf->tls.policy)) {
+		complain(ctx, &nowhere,
+			 "tls: OpenSSL does not accept our settings; "
+			 "version 3.0 or later is needed");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < conf->tls.certificate_count; i++)
+		if (tls_key_load(ts->ctx, &conf->tls.certificates[i], complain, ctx) < 0)
+			err = -EINVAL;
+	return err < 0 ? err : tls_warm(ts->ctx, complain, ctx);
+}
+
+int
+tls_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+	       struct tls_server **ret_server)
+{
+	struct tls_server *ts = mem_new(1, sizeof(*ts));
+	int err = needs_tls(conf) ? fill(ts, conf, complain, ctx) : 0;
+
+	if (err < 0) {
+		tls_server_free(ts);
+		return err;
+	}
+	*ret_server = ts;
+	return 0;
+}
+
+void
+tls_server_free(struct tls_server *ts)
+{
+	if (!ts)
+		return;
+	SSL_CTX_free(ts->ctx);
+	BIO_meth_free(ts->method);
+	free(ts->data_out);
+	free(ts);
+}
+
+int
+tls_server_own(struct tls_server *ts)
+{
+	unsigned char keys[256], id[32];
+	long len;
+	bool ok;
+
+	if (!ts->ctx)
+		return -EIO;
+	len = SSL_CTX_get_tlsext_ticket_keys(ts->ctx, NULL, 0);
+	ok = len > 0 && (size_t)len <= sizeof(keys) && RAND_bytes(keys, (int)len) == 1 &&
+	     RAND_bytes(id, sizeof(id)) == 1 &&
+	     SSL_CTX_set_tlsext_ticket_keys(ts->ctx, keys, len) == 1 &&
+	     SSL_CTX_set_session_id_context(ts->ctx, id, sizeof(id)) == 1;
+	mem_wipe(keys, sizeof(keys));
+	if (!ok)
+		return -EIO;
+	if (!ts->data_out) {
+		/* Not zeroed: its pages are touched when the first download needs them. */
+		ts->data_out = malloc(DATA_OUT_SIZE);
+		ts->data_out_size = ts->data_out ? DATA_OUT_SIZE : 0;
+	}
+	return 0;
+}
