@@ -11,9 +11,6 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-PKGS := libssh openssl yaml-0.1 libseccomp libcap-ng libbsd-overlay
-# The packages may be missing at `make deps`; every compile would then say so by name.
-PKG_CFLAGS = $(shell pkg-config --cflags libssh openssl yaml-0.1 libseccomp libcap-ng)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough -Wundef -Wpointer-arith
@@ -32,7 +29,7 @@ endif
 
 CFLAGS ?= -g
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCOFFER_VERSION='"$(VERSION)"' -I. \
-	$(WARN) $(HARDEN) $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
+	$(WARN) $(HARDEN) -MMD -MP $(CFLAGS)
 
 # The rooms (design: who may include whom is in tests/rooms.txt).
 BASE_SRC := $(wildcard server/base/*.c)
@@ -80,6 +77,45 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libcoffer.a
 
 .PHONY: units
 units: $(UNIT_BIN)
+
+# The two commands of the README. They install what is missing; everything else only builds.
+.PHONY: deps run check
+deps:
+	@packaging/dev/deps
+
+run:
+	@packaging/dev/deps --build
+	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all
+	@exec packaging/dev/demo
+
+check:
+	@packaging/dev/deps
+	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all units
+	@tests/check $(BUILD)
+
+# Parts of it, and what is not part of it because it takes long.
+.PHONY: rooms e2e
+rooms: all
+	@tests/rooms.sh $(BUILD)
+
+e2e: all
+	@/usr/bin/python3 -m pytest -q tests/e2e
+
+.PHONY: install
+install: all
+	packaging/install "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: tags
+tags:
+	ctags -R server protocols auth conf tests
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z0-9]*\):.*/  make \1/p' Makefile | sort -u
 
 .PHONY: clean
 clean:

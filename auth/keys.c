@@ -241,10 +241,16 @@ line_fits(const struct keys_question *q, char *line, const char *file, unsigned 
 	       (!options || options_ok(q, options, file, number));
 }
 
+/*
+ * Nobody else can change it. In a sticky directory such as /tmp others may write, but cannot replace
+ * what is his; and what lies in it has been looked at before.
+ */
 static bool
 only_his(const struct stat *st, uid_t uid)
 {
-	return (st->st_uid == uid || st->st_uid == 0) && (st->st_mode & 022) == 0;
+	bool sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
+
+	return (st->st_uid == uid || st->st_uid == 0) && ((st->st_mode & 022) == 0 || sticky);
 }
 
 /* Does the file, and every directory from it up to its owner's home (or /), belong to him alone? */

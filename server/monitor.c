@@ -470,7 +470,9 @@ finish(void)
 		mon.end = SESSION_WORKER_GONE;
 		mon.end_said = true;
 	}
-	child_finish(&mon.wire, "wire", mon.end_said ? LAST_WORDS_MS : 0);
+	if (mon.end == SESSION_SHUTDOWN || mon.end == SESSION_LOGIN_TIME)
+		fd_close(&mon.wire_sock); /* wire ends when we are gone for it */
+	child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	fd_close(&mon.wire_sock);
 	child_finish(&mon.worker, "worker", WORKER_END_MS);
 }

@@ -54,7 +54,8 @@ process_keep(const int *fds, size_t count, bool log)
 
 	if (count + 1 > KEEP_MAX)
 		bug("%zu descriptors to keep", count);
-	memcpy(keep, fds, count * sizeof(*fds));
+	for (size_t i = 0; i < count; i++)
+		keep[i] = fds[i];
 	if (log)
 		keep[count++] = log_descriptor;
 	else if (dup2(STDIN_FILENO, STDERR_FILENO) < 0)

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * listener.c - the door. Accepts connections, counts them per address and user, forks a monitor for
+ * each, and kills a monitor that does not get its client logged in.
+ * Must not: read a byte of a client, or block. Allocates nothing after it has begun to listen, but for
+ * a new configuration.
+ */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "protocols/sftp/sftp.h"
+#include "protocols/tls/tls.h"
+#include "server/base/clock.h"
+#include "server/base/fail.h"
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+#include "server/base/log.h"
+#include "server/base/notify.h"
+#include "server/base/text.h"
+#include "server/doors.h"
+#include "server/listen_msg.h"
+#include "server/monitor.h"
+#include "server/process.h"
+#include "server/source.h"
+
+/* Connections taken off one door before the others are looked at again. */
+#define ACCEPT_BATCH 16
+/* Monitor ends itself at the deadline; PAM can hang it. */
+#define KILL_GRACE_MS 10000
+/* Without descriptors or processes, accepting waits this long. */
+#define PAUSE_MS 100
+/* At the end, sessions have this long to go before they are killed. */
+#define STOP_MS 3000
+
+struct conn {
+	pid_t pid; /* 0: free */
+	int sock;
+	struct source source;
+	bool logged_in;
+	char user[ACCOUNT_NAME_MAX];
+	uint64_t kill_ms;
+};
+
+static struct {
+	struct conf *conf;
+	struct wire_servers servers;
+	struct doors doors;
+	struct conn *conns;
+	size_t conn_max;
+	struct pollfd *polls;
+	int signals;
+	bool stopping, once;
+	uint64_t pause_until_ms;
+	pid_t checker; /* reads a new configuration; 0: none */
+} us;
+
+int
+listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		 struct wire_servers *ret_servers)
+{
+	struct wire_servers made = { 0 };
+
+	if (conf->mode == CONF_SYSTEM &&
+	    (account_ids(conf->wire_user, &made.ids.wire_uid, &made.ids.wire_gid) < 0 ||
+	     made.ids.wire_uid == 0)) {
+		complain(ctx, &(struct conf_place){ .file = conf->file },
+			 "wire-user is not an unprivileged user of this system");
+		return -EINVAL;
+	}
+	if (tls_server_new(conf, complain, ctx, &made.tls) < 0)
+		return -EINVAL;
+	if (ssh_server_new(conf, complain, ctx, &made.ssh) < 0) {
+		tls_server_free(made.tls);
+		return -EINVAL;
+	}
+	*ret_servers = made;
+	return 0;
+}
+
+void
+listener_complain(void *ctx, const struct conf_place *place, const char *text)
+{
+	bool warning = strncmp(text, "warning: ", strlen("warning: ")) == 0;
+	struct log_value file, words;
+
+	(void)ctx;
+	log_event(warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "config", "at=%s:%u:%u text=%s",
+		  log_q(&file, place->file ? place->file : ""), place->line, place->column,
+		  log_q(&words, text));
+}
+
+/* ---- counting ---- */
+
+static unsigned int
+count(const struct source *source, const char *user, bool logged_in)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < us.conn_max; i++) {
+		const struct conn *c = &us.conns[i];
+
+		n += c->pid && c->logged_in == logged_in &&
+		     (!source || source_equal(source, &c->source)) &&
+		     (!user || strcmp(user, c->user) == 0);
+	}
+	return n;
+}
+
+/* May this address open one more connection? NULL, or why not. */
+static const char *
+refusal(const struct source *source)
+{
+	if (count(source, NULL, false) >= us.conf->limits.waiting_per_address)
+		return "limits.waiting-per-address";
+	if (count(NULL, NULL, false) >= us.conf->limits.waiting)
+		return "limits.waiting";
+	if (count(source, NULL, true) >= us.conf->limits.sessions_per_address)
+		return "limits.sessions-per-address";
+	if (count(NULL, NULL, true) >= us.conf->limits.sessions)
+		return "limits.sessions";
+	return NULL;
+}
+
+static struct conn *
+free_conn(void)
+{
+	for (size_t i = 0; i < us.conn_max; i++)
+		if (us.conns[i].pid == 0)
+			return &us.conns[i];
+	return NULL;
+}
+
+/* ---- a new connection ---- */
+
+/* An FTP client is told in the words of its protocol; SSH has none before the key exchange. */
+static void
+turn_away(int fd, const struct door *door, const char *addr, const char *limit)
+{
+	static const char words[] = "421 Too many connections; try again later.\r\n";
+
+	if (door->listener->protocol == CONF_FTPS)
+		(void)send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_notice("turned-away", "addr=%s listener=%s limit=%s", addr, door->listener->name, limit);
+}
+
+NORETURN static void
+become_monitor(int client_fd, int sock, const struct door *door,
+	       const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
+{
+	struct monitor m = {
+		.conf = us.conf,
+		.listener = door->listener,
+		.servers = &us.servers,
+		.client_fd = client_fd,
+		.listener_sock = sock,
+		.peer = *peer,
+		.local = *local,
+		.login_deadline_ms = clock_after(us.conf->limits.login_ms),
+	};
+	sigset_t none;
+
+	process_keep((int[]){ client_fd, sock }, 2, true);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* ^C on a terminal reaches every process; only the listener decides what it means. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	monitor_run(&m);
+}
+
+static void
+start_monitor(struct conn *c, int client_fd, const struct door *door,
+	      const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (ipc_pair(ends) < 0) {
+		us.pause_until_ms = clock_ms() + PAUSE_MS;
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_monitor(client_fd, ends[1], door, peer, local);
+	fd_close(&ends[1]);
+	if (pid < 0) {
+		log_error("fork", "reason=\"%s\"", strerror(errno));
+		us.pause_until_ms = clock_ms() + PAUSE_MS;
+		fd_close(&ends[0]);
+		return;
+	}
+	c->pid = pid;
+	c->sock = ends[0];
+	c->source = source_of(peer);
+	c->logged_in = false;
+	c->user[0] = '\0';
+	c->kill_ms = us.conf->limits.login_ms ? clock_after(us.conf->limits.login_ms + KILL_GRACE_MS)
+					      : CLOCK_NEVER;
+}
+
+static void
+greet(int fd, const struct door *door, struct sockaddr_storage *peer)
+{
+	struct sockaddr_storage local;
+	socklen_t len = sizeof(local);
+	char addr[SESSION_ADDR_MAX];
+	struct source source;
+	const char *limit;
+	struct conn *c;
+
+	memset(&local, 0, sizeof(local));
+	if (getsockname(fd, (struct sockaddr *)&local, &len) < 0)
+		return; /* it is gone already */
+	source_unmap(peer);
+	source_unmap(&local);
+	source_text(peer, addr);
+	source = source_of(peer);
+	limit = refusal(&source);
+	c = free_conn();
+	if (limit || !c) {
+		turn_away(fd, door, addr, limit ? limit : "limits.sessions");
+		return;
+	}
+	start_monitor(c, fd, door, peer, &local);
+}
+
+static void
+accept_some(const struct door *door)
+{
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		FD_OWN int fd = -1;
+
+		memset(&peer, 0, sizeof(peer));
+		fd = accept4(door->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+				log_warn("accept", "reason=\"%s\" pause_ms=%d", strerror(errno),
+					 PAUSE_MS);
+				us.pause_until_ms = clock_ms() + PAUSE_MS;
+			}
+			return;
+		}
+		greet(fd, door, &peer);
+	}
+}
+
+/* ---- monitors ---- */
+
+static const char *
+claim_refusal(const struct conn *c, const char *user)
+{
+	if (count(NULL, user, true) >= us.conf->limits.sessions_per_user)
+		return "limits.sessions-per-user";
+	if (count(&c->source, NULL, true) >= us.conf->limits.sessions_per_address)
+		return "limits.sessions-per-address";
+	if (count(NULL, NULL, true) >= us.conf->limits.sessions)
+		return "limits.sessions";
+	return NULL;
+}
+
+static void
+answer_claim(struct conn *c, struct buf *question)
+{
+	uint8_t room[256];
+	char user[ACCOUNT_NAME_MAX];
+	const char *limit;
+	struct buf b;
+
+	buf_get_cstring(question, user, sizeof(user));
+	limit = buf_done(question) < 0 ? "bad-message" : claim_refusal(c, user);
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	buf_put_u8(&b, limit == NULL);
+	buf_put_cstring(&b, limit);
+	if (ipc_send_now(c->sock, &b, -1) < 0)
+		return; /* it is going */
+	if (!limit) {
+		c->logged_in = true;
+		c->kill_ms = CLOCK_NEVER;
+		ignore_result(text_copy(c->user, sizeof(c->user), user)); /* same size */
+	}
+}
+
+static void
+hear_monitor(struct conn *c)
+{
+	uint8_t room[512];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+	int err;
+
+	err = ipc_recv(c->sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
+	if (err == 0 && type == LISTEN_MSG_CLAIM)
+		answer_claim(c, &b);
+	else if (err != -EAGAIN)
+		fd_close(&c->sock); /* its exit status follows */
+}
+
+static void
+tell_stop(struct conn *c)
+{
+	uint8_t room[16];
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_STOP, 0);
+	if (c->sock < 0 || ipc_send_now(c->sock, &b, -1) < 0)
+		kill(c->pid, SIGKILL);
+}
+
+static void
+kill_late(void)
+{
+	uint64_t now = clock_ms();
+
+	for (size_t i = 0; i < us.conn_max; i++) {
+		struct conn *c = &us.conns[i];
+
+		if (!c->pid || now < c->kill_ms)
+			continue;
+		log_warn("login-deadline", "pid=%d action=killed", c->pid);
+		kill(c->pid, SIGKILL);
+		c->kill_ms = CLOCK_NEVER;
+	}
+}
+
+/* ---- reload ---- */
+
+/* A child reads the new configuration first: what harms a parser harms only the child. */
+static void
+start_reload(void)
+{
+	struct wire_servers servers;
+	struct conf *conf;
+
+	if (us.checker)
+		return; /* one is on its way; its result is as new */
+	notify_send("RELOADING=1");
+	us.checker = fork();
+	if (us.checker < 0) {
+		log_error("reload", "result=failed reason=\"%s\"", strerror(errno));
+		us.checker = 0;
+	}
+	if (us.checker != 0)
+		return;
+	process_name("reload", "coffer-reload", "%s", "");
+	if (conf_load(us.conf->file, listener_complain, NULL, &conf) < 0 ||
+	    conf_check(conf, listener_complain, NULL) < 0 ||
+	    listener_prepare(conf, listener_complain, NULL, &servers) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void
+quiet(void *ctx, const struct conf_place *place, const char *text)
+{
+	(void)ctx, (void)place, (void)text; /* the checker has said it all */
+}
+
+static void
+swap_configuration(void)
+{
+	struct wire_servers servers;
+	struct doors doors;
+	struct conf *conf;
+
+	if (conf_load(us.conf->file, quiet, NULL, &conf) < 0) {
+		log_error("reload", "result=failed reason=\"the file changed while it was read\"");
+		return;
+	}
+	if (conf->mode != us.conf->mode || listener_prepare(conf, quiet, NULL, &servers) < 0 ||
+	    doors_open(conf, &us.doors, &doors) < 0) {
+		log_error("reload", "result=failed reason=\"%s\"",
+			  conf->mode != us.conf->mode ? "mode cannot change while running"
+						      : "keys or ports");
+		conf_free(conf);
+		return;
+	}
+	tls_server_free(us.servers.tls);
+	ssh_server_free(us.servers.ssh);
+	conf_free(us.conf);
+	us.conf = conf;
+	us.servers = servers;
+	us.doors = doors;
+	log_notice("reload", "result=ok listeners=%zu shares=%zu", conf->listener_count,
+		   conf->share_count);
+}
+
+static void
+reload_checked(int status)
+{
+	us.checker = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		swap_configuration();
+	else
+		log_error("reload", "result=failed reason=\"see above; the old configuration stays\"");
+	notify_send("READY=1");
+}
+
+/* ---- signals ---- */
+
+static void
+reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == us.checker) {
+			reload_checked(status);
+			continue;
+		}
+		for (size_t i = 0; i < us.conn_max; i++) {
+			struct conn *c = &us.conns[i];
+
+			if (c->pid != pid)
+				continue;
+			if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+				log_error("crash", "process=monitor signal=%d", WTERMSIG(status));
+			fd_close(&c->sock);
+			c->pid = 0;
+			us.stopping |= us.once;
+		}
+	}
+}
+
+static void
+hear_signals(void)
+{
+	struct signalfd_siginfo what;
+
+	while (read(us.signals, &what, sizeof(what)) == sizeof(what)) {
+		switch (what.ssi_signo) {
+		case SIGCHLD:
+			reap();
+			break;
+		case SIGHUP:
+			start_reload();
+			break;
+		default:
+			us.stopping = true;
+		}
+	}
+}
+
+static void
+catch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	us.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (us.signals < 0)
+		die("signalfd: %s", strerror(errno));
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the loop ---- */
+
+static uint64_t
+next_deadline(void)
+{
+	uint64_t first = us.pause_until_ms ? us.pause_until_ms : CLOCK_NEVER;
+
+	for (size_t i = 0; i < us.conn_max; i++)
+		if (us.conns[i].pid)
+			first = clock_first(first, us.conns[i].kill_ms);
+	return first;
+}
+
+/* One round: signals, then monitors, then new connections. */
+static void
+turn(uint64_t deadline)
+{
+	size_t n = 0, conns_at, doors_at;
+	bool paused = us.pause_until_ms != 0 || us.stopping;
+
+	us.polls[n++] = (struct pollfd){ .fd = us.signals, .events = POLLIN };
+	conns_at = n;
+	for (size_t i = 0; i < us.conn_max; i++)
+		us.polls[n++] = (struct pollfd){ .fd = us.conns[i].pid ? us.conns[i].sock : -1,
+						 .events = POLLIN };
+	doors_at = n;
+	for (size_t i = 0; i < us.doors.count && !paused; i++)
+		us.polls[n++] = (struct pollfd){ .fd = us.doors.at[i].fd, .events = POLLIN };
+	if (poll(us.polls, n, clock_poll(deadline)) < 0) {
+		if (errno != EINTR)
+			die("poll: %s", strerror(errno));
+		return;
+	}
+	if (us.pause_until_ms && clock_ms() >= us.pause_until_ms)
+		us.pause_until_ms = 0;
+	for (size_t i = 0; i < us.conn_max; i++)
+		if (us.polls[conns_at + i].revents && us.conns[i].pid)
+			hear_monitor(&us.conns[i]);
+	for (size_t i = 0; doors_at + i < n; i++)
+		if (us.polls[doors_at + i].revents)
+			accept_some(&us.doors.at[i]);
+	/* Last: a reload may replace the doors. */
+	if (us.polls[0].revents)
+		hear_signals();
+	kill_late();
+}
+
+static bool
+anybody_left(void)
+{
+	for (size_t i = 0; i < us.conn_max; i++)
+		if (us.conns[i].pid)
+			return true;
+	return false;
+}
+
+static void
+stop(void)
+{
+	uint64_t deadline = clock_ms() + STOP_MS;
+
+	notify_send("STOPPING=1");
+	log_notice("stop", "sessions=%u", count(NULL, NULL, true));
+	doors_close(&us.doors);
+	for (size_t i = 0; i < us.conn_max; i++)
+		if (us.conns[i].pid)
+			tell_stop(&us.conns[i]);
+	while (anybody_left()) {
+		turn(deadline);
+		if (clock_ms() < deadline)
+			continue;
+		for (size_t i = 0; i < us.conn_max; i++)
+			if (us.conns[i].pid)
+				kill(us.conns[i].pid, SIGKILL);
+		deadline = CLOCK_NEVER;
+	}
+}
+
+int
+listener_run(struct conf *conf, struct wire_servers *servers, bool once)
+{
+	us.conf = conf;
+	us.servers = *servers;
+	us.once = once;
+	us.conn_max = conf->limits.sessions + conf->limits.waiting;
+	us.conns = mem_new(us.conn_max, sizeof(*us.conns));
+	us.polls = mem_new(us.conn_max + DOORS_MAX + 1, sizeof(*us.polls));
+	for (size_t i = 0; i < us.conn_max; i++)
+		us.conns[i].sock = -1;
+	catch_signals();
+	if (doors_open(conf, NULL, &us.doors) < 0)
+		return 1;
+	for (size_t i = 0; i < us.doors.count; i++) {
+		const struct conf_listener *l = us.doors.at[i].listener;
+		struct log_value name;
+
+		log_notice("listening", "listener=%s protocol=%s address=%s port=%u",
+			   log_q(&name, l->name), l->protocol == CONF_SFTP ? "sftp" : "ftps",
+			   l->address, l->port);
+	}
+	log_notice("ready", "version=" COFFER_VERSION " mode=%s shares=%zu",
+		   conf->mode == CONF_SYSTEM ? "system" : "personal", conf->share_count);
+	notify_send("READY=1");
+	while (!us.stopping)
+		turn(next_deadline());
+	stop();
+	return 0;
+}

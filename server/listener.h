@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* listener.h - the door: accepts, counts, forks a monitor per connection. Reads no client byte. */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include "conf/conf.h"
+#include "server/wire.h"
+
+/*
+ * Serves with conf (and servers made from it) until SIGTERM or SIGINT; takes over both. A SIGHUP
+ * reads conf's file again. once: serve one connection, then stop (cofferd -d). Returns the exit
+ * status of the daemon.
+ */
+int listener_run(struct conf *conf, struct wire_servers *servers, bool once);
+
+/* Makes what wires need of a configuration. Returns 0, or -EINVAL after complaints. */
+int listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		     struct wire_servers *ret_servers) MUST_CHECK;
+
+/* A conf_complain_fn that writes to the log. */
+void listener_complain(void *ctx, const struct conf_place *place, const char *text);
+
+#endif

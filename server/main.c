@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/* main.c - arguments, configuration, and the beginning of the listener. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "server/base/fail.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/listener.h"
+#include "server/process.h"
+#include "server/sandbox.h"
+
+#define DEFAULT_CONF "/etc/coffer/coffer.yaml"
+
+static const char usage[] =
+    "usage: cofferd [-c FILE] [-d] [-t] [-V]\n"
+    "  -c FILE  the configuration (default " DEFAULT_CONF ")\n"
+    "  -d       debug: serve one connection, say everything, then stop\n"
+    "  -t       check the configuration and the keys, then stop (status 0: good)\n"
+    "  -V       print the version\n";
+
+struct options {
+	const char *conf;
+	bool debug, test;
+};
+
+static void
+complain(void *ctx, const struct conf_place *place, const char *text)
+{
+	(void)ctx;
+	if (place->line)
+		fprintf(stderr, "%s:%u:%u: %s\n", place->file, place->line, place->column, text);
+	else
+		fprintf(stderr, "%s: %s\n", place->file ? place->file : "cofferd", text);
+}
+
+static void
+parse(int argc, char *argv[], struct options *ret)
+{
+	static const struct option longer[] = {
+		{ "config", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
+		{ "test", no_argument, NULL, 't' },	    { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:dtVh", longer, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			ret->conf = optarg;
+			break;
+		case 'd':
+			ret->debug = true;
+			break;
+		case 't':
+			ret->test = true;
+			break;
+		case 'V':
+			puts("cofferd " COFFER_VERSION);
+			exit(0);
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+static int
+open_log(const struct conf *conf)
+{
+	int fd;
+
+	if (!conf->log.file)
+		return STDERR_FILENO;
+	fd = open(conf->log.file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	if (fd < 0)
+		fprintf(stderr, "%s: cannot write the log: %s\n", conf->log.file, strerror(errno));
+	return fd;
+}
+
+/* The directory for sockets, and in it the empty one that wires have as their root. */
+static int
+make_run_dir(const struct conf *conf)
+{
+	char empty[4096];
+	struct text t;
+
+	text_init(&t, empty, sizeof(empty));
+	text_printf(&t, "%s/empty", conf->run_dir);
+	if (t.cut || (mkdir(conf->run_dir, 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(empty, 0555) < 0 && errno != EEXIST)) {
+		fprintf(stderr, "%s: cannot be made: %s\n", conf->run_dir, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	struct options options = { .conf = DEFAULT_CONF };
+	struct wire_servers servers;
+	struct conf *conf;
+	int log_fd;
+
+	process_titles(argc, argv, envp);
+	parse(argc, argv, &options);
+	umask(077);
+	if (conf_load(options.conf, complain, NULL, &conf) < 0 ||
+	    conf_check(conf, complain, NULL) < 0)
+		return 1;
+	if (conf->mode == CONF_SYSTEM && geteuid() != 0) {
+		fputs("cofferd: system mode needs root; for a server of your own set `mode: personal`\n",
+		      stderr);
+		return 1;
+	}
+	if (listener_prepare(conf, complain, NULL, &servers) < 0)
+		return 1;
+	if (options.test)
+		return 0;
+	log_fd = open_log(conf);
+	if (log_fd < 0 || (conf->mode == CONF_SYSTEM && make_run_dir(conf) < 0))
+		return 1;
+	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
+	if (conf->mode == CONF_PERSONAL)
+		sandbox_personal();
+	process_stdio(log_fd);
+	process_name("listener", "coffer-listen", "%s", options.conf);
+	return listener_run(conf, &servers, options.debug);
+}
