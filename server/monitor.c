@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -28,6 +29,7 @@
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/base/rate.h"
 #include "server/base/text.h"
 #include "server/listen_msg.h"
 #include "server/process.h"
