@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: ISC
+"""Servers and clients for the end-to-end tests.
+
+As root, the whole run lives in a mount namespace of its own, in which /etc is an overlay: accounts and
+PAM services that tests make exist there and nowhere else.
+"""
+
+import contextlib
+import ctypes
+import ftplib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SERVE = os.path.join(TOP, "tests", "serve")
+IS_ROOT = os.geteuid() == 0
+SYSTEM_USER, SYSTEM_UID = "cofferalice", 61001
+SYSTEM_GROUPS = {"coffered": 61002, "cofferpub": 61003}
+SYSTEM_PASSWORD = "Wm7-gold-otter"
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: system accounts in a private mount namespace")
+
+
+def private_etc():
+    """A mount namespace with an overlay over /etc, and the accounts of the tests in it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    where = tempfile.mkdtemp(prefix="coffer-etc-")
+    subprocess.run(["mount", "-t", "tmpfs", "none", where], check=True)
+    for name in ("upper", "work"):
+        os.mkdir(os.path.join(where, name))
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                    "lowerdir=/etc,upperdir=%s/upper,workdir=%s/work" % (where, where), "/etc"], check=True)
+    hashed = subprocess.run(["openssl", "passwd", "-6", SYSTEM_PASSWORD], check=True, stdout=subprocess.PIPE,
+                            text=True).stdout.strip()
+    home = os.path.join(where, "home")
+    os.mkdir(home, 0o700)
+    os.chown(home, SYSTEM_UID, SYSTEM_UID)
+    os.chmod(where, 0o755)
+    with open("/etc/passwd", "a", encoding="ascii") as f:
+        f.write("%s:x:%d:%d:Coffer Test:%s:/bin/sh\n" % (SYSTEM_USER, SYSTEM_UID, SYSTEM_UID, home))
+    with open("/etc/shadow", "a", encoding="ascii") as f:
+        f.write("%s:%s:19000:0:99999:7:::\n" % (SYSTEM_USER, hashed))
+    with open("/etc/group", "a", encoding="ascii") as f:
+        f.write("%s:x:%d:\n" % (SYSTEM_USER, SYSTEM_UID))
+        for name, gid in SYSTEM_GROUPS.items():
+            f.write("%s:x:%d:%s\n" % (name, gid, SYSTEM_USER))
+    shutil.copy(os.path.join(TOP, "packaging", "pam", "coffer"), "/etc/pam.d/coffer")
+    return home
+
+
+SYSTEM_HOME = private_etc() if IS_ROOT else None
+
+
+class Server:
+    """A running tests/serve; FT_* values are attributes (ftps_port, sftp_port, user, ...)."""
+
+    def __init__(self, *arguments):
+        self.log_path = tempfile.mktemp(prefix="coffer-log-")
+        self.process = subprocess.Popen([SERVE, "--log", self.log_path, *arguments], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
+            if line == "READY\n":
+                break
+            key, value = line.rstrip("\n").split("=", 1)
+            setattr(self, key.removeprefix("FT_").lower(), value)
+        else:
+            self.process.wait()
+            raise RuntimeError(self.process.stderr.read())
+        self.ftps_port, self.sftp_port = int(self.ftps_port), int(self.sftp_port)
+        self.pid = int(self.pid)
+        self.password = getattr(self, "pass")
+        self.known_hosts = self.log_path + ".hosts"
+        with open(self.known_hosts, "w", encoding="ascii") as f:
+            f.write(self.hostkey + "\n")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        os.unlink(self.known_hosts)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log_path)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def wait_for_log(self, text, seconds=10):
+        """Waits until the log has the text; what a test waits for is an event, never a time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if text in self.log():
+                return
+            time.sleep(0.02)
+        raise AssertionError("not in the log within %d s: %s\n%s" % (seconds, text, self.log()[-3000:]))
+
+    def path(self, *names):
+        return os.path.join(self.root, *names)
+
+    def tls(self, version=None):
+        context = ssl.create_default_context(cafile=self.ca)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        return context
+
+    def ftp(self, login=True, version=None):
+        f = ReusingFTP(context=self.tls(version), timeout=20)
+        f.connect(self.host, self.ftps_port)
+        f.server_hostname = "localhost"
+        if login:
+            f.login(self.user, self.password)
+            f.prot_p()
+        return f
+
+    def sftp(self):
+        import paramiko
+        transport = paramiko.Transport((self.host, self.sftp_port))
+        transport.connect(username=self.user, password=self.password)
+        client = paramiko.SFTPClient.from_transport(transport)
+        client.transport = transport
+        return client
+
+    def clear(self):
+        """A plain TCP connection to the FTPS port, after its greeting."""
+        s = socket.create_connection((self.host, self.ftps_port), timeout=20)
+        f = s.makefile("rwb", buffering=0)
+        greeting = f.readline()
+        assert greeting.startswith(b"220"), greeting
+        return s, f
+
+    def sessions(self):
+        """{process name: [pid]} of everything below the main daemon."""
+        found = {}
+        for pid in descendants(self.pid):
+            found.setdefault(comm(pid), []).append(pid)
+        return found
+
+
+class ReusingFTP(ftplib.FTP_TLS):
+    """ftplib, with the TLS session of the control connection resumed on data connections."""
+
+    server_hostname = "localhost"
+
+    def auth(self):
+        reply = self.voidcmd("AUTH TLS")
+        self.sock = self.context.wrap_socket(self.sock, server_hostname=self.server_hostname)
+        self.file = self.sock.makefile(mode="r", encoding=self.encoding)
+        return reply
+
+    def ntransfercmd(self, cmd, rest=None):
+        conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        conn = self.context.wrap_socket(conn, server_hostname=self.server_hostname, session=self.sock.session)
+        return conn, size
+
+
+def comm(pid):
+    try:
+        with open("/proc/%d/comm" % pid, encoding="ascii", errors="replace") as f:
+            return f.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def parents():
+    table = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                with open("/proc/%s/stat" % name, encoding="ascii", errors="replace") as f:
+                    table[int(name)] = int(f.read().rsplit(")", 1)[1].split()[1])
+    return table
+
+
+def descendants(pid):
+    table, found, todo = parents(), [], [pid]
+    while todo:
+        up = todo.pop()
+        for child, parent in table.items():
+            if parent == up:
+                found.append(child)
+                todo.append(child)
+    return found
+
+
+def status(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as f:
+        return dict((k, v.strip()) for k, v in (line.split(":", 1) for line in f))
+
+
+def eventually(check, seconds=10, what="condition"):
+    """Polls until check() is true. For states that other processes reach by themselves."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError("%s not reached within %s s" % (what, seconds))
+        time.sleep(0.02)
+
+
+def sha256(path):
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            h.update(block)
+    return h.hexdigest()
+
+
+def run(*command, ok=True, timeout=300, **kw):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, **kw)
+    text = done.stdout.decode(errors="replace")
+    if ok:
+        assert done.returncode == 0, "%s\n%s" % (" ".join(command), text)
+    done.text = text
+    return done
+
+
+@contextlib.contextmanager
+def serving(*arguments):
+    s = Server(*arguments)
+    try:
+        yield s
+    finally:
+        s.stop()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving() as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def root_server():
+    """System mode, users file: the account SYSTEM_USER with its own uid."""
+    with serving("--mode", "root", "--user", SYSTEM_USER) as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def pam_server():
+    """System mode, the system's own password through PAM."""
+    with serving("--mode", "root", "--user", SYSTEM_USER, "--password", SYSTEM_PASSWORD, "--pam", "coffer") as s:
+        yield s
+
+
+@pytest.fixture()
+def here(tmp_path):
+    """A directory for a client's local files, and the working directory while a test runs."""
+    old = os.getcwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(old)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    """No test leaves a session of a shared server behind."""
+    yield
+    for name in ("server", "root_server", "pam_server"):
+        if name in request.fixturenames:
+            s = request.getfixturevalue(name)
+            eventually(lambda s=s: not s.sessions(), 15, "end of all sessions of %s" % name)

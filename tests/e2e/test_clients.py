@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: ISC
+"""Real clients move real files: curl, sftp, lftp, sshfs, rclone. Checksums decide."""
+
+import os
+import random
+
+import pytest
+
+from conftest import run, sha256
+
+MEBI = 1 << 20
+
+
+def make_tree(top, files, seed):
+    rng = random.Random(seed)
+    for i in range(files):
+        folder = top / ("d%02d" % (i % 40)) / ("e%d" % (i % 5))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ("file %04d.bin" % i)).write_bytes(rng.randbytes(rng.randrange(0, 6000)))
+
+
+def sums(top):
+    found = {}
+    for base, _, files in os.walk(top):
+        for name in files:
+            path = os.path.join(base, name)
+            found[os.path.relpath(path, top)] = sha256(path)
+    return found
+
+
+def big_file(path, size):
+    block = os.urandom(MEBI)
+    with open(path, "wb") as f:
+        for i in range(size // MEBI):
+            f.write(i.to_bytes(8, "big") + block[8:])
+    return sha256(path)
+
+
+def curl(server, *arguments, protocol="ftp"):
+    login = ["-u", "%s:%s" % (server.user, server.password)]
+    if protocol == "ftp":
+        return run("curl", "-sS", "--ssl-reqd", "--cacert", server.ca, *login, *arguments)
+    return run("curl", "-sS", "-k", *login, *arguments)
+
+
+def sftp(server, here, commands, *options):
+    """OpenSSH's sftp; the password comes from a program, as its -b mode has no terminal."""
+    ask = here / "ask"
+    ask.write_text("#!/bin/sh\necho '%s'\n" % server.password)
+    ask.chmod(0o700)
+    return run("sftp", "-P", str(server.sftp_port), "-o", "UserKnownHostsFile=" + server.known_hosts, "-o",
+               "StrictHostKeyChecking=yes", "-o", "PreferredAuthentications=password", "-o",
+               "NumberOfPasswordPrompts=1", *options, "-b", "-", "%s@127.0.0.1" % server.user,
+               input=commands.encode(), env=dict(os.environ, SSH_ASKPASS=str(ask), SSH_ASKPASS_REQUIRE="force"))
+
+
+def lftp(server, commands, protocol):
+    head = "set ssl:ca-file %s; set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; " % server.ca
+    if protocol == "ftps":
+        url = "ftp://localhost:%d" % server.ftps_port
+        head += "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; "
+    else:
+        url = "sftp://127.0.0.1:%d" % server.sftp_port
+        head += ("set sftp:auto-confirm no; set sftp:connect-program \"ssh -a -x -o UserKnownHostsFile=%s "
+                 "-o PreferredAuthentications=password\"; " % server.known_hosts)
+    return run("lftp", "-c", "%sopen -u '%s,%s' %s; %s" % (head, server.user, server.password, url, commands))
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+def test_curl_ftps_there_and_back(server, here, tls):
+    digest = big_file("up", 64 * MEBI)
+    url = "ftp://localhost:%d/curl-%s" % (server.ftps_port, tls)
+    curl(server, "--tlsv" + tls, "--tls-max", tls, "-T", "up", url)
+    assert sha256(server.path("curl-" + tls)) == digest
+    curl(server, "--tlsv" + tls, "--tls-max", tls, "-o", "down", url)
+    assert sha256("down") == digest
+
+
+def test_curl_sftp_there_and_back(server, here):
+    digest = big_file("up", 16 * MEBI)
+    url = "sftp://127.0.0.1:%d/curl-sftp" % server.sftp_port
+    curl(server, "-T", "up", url, protocol="sftp")
+    assert sha256(server.path("curl-sftp")) == digest
+    curl(server, "-o", "down", url, protocol="sftp")
+    assert sha256("down") == digest
+
+
+def test_sftp_there_and_back(server, here):
+    digest = big_file("up", 64 * MEBI)
+    sftp(server, here, "put up sftp-big\nls -l\nget sftp-big down\nrename sftp-big sftp-bigger\nls -l sftp-bigger\n")
+    assert sha256(server.path("sftp-bigger")) == digest
+    assert sha256("down") == digest
+
+
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_lftp_mirrors_a_tree_both_ways(server, here, protocol):
+    make_tree(here / "tree", 300, protocol)
+    lftp(server, "mirror -R tree mirror-%s" % protocol, protocol)
+    want = sums("tree")
+    assert len(want) == 300
+    assert sums(server.path("mirror-" + protocol)) == want
+    lftp(server, "mirror mirror-%s back" % protocol, protocol)
+    assert sums("back") == want
+
+
+def test_sftp_recursive_put_and_get(server, here):
+    make_tree(here / "tree", 200, "r")
+    sftp(server, here, "mkdir r\nput -r tree r/\nget -r r/tree back\n")
+    assert sums(server.path("r", "tree")) == sums("tree") == sums("back")
+
+
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_rclone_copies_and_checks(server, here, protocol):
+    make_tree(here / "tree", 60, "rclone" + protocol)
+    secret = run("rclone", "obscure", server.password).text.strip()
+    if protocol == "ftps":
+        lines = ["type = ftp", "host = localhost", "port = %d" % server.ftps_port, "explicit_tls = true",
+                 "user = " + server.user, "pass = " + secret]
+    else:
+        lines = ["type = sftp", "host = 127.0.0.1", "port = %d" % server.sftp_port, "user = " + server.user,
+                 "pass = " + secret, "known_hosts_file = " + server.known_hosts, "shell_type = none",
+                 "md5sum_command = none", "sha1sum_command = none"]
+    (here / "rclone.conf").write_text("[t]\n%s\n" % "\n".join(lines))
+    env = dict(os.environ, SSL_CERT_FILE=server.ca)
+    base = ["rclone", "--config", "rclone.conf", "--retries", "1"]
+    run(*base, "copy", "tree", "t:rclone-" + protocol, env=env)
+    assert sums(server.path("rclone-" + protocol)) == sums("tree")
+    run(*base, "check", "--download", "tree", "t:rclone-" + protocol, env=env)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16383, 16384, 16385, 262143, 262144, 262145])
+def test_sizes_around_buffers_arrive_whole(server, here, size):
+    data = os.urandom(size)
+    (here / "up").write_bytes(data)
+    with server.ftp() as f:
+        f.storbinary("STOR size-%d" % size, open("up", "rb"))
+        got = []
+        f.retrbinary("RETR size-%d" % size, got.append)
+        assert b"".join(got) == data
+    client = server.sftp()
+    client.put("up", "ssize-%d" % size)
+    with client.open("size-%d" % size, "rb") as f:
+        assert f.read() == data
+    client.transport.close()
+    with open(server.path("ssize-%d" % size), "rb") as f:
+        assert f.read() == data
