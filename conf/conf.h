@@ -173,6 +173,12 @@ struct conf {
 
 	struct conf_share *shares;
 	size_t share_count;
+
+	/* Kept by load.c: where each value was written, and the names of the files. */
+	struct conf_origin *origins;
+	size_t origin_count;
+	char **files;
+	size_t file_count;
 };
 
 /* Takes one complaint: where, and a sentence for the administrator (no newline). */
@@ -193,7 +199,20 @@ int conf_load(const char *file, conf_complain_fn *complain, void *ctx, struct co
  */
 int conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx) MUST_CHECK;
 
+/*
+ * conf_load() of bytes that are in memory, without drop-ins and without looking at any file; name
+ * stands for the file in complaints. For tests and fuzzers.
+ */
+int conf_load_text(const char *name, const char *bytes, size_t len, conf_complain_fn *complain,
+		   void *ctx, struct conf **ret_conf) MUST_CHECK;
+
 void conf_free(struct conf *conf);
+
+/*
+ * Where a value was written: field points to a member of conf, of one of its elements, or to an item
+ * of one of its lists. What was not written has the main file and line 0. Lives as long as conf.
+ */
+struct conf_place conf_place_of(const struct conf *conf, const void *field);
 
 /* Names of rights and presets, also for messages: "read-only", "drop-box", or "list, read, create". */
 int conf_rights_parse(const char *word, uint32_t *ret_rights) MUST_CHECK;

@@ -270,7 +270,7 @@ test_every_fault_is_told_with_its_line(void **state)
 	struct heard h = { 0 };
 
 	(void)state;
-	put_file("a:s3cret$$:1:1:::\nb:s3cret\n#\nc:$1$salt$x:1:1:::\na:h:1:1:::\n", 0600);
+	put_file("a:$y$s3cret:1:1:::\nb:s3cret\n#\nc:$1$salt$x:1:1:::\na:h:1:1:::\n", 0600);
 	assert_int_equal(users_each(path, hear_user, hear_complaint, &h), 0);
 	assert_int_equal(h.users, 3);
 	assert_int_equal(h.count, 3);

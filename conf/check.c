@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * check.c - what no single key can know: keys that contradict each other, and the world around the
+ * configuration (files, accounts). A verdict, no effect; nothing is kept open.
+ */
+#include "conf/conf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/file.h"
+#include "conf/report.h"
+#include "conf/value.h"
+#include "server/base/fd.h"
+
+#define PEM_MAX ((size_t)256 * 1024)
+
+struct check {
+	const struct conf *conf;
+	struct report report;
+};
+
+/* Complains at the place where field was written. */
+#define COMPLAIN(c, field, ...)                                             \
+	do {                                                                \
+		struct conf_place place_ = conf_place_of((c)->conf, field); \
+		report_error(&(c)->report, &place_, __VA_ARGS__);           \
+	} while (0)
+#define WARN(c, field, ...)                                                 \
+	do {                                                                \
+		struct conf_place place_ = conf_place_of((c)->conf, field); \
+		report_warning(&(c)->report, &place_, __VA_ARGS__);         \
+	} while (0)
+
+static bool
+is_ftps(const struct conf_listener *l)
+{
+	return l->protocol != CONF_SFTP;
+}
+
+static int
+family_of(const char *address)
+{
+	if (strcmp(address, "*") == 0)
+		return AF_UNSPEC;
+	return strchr(address, ':') ? AF_INET6 : AF_INET;
+}
+
+/* The same address, written in whatever way, or one that stands for all. */
+static bool
+addresses_meet(const char *a, const char *b)
+{
+	unsigned char x[16] = { 0 }, y[16] = { 0 };
+	static const unsigned char any[16];
+	int family = family_of(a);
+
+	if (family == AF_UNSPEC || family_of(b) == AF_UNSPEC)
+		return true;
+	if (family != family_of(b) || inet_pton(family, a, x) != 1 || inet_pton(family, b, y) != 1)
+		return false;
+	return memcmp(x, y, 16) == 0 || memcmp(x, any, 16) == 0 || memcmp(y, any, 16) == 0;
+}
+
+static void
+check_listeners(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	bool ftps = false, sftp = false;
+
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+
+		ftps |= is_ftps(l);
+		sftp |= !is_ftps(l);
+		for (size_t j = 0; j < i; j++) {
+			const struct conf_listener *other = &conf->listeners[j];
+
+			if (l->port == other->port && addresses_meet(l->address, other->address))
+				report_error(&c->report, &l->place,
+					     "listeners.%s: port %u is already that of "
+					     "listeners.%s (line %u)",
+					     l->name, l->port, other->name, other->place.line);
+		}
+		if (l->port >= conf->ftps.passive_first && l->port <= conf->ftps.passive_last)
+			report_error(&c->report, &l->place,
+				     "listeners.%s: port %u is one of ftps.passive-ports (%u-%u)",
+				     l->name, l->port, conf->ftps.passive_first,
+				     conf->ftps.passive_last);
+		if (!is_ftps(l) && conf_place_of(conf, &l->binding).line > 0)
+			COMPLAIN(c, &l->binding, "listeners.%s: data-binding is for ftps only",
+				 l->name);
+	}
+	if (ftps && conf->tls.certificate_count == 0)
+		COMPLAIN(c, NULL, "an ftps listener needs tls.certificates");
+	if (sftp && conf->sftp.host_keys.count == 0)
+		COMPLAIN(c, NULL, "an sftp listener needs sftp.host-keys");
+}
+
+/*
+ * Opens a file whose name field points to, and looks for the words that such a file has. Complains
+ * under the name what. Returns its bytes (the caller's, to be wiped and freed) or NULL.
+ */
+static char *
+read_pem(struct check *c, const char *path, const void *field, const char *what, mode_t forbidden,
+	 const char *word, size_t *ret_len)
+{
+	char storage[256], *bytes;
+	FD_OWN int fd = -1;
+	struct text why;
+	int err;
+
+	text_init(&why, storage, sizeof(storage));
+	err = file_open(path, forbidden, &why, &fd);
+	if (err < 0) {
+		COMPLAIN(c, field, "%s: %s %s%s", what, path, why.at,
+			 err == -EACCES && geteuid() != 0 ? " (try as root)" : "");
+		return NULL;
+	}
+	err = fd_read_file(fd, PEM_MAX, &bytes, ret_len);
+	if (err < 0) {
+		COMPLAIN(c, field, "%s: %s cannot be read: %s", what, path, strerror(-err));
+		return NULL;
+	}
+	if (!strstr(bytes, word)) {
+		COMPLAIN(c, field, "%s: %s is not in PEM format (\"%s\" is not in it)", what, path,
+			 word);
+		mem_wipe(bytes, *ret_len);
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+static void
+check_key_file(struct check *c, const char *path, const void *field, const char *what)
+{
+	size_t len;
+	char *bytes = read_pem(c, path, field, what, FILE_OTHERS_ANY, "PRIVATE KEY-----", &len);
+
+	if (!bytes)
+		return;
+	if (strstr(bytes, "ENCRYPTED"))
+		COMPLAIN(c, field, "%s: %s has a passphrase, and nobody would be there to type it",
+			 what, path);
+	mem_wipe(bytes, len);
+	free(bytes);
+}
+
+static void
+check_keys(struct check *c)
+{
+	const struct conf *conf = c->conf;
+
+	for (size_t i = 0; i < conf->tls.certificate_count; i++) {
+		const struct conf_certificate *pair = &conf->tls.certificates[i];
+		size_t len;
+
+		free(read_pem(c, pair->certificate, &pair->certificate, "tls.certificates",
+			      FILE_OTHERS_WRITE, "-----BEGIN CERTIFICATE-----", &len));
+		check_key_file(c, pair->key, &pair->key, "tls.certificates");
+	}
+	for (size_t i = 0; i < conf->sftp.host_keys.count; i++) {
+		char *const *name = &conf->sftp.host_keys.at[i];
+
+		check_key_file(c, *name, name, "sftp.host-keys");
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(*name, conf->sftp.host_keys.at[j]) == 0)
+				COMPLAIN(c, name, "sftp.host-keys: %s is there twice", *name);
+		}
+	}
+}
+
+/* A name or number of an account that the server drops to. */
+static void
+check_account(struct check *c, char *const *field, const char *what, uid_t *ret_uid)
+{
+	const struct passwd *pw = getpwnam(*field);
+	uint64_t number;
+
+	*ret_uid = (uid_t)-1;
+	if (pw)
+		*ret_uid = pw->pw_uid;
+	else if (num_u64(*field, UINT32_MAX - 1, &number) == 0)
+		*ret_uid = (uid_t)number;
+	else
+		COMPLAIN(c, field, "%s: there is no account \"%s\" (packaging/sysusers makes it)",
+			 what, *field);
+	if (*ret_uid == 0)
+		COMPLAIN(c, field, "%s: root is what it must not be", what);
+}
+
+static void
+check_accounts(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	uid_t wire, keys;
+
+	if (conf->mode != CONF_SYSTEM)
+		return;
+	check_account(c, &conf->wire_user, "wire-user", &wire);
+	check_account(c, &conf->keys_user, "keys-user", &keys);
+	if (wire == keys && wire != (uid_t)-1)
+		COMPLAIN(
+		    c, &conf->keys_user,
+		    "keys-user: wire-user is the same account, so the keys would not be apart");
+	for (size_t i = 0; i < conf->share_count; i++) {
+		const struct conf_share *s = &conf->shares[i];
+
+		if (s->force_group && !getgrnam(s->force_group))
+			COMPLAIN(c, &s->force_group, "shares.%s: there is no group \"%s\"", s->name,
+				 s->force_group);
+	}
+}
+
+static void
+check_auth(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	char storage[256];
+	struct text why;
+	struct stat st;
+
+	if (!conf->auth.pam_service && !conf->auth.users_file) {
+		COMPLAIN(c, &conf->auth.users_file, "nobody could log in: write auth.users-file%s",
+			 conf->mode == CONF_SYSTEM ? " or auth.pam-service" : "");
+		return;
+	}
+	if (!conf->auth.users_file)
+		return;
+	text_init(&why, storage, sizeof(storage));
+	if (stat(conf->auth.users_file, &st) < 0)
+		WARN(c, &conf->auth.users_file,
+		     "auth.users-file: %s: %s (cofferctl user add makes it)", conf->auth.users_file,
+		     strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s is not a regular file",
+			 conf->auth.users_file);
+	else if (file_check(&st, FILE_OTHERS_WRITE, &why) < 0)
+		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s %s", conf->auth.users_file,
+			 why.at);
+	else if (st.st_mode & S_IROTH)
+		WARN(c, &conf->auth.users_file,
+		     "auth.users-file: everybody on this machine can read the hashes in %s (chmod "
+		     "0600)",
+		     conf->auth.users_file);
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static void
+check_share_path(struct check *c, const struct conf_share *s)
+{
+	static const char *const never[] = { "/proc", "/sys", "/dev" };
+	struct stat st;
+	char *real;
+
+	for (size_t i = 0; i < COUNT_OF(never); i++) {
+		if (is_below(s->path, never[i]))
+			COMPLAIN(c, &s->path, "shares.%s: %s is the kernel's and cannot be shared",
+				 s->name, never[i]);
+	}
+	if (strcmp(s->path, "/") == 0)
+		WARN(c, &s->path, "shares.%s: this is the whole machine", s->name);
+	if (strchr(s->path, '%') || s->create)
+		return;
+	real = realpath(s->path, NULL);
+	if (!real || stat(s->path, &st) < 0)
+		WARN(c, &s->path,
+		     "shares.%s: %s: %s; sessions will not have it (create: yes makes it)", s->name,
+		     s->path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		COMPLAIN(c, &s->path, "shares.%s: %s is not a directory", s->name, s->path);
+	else if (strcmp(real, s->path) != 0)
+		COMPLAIN(c, &s->path, "shares.%s: there is a symbolic link in %s; write %s",
+			 s->name, s->path, real);
+	free(real);
+}
+
+/* Is there somebody who certainly gets both? */
+static bool
+shares_meet(const struct conf_share *a, const struct conf_share *b)
+{
+	if (a->users.count == 0 || b->users.count == 0)
+		return true;
+	for (size_t i = 0; i < a->users.count; i++) {
+		for (size_t j = 0; j < b->users.count; j++) {
+			if (strcmp(a->users.at[i], b->users.at[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+check_shares(struct check *c)
+{
+	const struct conf *conf = c->conf;
+
+	for (size_t i = 0; i < conf->share_count; i++) {
+		const struct conf_share *s = &conf->shares[i];
+
+		check_share_path(c, s);
+		for (size_t j = 0; j < i; j++) {
+			const struct conf_share *other = &conf->shares[j];
+
+			if (strcmp(s->mount, other->mount) == 0 && shares_meet(s, other))
+				report_error(&c->report, &s->place,
+					     "shares.%s: its mount %s is already that of shares.%s "
+					     "(line %u)",
+					     s->name, s->mount, other->name, other->place.line);
+		}
+		if (s->upload == CONF_UPLOAD_DIRECT &&
+		    conf_place_of(conf, &s->partial_keep_ms).line)
+			WARN(c, &s->partial_keep_ms,
+			     "shares.%s: partial-keep has no effect with upload: direct", s->name);
+	}
+}
+
+int
+conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
+{
+	struct check c = { .conf = conf };
+
+	report_init(&c.report, complain, ctx);
+	check_listeners(&c);
+	check_keys(&c);
+	check_accounts(&c);
+	check_auth(&c);
+	check_shares(&c);
+	return c.report.errors > 0 ? -EINVAL : 0;
+}

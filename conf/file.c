@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * file.c - opening files that decide about security. The verdict is made on the open descriptor, so
+ * that nobody can exchange the file between look and use.
+ */
+#include "conf/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/base/fd.h"
+
+int
+file_check(const struct stat *st, mode_t forbidden, struct text *why)
+{
+	mode_t bad = st->st_mode & forbidden;
+
+	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+		text_printf(why,
+			    "belongs to uid %lu: it must belong to root or to the one who starts "
+			    "the server",
+			    (unsigned long)st->st_uid);
+		return -EPERM;
+	}
+	if (bad) {
+		text_printf(why, "has mode %04o: others than its owner can %s it (chmod %04o)",
+			    (unsigned int)(st->st_mode & 07777),
+			    bad & FILE_OTHERS_WRITE ? "change" : "read",
+			    (unsigned int)(st->st_mode & 07777 & ~forbidden));
+		return -EPERM;
+	}
+	return 0;
+}
+
+int
+file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
+{
+	FD_OWN int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int err = -errno;
+
+		text_printf(why, "cannot be opened: %s", strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		text_puts(why, "is not a regular file");
+		return -EINVAL;
+	}
+	if (file_check(&st, forbidden, why) < 0)
+		return -EPERM;
+	*ret_fd = fd_give(&fd);
+	return 0;
+}

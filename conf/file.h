@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* file.h - opening files that decide about security: who could have written them, who can read
+ * them. */
+#ifndef CONF_FILE_H
+#define CONF_FILE_H
+
+#include <sys/stat.h>
+
+#include "server/base/mem.h"
+#include "server/base/text.h"
+
+/*
+ * Opens a regular file for reading (a FIFO cannot hang it). It must belong to root or to us, and
+ * have none of the forbidden permission bits. Returns 0 and a CLOEXEC descriptor of the caller; or
+ * -errno, -EPERM for a file that cannot be trusted, and why has a sentence.
+ */
+int file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd) MUST_CHECK;
+
+/* The same verdict about an open file or directory. Returns 0 or -EPERM. */
+int file_check(const struct stat *st, mode_t forbidden, struct text *why) MUST_CHECK;
+
+#define FILE_OTHERS_WRITE (S_IWGRP | S_IWOTH)
+#define FILE_OTHERS_ANY (S_IRWXG | S_IRWXO)
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * schema.c - the table of all keys. Owns: names, types, defaults, ranges and help of everything that
+ * an administrator can write.
+ * Invariant: there is no key that lets a login or a file travel unencrypted, and none may be added.
+ */
+#include "conf/schema.h"
+
+#define SECOND ((uint64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define ANY_SIZE ((uint64_t)INT64_MAX)
+
+static const struct schema_word modes[] = {
+	{ "system", CONF_SYSTEM },
+	{ "personal", CONF_PERSONAL },
+	{ NULL, 0 },
+};
+static const struct schema_word protocols[] = {
+	{ "ftps", CONF_FTPS },
+	{ "ftps-implicit", CONF_FTPS_IMPLICIT },
+	{ "sftp", CONF_SFTP },
+	{ NULL, 0 },
+};
+static const struct schema_word bindings[] = {
+	{ "required", CONF_BINDING_REQUIRED },
+	{ "preferred", CONF_BINDING_PREFERRED },
+	{ NULL, 0 },
+};
+static const struct schema_word policies[] = {
+	{ "modern", CONF_POLICY_MODERN },
+	{ "compatible", CONF_POLICY_COMPATIBLE },
+	{ NULL, 0 },
+};
+static const struct schema_word methods[] = {
+	{ "password", 0 },
+	{ "publickey", 0 },
+	{ "keyboard-interactive", 0 },
+	{ NULL, 0 },
+};
+static const struct schema_word log_formats[] = {
+	{ "text", LOG_FORMAT_TEXT },
+	{ "json", LOG_FORMAT_JSON },
+	{ NULL, 0 },
+};
+static const struct schema_word log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN },   { "notice", LOG_LEVEL_NOTICE },
+	{ "info", LOG_LEVEL_INFO },   { "debug", LOG_LEVEL_DEBUG }, { NULL, 0 },
+};
+static const struct schema_word symlinks[] = {
+	{ "inside", CONF_SYMLINKS_INSIDE },
+	{ "never", CONF_SYMLINKS_NEVER },
+	{ NULL, 0 },
+};
+static const struct schema_word uploads[] = {
+	{ "atomic", CONF_UPLOAD_ATOMIC },
+	{ "direct", CONF_UPLOAD_DIRECT },
+	{ NULL, 0 },
+};
+static const struct schema_word mode_requests[] = {
+	{ "ignore", CONF_MODES_IGNORE },
+	{ "apply", CONF_MODES_APPLY },
+	{ "refuse", CONF_MODES_REFUSE },
+	{ NULL, 0 },
+};
+static const struct schema_word owners[] = {
+	{ "shown", CONF_OWNERS_SHOWN },
+	{ "hidden", CONF_OWNERS_HIDDEN },
+	{ NULL, 0 },
+};
+
+static const struct schema_array listeners = {
+	.element = IN_LISTENER,
+	.size = sizeof(struct conf_listener),
+	.at = offsetof(struct conf, listeners),
+	.count = offsetof(struct conf, listener_count),
+	.name = offsetof(struct conf_listener, name),
+	.place = offsetof(struct conf_listener, place),
+};
+static const struct schema_array certificates = {
+	.element = IN_CERTIFICATE,
+	.size = sizeof(struct conf_certificate),
+	.at = offsetof(struct conf, tls.certificates),
+	.count = offsetof(struct conf, tls.certificate_count),
+	.name = SIZE_MAX,
+	.place = offsetof(struct conf_certificate, place),
+};
+static const struct schema_array shares = {
+	.element = IN_SHARE,
+	.size = sizeof(struct conf_share),
+	.at = offsetof(struct conf, shares),
+	.count = offsetof(struct conf, share_count),
+	.name = offsetof(struct conf_share, name),
+	.place = offsetof(struct conf_share, place),
+};
+
+/* clang-format off */
+#define SECTION(k, h) { .key = k, .type = SCHEMA_SECTION, .help = h }
+#define ARRAY(k, t, a, h) { .key = k, .type = t, .array = &a, .help = h }
+#define ROW(k, t, where, off, d, h, ...) \
+	{ .key = k, .type = t, .in = where, .offset = off, .def = d, .help = h, __VA_ARGS__ }
+#define C(k, t, field, ...) ROW(k, t, IN_CONF, offsetof(struct conf, field), __VA_ARGS__)
+#define L(k, t, field, ...) ROW("listeners.*." k, t, IN_LISTENER, offsetof(struct conf_listener, field), __VA_ARGS__)
+#define T(k, t, field, ...) ROW("tls.certificates.*." k, t, IN_CERTIFICATE, offsetof(struct conf_certificate, field), __VA_ARGS__)
+#define S(k, t, field, ...) ROW("shares.*." k, t, IN_SHARE, offsetof(struct conf_share, field), __VA_ARGS__)
+#define RANGE(lo, hi) .min = (lo), .max = (hi)
+
+const struct schema_key schema_keys[] = {
+	C("mode", SCHEMA_WORD, mode, "system",
+	  "system: started by root, every process gets an account and a root directory of its own, and users "
+	  "work with their own uid. personal: everything runs as the one who starts it, and users come from "
+	  "the users file.", .words = modes),
+	C("state-dir", SCHEMA_PATH, state_dir, "/var/lib/coffer",
+	  "Directory for what must survive a restart."),
+	C("run-dir", SCHEMA_PATH, run_dir, "/run/coffer",
+	  "Directory for sockets and for the empty root of the processes that own nothing."),
+	C("wire-user", SCHEMA_NAME, wire_user, "coffer-wire",
+	  "Account of the processes that read the network; nothing else may use it."),
+	C("keys-user", SCHEMA_NAME, keys_user, "coffer-keys",
+	  "Account of the process that holds the private keys; nothing else may use it."),
+
+	ARRAY("listeners", SCHEMA_NAMED, listeners,
+	      "Where clients connect: a name of your choice for each address and protocol."),
+	L("protocol", SCHEMA_WORD, protocol, NULL,
+	  "ftps: FTP with AUTH TLS, which is compulsory. ftps-implicit: TLS from the first byte. sftp: over SSH.",
+	  .words = protocols, .flags = SCHEMA_NEEDED),
+	L("address", SCHEMA_ADDRESS, address, "*",
+	  "An IPv4 or IPv6 address of this machine, or * for all of both families."),
+	L("port", SCHEMA_U16, port, NULL,
+	  "TCP port. Without it: 21 for ftps, 990 for ftps-implicit, 22 for sftp.", RANGE(1, 65535)),
+	L("pam-service", SCHEMA_NAME, pam_service, NULL,
+	  "PAM service for this listener instead of auth.pam-service."),
+	L("data-binding", SCHEMA_WORD, binding, "required",
+	  "FTPS: required refuses data connections that do not resume the TLS session of their control "
+	  "connection, so that nobody can steal one. preferred lets clients through that cannot do it, and names "
+	  "them in the log.", .words = bindings),
+
+	SECTION("tls", "Certificates of the FTPS listeners. Encryption itself is always on."),
+	ARRAY("tls.certificates", SCHEMA_LISTED, certificates,
+	      "Pairs of files, for example one ECDSA and one RSA certificate."),
+	T("certificate", SCHEMA_PATH, certificate, NULL,
+	  "PEM file with the certificate first and then its chain.", .flags = SCHEMA_NEEDED),
+	T("key", SCHEMA_PATH, key, NULL,
+	  "PEM file with its private key, without a passphrase, readable by its owner only.",
+	  .flags = SCHEMA_NEEDED),
+	C("tls.policy", SCHEMA_WORD, tls.policy, "modern",
+	  "modern: TLS 1.2 with ECDHE and AEAD ciphers, and TLS 1.3. compatible adds older forward-secret ciphers "
+	  "of TLS 1.2.", .words = policies),
+
+	SECTION("ftps", "The FTP side."),
+	C("ftps.banner", SCHEMA_LINE, ftps.banner, "Ready.",
+	  "Text of the greeting, which everybody can read: better without names and versions."),
+	C("ftps.passive-ports", SCHEMA_PORTS, ftps.passive_first, "50000-50999",
+	  "Ports for data connections; the firewall must let them in. One is used per running transfer.",
+	  RANGE(1024, 65535)),
+	C("ftps.external-address", SCHEMA_IPV4, ftps.external_address, "none",
+	  "IPv4 address that PASV announces when the server stands behind NAT. none: the address that the client "
+	  "reached.", .flags = SCHEMA_NONE),
+	C("ftps.active", SCHEMA_BOOL, ftps.active, "no",
+	  "Serve PORT and EPRT, in which the server connects to the client."),
+
+	SECTION("sftp", "The SSH side."),
+	C("sftp.host-keys", SCHEMA_LIST, sftp.host_keys, NULL,
+	  "Files with private host keys (Ed25519, ECDSA, RSA), readable by their owner only.",
+	  .item = SCHEMA_PATH, RANGE(1, 16)),
+	C("sftp.banner", SCHEMA_TEXT, sftp.banner, "none",
+	  "Text that is shown before login, in one line or several.", .flags = SCHEMA_NONE),
+	C("sftp.policy", SCHEMA_WORD, sftp.policy, "modern",
+	  "Key exchanges, ciphers and MACs. compatible adds what older clients need and is not broken.",
+	  .words = policies),
+	C("sftp.authorized-keys", SCHEMA_LIST, sftp.authorized_keys, "%h/.ssh/authorized_keys",
+	  "Files with a user's public keys; %u is the user's name and %h the home directory.",
+	  .item = SCHEMA_TEMPLATE, RANGE(1, 16)),
+	C("sftp.rekey-bytes", SCHEMA_SIZE, sftp.rekey_bytes, "1G",
+	  "New session keys are made after so many bytes.", RANGE(16 * MIB, 64 * GIB)),
+	C("sftp.rekey-time", SCHEMA_TIME, sftp.rekey_ms, "1h",
+	  "New session keys are made after this time.", RANGE(MINUTE, DAY)),
+	C("sftp.max-channels", SCHEMA_U32, sftp.max_channels, "10",
+	  "Channels that one connection may open.", RANGE(1, 64)),
+	C("sftp.max-handles", SCHEMA_U32, sftp.max_handles, "256",
+	  "Files and directories that one session may have open.", RANGE(4, 4096)),
+	C("sftp.window", SCHEMA_SIZE, sftp.window_bytes, "4M",
+	  "Bytes that a client may send ahead. More is faster on long lines and costs memory per session.",
+	  RANGE(64 * KIB, 64 * MIB)),
+
+	SECTION("auth", "Who may log in, and how."),
+	C("auth.pam-service", SCHEMA_NAME, auth.pam_service, "coffer",
+	  "File in /etc/pam.d. none: users come from the users file only, as always in personal mode.",
+	  .flags = SCHEMA_NONE),
+	C("auth.users-file", SCHEMA_PATH, auth.users_file, "none",
+	  "File of users who have no account on this machine; see cofferctl user.", .flags = SCHEMA_NONE),
+	C("auth.min-uid", SCHEMA_U32, auth.min_uid, "1000",
+	  "Accounts with a smaller uid never log in, and root never does.", RANGE(1, UINT32_MAX - 1)),
+	C("auth.tries", SCHEMA_U32, auth.tries, "4",
+	  "Wrong logins after which a connection is closed, over all methods.", RANGE(1, 20)),
+	C("auth.failure-delay", SCHEMA_TIME, auth.failure_delay_ms, "2s",
+	  "Every refusal takes this long and a little more, whether the user exists or not.",
+	  RANGE(100, 30 * SECOND)),
+	C("auth.methods", SCHEMA_LIST, auth.methods, "password, publickey, keyboard-interactive",
+	  "How SFTP clients may log in.", .item = SCHEMA_WORD, .words = methods, RANGE(1, 3)),
+
+	SECTION("limits", "What one client, one user and all together may use."),
+	C("limits.login-time", SCHEMA_TIME, limits.login_ms, "60s",
+	  "From the connection to a good login.", RANGE(2 * SECOND, 10 * MINUTE)),
+	C("limits.idle-time", SCHEMA_TIME, limits.idle_ms, "15m",
+	  "A session without a command and without moving data ends.",
+	  .flags = SCHEMA_NONE, RANGE(SECOND, 7 * DAY)),
+	C("limits.stall-time", SCHEMA_TIME, limits.stall_ms, "5m",
+	  "A transfer without progress ends.", .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
+	C("limits.data-connect-time", SCHEMA_TIME, limits.data_connect_ms, "30s",
+	  "FTPS: until the client's data connection is there.", RANGE(SECOND, 5 * MINUTE)),
+	C("limits.sessions", SCHEMA_U32, limits.sessions, "1000",
+	  "Sessions at one time.", RANGE(1, 100000)),
+	C("limits.sessions-per-user", SCHEMA_U32, limits.sessions_per_user, "50",
+	  "Sessions of one user at one time.", RANGE(1, 100000)),
+	C("limits.sessions-per-address", SCHEMA_U32, limits.sessions_per_address, "50",
+	  "Sessions from one address (IPv6: one /64) at one time.", RANGE(1, 100000)),
+	C("limits.waiting", SCHEMA_U32, limits.waiting, "100",
+	  "Connections that are not logged in yet; a budget of its own, so that strangers cannot use up the "
+	  "sessions.", RANGE(1, 100000)),
+	C("limits.waiting-per-address", SCHEMA_U32, limits.waiting_per_address, "8",
+	  "The same from one address (IPv6: one /64).", RANGE(1, 100000)),
+	C("limits.rate-up", SCHEMA_SIZE, limits.rate_up, "none",
+	  "Bytes a second that one session may upload.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+	C("limits.rate-down", SCHEMA_SIZE, limits.rate_down, "none",
+	  "Bytes a second that one session may download.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+
+	SECTION("log", "Where events go."),
+	C("log.format", SCHEMA_WORD, log.format, "text",
+	  "text: key=value. json: one object per line.", .words = log_formats),
+	C("log.level", SCHEMA_WORD, log.level, "info",
+	  "The least important events that are written.", .words = log_levels),
+	C("log.file", SCHEMA_PATH, log.file, "none",
+	  "File to append to. none: standard error, which systemd keeps in the journal.",
+	  .flags = SCHEMA_NONE),
+
+	ARRAY("shares", SCHEMA_NAMED, shares,
+	      "Directories that users see: a name of your choice for each. All shares of a user together are all "
+	      "that he can reach."),
+	S("path", SCHEMA_TEMPLATE, path, NULL,
+	  "The directory. %u is the user's name; %h, in front, the home directory.", .flags = SCHEMA_NEEDED),
+	S("mount", SCHEMA_MOUNT, mount, NULL,
+	  "Where users see it. Without it: / and the share's name. A share on / is what they see first, and "
+	  "others appear as directories in it."),
+	S("users", SCHEMA_LIST, users, NULL,
+	  "Names of users and @groups who get it. Without it: everybody who can log in.",
+	  .item = SCHEMA_MEMBER, RANGE(1, 4096)),
+	S("rights", SCHEMA_RIGHTS, rights, "read-only",
+	  "read-only, read-write, drop-box (upload without seeing anything), append-only, none, or a list out of list, read, create, "
+	  "overwrite, append, rename, delete, mkdir, rmdir, chmod, times, symlink, link."),
+	S("paths", SCHEMA_RULES, rules, NULL,
+	  "Other rights below paths of the share, such as /archive: read-only. The longest path that fits "
+	  "counts."),
+	S("create", SCHEMA_BOOL, create, "no",
+	  "Make the directory at login when it is missing."),
+	S("symlinks", SCHEMA_WORD, symlinks, "inside",
+	  "inside: followed as long as they stay in the share. never: not followed.", .words = symlinks),
+	S("upload", SCHEMA_WORD, upload, "atomic",
+	  "atomic: a file appears when it is complete, and a broken upload leaves the old one. direct: it grows "
+	  "in place.", .words = uploads),
+	S("durable", SCHEMA_BOOL, durable, "no",
+	  "Success is reported only when the file is on the disk (fsync)."),
+	S("partial-keep", SCHEMA_TIME, partial_keep_ms, "24h",
+	  "How long an interrupted upload can be resumed. none: not at all.",
+	  .flags = SCHEMA_NONE, RANGE(MINUTE, 365 * DAY)),
+	S("file-mode", SCHEMA_MODE, file_mode, "0644",
+	  "Permissions of new files, and the most that a client may ask for.", RANGE(0, 0777)),
+	S("dir-mode", SCHEMA_MODE, dir_mode, "0755",
+	  "The same for directories.", RANGE(0, 0777)),
+	S("mode-requests", SCHEMA_WORD, mode_requests, "ignore",
+	  "What happens when a client without the chmod right asks for permissions. apply: it is done on what the session made itself.",
+	  .words = mode_requests),
+	S("force-group", SCHEMA_NAME, force_group, "none",
+	  "Group of everything new.", .flags = SCHEMA_NONE),
+	S("owners", SCHEMA_WORD, owners, "shown",
+	  "hidden: listings show the user as the owner of everything.", .words = owners),
+	S("hide", SCHEMA_LIST, hide, NULL,
+	  "Patterns of names that are not listed.", .item = SCHEMA_PATTERN, RANGE(0, 64)),
+	S("deny", SCHEMA_LIST, deny, NULL,
+	  "Patterns of names that cannot be used at all.", .item = SCHEMA_PATTERN, RANGE(0, 64)),
+	S("quota-bytes", SCHEMA_SIZE, quota_bytes, "none",
+	  "What one user may keep in it.", .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	S("quota-files", SCHEMA_U64, quota_files, "none",
+	  "How many files one user may keep in it.", .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	S("max-file-size", SCHEMA_SIZE, max_file_bytes, "none",
+	  "The largest file that can be uploaded.", .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	S("min-free", SCHEMA_SIZE, min_free_bytes, "none",
+	  "Uploads are refused when the filesystem would have less space left.",
+	  .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	{ .key = NULL },
+};
+/* clang-format on */
