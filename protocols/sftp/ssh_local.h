@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* ssh_local.h - what the ssh_*.c files share. Nobody else includes it. */
+#ifndef PROTOCOLS_SFTP_SSH_LOCAL_H
+#define PROTOCOLS_SFTP_SSH_LOCAL_H
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include "protocols/sftp/ssh_wire.h"
+
+struct ssh_pipe {
+	struct ssh_wire *wire;
+	ssh_channel channel; /* NULL: this place is free */
+	struct ssh_channel_callbacks_struct callbacks;
+	void *owner; /* NULL until the subsystem was asked for */
+	bool proven; /* libssh's writing to it is known to end; see write_first() */
+	bool ended, closed, shut;
+	bool busy;	/* a whole packet waits because the owner had no room */
+	size_t left;	/* bytes that libssh still holds for us */
+	size_t fresh;	/* bytes taken since the window was grown last */
+	size_t need;	/* size of the next packet, as far as it is known */
+	uint8_t *carry; /* bytes that we hold ourselves, in front of libssh's */
+	size_t carry_len, carry_size;
+};
+
+struct ssh_wire {
+	struct session *s;
+	const struct ssh_server *server;
+	int fd;
+	ssh_session ssh;
+	ssh_event event; /* NULL until the key exchange has begun */
+	struct ssh_counter_struct socket_count, packet_count;
+	bool broken;
+
+	const struct ssh_wire_ops *ops; /* NULL until ssh_wire_serve() */
+	void *ops_ctx;
+	struct ssh_pipe *pipes;
+	size_t pipe_count;
+	uint64_t window;  /* bytes that we let a client send ahead */
+	uint8_t *scratch; /* window bytes, for grow(); NULL where that is of no use */
+};
+
+/* ssh_setup.c - sets options that are the session's own, and takes the socket over. */
+int ssh_setup_session(const struct ssh_server *server, struct session *s,
+		      ssh_session ssh) MUST_CHECK;
+/*
+ * Before the key exchange: offers older algorithms to clients that are known, by their version
+ * string, to have nothing better. Returns false while the client has not named itself yet.
+ */
+bool ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh);
+
+#endif

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ssh_login.c - from the first byte to a login (RFC 4252, RFC 4256), in libssh's pull mode: a
+ *message is kept until monitor has decided, and while it thinks nothing more is read from the
+ *client. Owns: the translation between SSH's methods and auth.h. Must not: decide anything. A
+ *verdict of monitor is the only way to a success message.
+ *
+ *	KEX -> READY --request--> ASKED --NO, PARTIAL, KEY_OK--> READY
+ *	                          |  ^      OK--> done, LAST--> end
+ *	                      ASK |  | answers
+ *	                          v  |
+ *	                        PROMPTED --another request: CANCEL--> ASKED
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "protocols/sftp/ssh_keys.h"
+#include "protocols/sftp/ssh_local.h"
+#include "protocols/sftp/ssh_shim.h"
+#include "server/base/clock.h"
+
+/* Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
+ * them. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* What a client may send before it is logged in: libssh has no bound of its own. */
+#define LOGIN_BYTES (1024u * 1024u)
+#define LOGIN_MESSAGES 64
+/* Of all answers to prompts together (ledger AU05). */
+#define ANSWERS_BYTES 4096
+/* The level at which libssh says which request came, and by what a signature was made. */
+#define WATCHED_LEVEL 4
+
+enum login_state { KEX, READY, ASKED, PROMPTED };
+
+struct login {
+	struct ssh_wire *w;
+	struct session *s;
+	enum login_state state;
+	bool named;	  /* the client's version string was looked at */
+	ssh_message held; /* what monitor thinks about */
+	ssh_message
+	    waiting;	  /* came instead of an answer; is handled when the cancel is confirmed */
+	ssh_message kept; /* any request without a secret, to refuse what libssh swallows */
+	unsigned int messages;
+	unsigned int requests; /* authentication requests that reached us */
+	uint32_t methods;      /* of auth.h: those that the client is told of */
+	size_t prompts;
+	bool greeted; /* the banner was sent */
+	bool done, logged_in;
+	enum session_end end;
+	const char *reason;
+};
+
+/*
+ * libssh drops a request whose key it does not know, or whose signature is wrong, without any
+ * answer, and the client would wait for ever. Its log tells that there was one. One connection per
+ * process: so these may be static.
+ */
+static struct {
+	unsigned int requests;
+	char signature[64]; /* the algorithm of the last signature that was looked at */
+} seen;
+
+static void
+watch_log(int priority, const char *function, const char *buffer, void *userdata)
+{
+	static const char request[] = "Auth request for service ";
+	static const char gssapi[] = "ssh-connection, method gssapi-with-mic for user '";
+	static const char verify[] = "Going to verify a ";
+	const char *text = strstr(buffer, ": ");
+	size_t n;
+
+	(void)priority;
+	(void)userdata;
+	if (!text)
+		return;
+	text += 2;
+	if (strcmp(function, "ssh_packet_userauth_request") == 0 &&
+	    strncmp(text, request, sizeof(request) - 1) == 0) {
+		/* GSSAPI is refused by libssh itself, which does answer that. */
+		if (strncmp(text + sizeof(request) - 1, gssapi, sizeof(gssapi) - 1) != 0)
+			seen.requests++;
+	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
+		text += sizeof(verify) - 1;
+		n = strcspn(text, " ");
+		if (n < sizeof(seen.signature)) {
+			memcpy(seen.signature, text, n);
+			seen.signature[n] = 0;
+		}
+	}
+}
+
+static void
+stop(struct login *l, enum session_end end, const char *reason)
+{
+	l->done = true;
+	l->end = end;
+	l->reason = reason;
+}
+
+/* Everything that conf->auth.methods allows; monitor has the last word with each verdict. */
+static uint32_t
+configured_methods(const struct conf *conf)
+{
+	static const struct {
+		const char *name;
+		enum auth_method method;
+	} names[] = {
+		{ "password", AUTH_PASSWORD },
+		{ "publickey", AUTH_PUBLICKEY },
+		{ "keyboard-interactive", AUTH_INTERACTIVE },
+	};
+	uint32_t methods = 0;
+
+	for (size_t i = 0; i < conf->auth.methods.count; i++) {
+		/* "publickey+password" begins with a key, and goes on by monitor's PARTIAL. */
+		const char *name = conf->auth.methods.at[i];
+		size_t len = strcspn(name, "+");
+
+		for (size_t k = 0; k < COUNT_OF(names); k++) {
+			if (strlen(names[k].name) == len && strncmp(names[k].name, name, len) == 0)
+				methods |= names[k].method;
+		}
+	}
+	return methods ? methods : AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE;
+}
+
+static void
+refuse(struct login *l, ssh_message msg, uint32_t methods, bool partial)
+{
+	unsigned int names = 0;
+
+	if (methods)
+		l->methods = methods;
+	if (l->methods & AUTH_PASSWORD)
+		names |= (unsigned int)SSH_AUTH_METHOD_PASSWORD;
+	if (l->methods & AUTH_PUBLICKEY)
+		names |= (unsigned int)SSH_AUTH_METHOD_PUBLICKEY;
+	if (l->methods & AUTH_INTERACTIVE)
+		names |= (unsigned int)SSH_AUTH_METHOD_INTERACTIVE;
+	(void)ssh_message_auth_set_methods(msg, (int)names);
+	if (partial)
+		(void)ssh_message_auth_reply_success(msg, 1);
+	else
+		(void)ssh_message_reply_default(msg);
+}
+
+/* A message is done with. The first one without a secret is kept. */
+static void
+let_go(struct login *l, ssh_message msg)
+{
+	int method = ssh_message_subtype(msg);
+
+	if (!l->kept && ssh_message_type(msg) == SSH_REQUEST_AUTH &&
+	    (method == SSH_AUTH_METHOD_NONE || method == SSH_AUTH_METHOD_PUBLICKEY))
+		l->kept = msg;
+	else if (msg != l->kept)
+		ssh_message_free(msg);
+}
+
+/* What a send to monitor said: it thinks now, or the question was impossible, or it is gone. */
+static void
+asked(struct login *l, ssh_message msg, int err)
+{
+	if (err == 0) {
+		l->state = ASKED;
+		l->held = msg;
+		return;
+	}
+	if (err == -EMSGSIZE)
+		refuse(l, msg, 0, false);
+	else
+		stop(l, SESSION_MONITOR_GONE, NULL);
+	let_go(l, msg);
+}
+
+static void
+on_key(struct login *l, ssh_message msg, const char *user)
+{
+	enum ssh_publickey_state_e state = ssh_message_auth_publickey_state(msg);
+	ssh_key key = ssh_message_auth_pubkey(msg);
+	bool verified = state == SSH_PUBLICKEY_STATE_VALID;
+	uint8_t blob[AUTH_KEY_MAX];
+	const char *algorithm;
+	size_t len;
+
+	if ((!verified && state != SSH_PUBLICKEY_STATE_NONE) || !key ||
+	    ssh_keys_public(key, blob, sizeof(blob), &len, &algorithm) < 0) {
+		refuse(l, msg, 0, false);
+		let_go(l, msg);
+		return;
+	}
+	if (verified && ssh_key_type(key) == SSH_KEYTYPE_RSA && seen.signature[0] != 0)
+		algorithm = seen.signature;
+	asked(l, msg, auth_send_key(l->s->auth, user, algorithm, blob, len, NULL, 0, verified));
+}
+
+static void
+on_answers(struct login *l, ssh_message msg)
+{
+	const char *answers[AUTH_PROMPTS_MAX];
+	int count = ssh_userauth_kbdint_getnanswers(l->w->ssh);
+	size_t bytes = 0;
+
+	if (l->state != PROMPTED || count < 0 || (size_t)count != l->prompts) {
+		stop(l, SESSION_PROTOCOL, "These answers fit no question.");
+		let_go(l, msg);
+		return;
+	}
+	for (int i = 0; i < count; i++) {
+		answers[i] = ssh_userauth_kbdint_getanswer(l->w->ssh, (unsigned int)i);
+		if (!answers[i])
+			answers[i] = "";
+		bytes += strlen(answers[i]);
+	}
+	if (bytes > ANSWERS_BYTES) {
+		stop(l, SESSION_PROTOCOL, "The answers are too long.");
+		let_go(l, msg);
+		return;
+	}
+	asked(l, msg, auth_send_answers(l->s->auth, answers, (size_t)count));
+}
+
+static void
+on_request(struct login *l, ssh_message msg)
+{
+	const char *user = ssh_message_auth_user(msg);
+	const char *password;
+
+	if (!user) {
+		on_answers(l, msg);
+		return;
+	}
+	if (l->state == PROMPTED) { /* the client changed its mind */
+		l->waiting = msg;
+		asked(l, NULL, auth_send_cancel(l->s->auth));
+		return;
+	}
+	switch (ssh_message_subtype(msg)) {
+	case SSH_AUTH_METHOD_PASSWORD:
+		password = ssh_message_auth_password(msg);
+		asked(l, msg, auth_send_password(l->s->auth, user, password ? password : ""));
+		break;
+	case SSH_AUTH_METHOD_PUBLICKEY:
+		on_key(l, msg, user);
+		break;
+	case SSH_AUTH_METHOD_INTERACTIVE:
+		asked(l, msg, auth_send_interactive(l->s->auth, user));
+		break;
+	default: /* "none" asks for the list of methods; the rest we do not have */
+		refuse(l, msg, 0, false);
+		let_go(l, msg);
+		break;
+	}
+}
+
+static void
+on_service(struct login *l, ssh_message msg)
+{
+	const char *name = ssh_message_service_service(msg);
+	const char *banner = l->s->conf->sftp.banner;
+
+	if (!name || strcmp(name, "ssh-userauth") != 0) {
+		stop(l, SESSION_PROTOCOL, "Only the service ssh-userauth is here.");
+	} else {
+		(void)ssh_message_service_reply_success(msg);
+		if (banner && !l->greeted) {
+			ssh_string text = ssh_string_from_char(banner);
+
+			if (text)
+				(void)ssh_send_issue_banner(l->w->ssh, text);
+			ssh_string_free(text);
+		}
+		l->greeted = true;
+	}
+	ssh_message_free(msg);
+}
+
+static void
+on_message(struct login *l, ssh_message msg)
+{
+	if (++l->messages > LOGIN_MESSAGES) {
+		stop(l, SESSION_PROTOCOL, "Too many messages before a login.");
+		ssh_message_free(msg);
+		return;
+	}
+	switch (ssh_message_type(msg)) {
+	case SSH_REQUEST_SERVICE:
+		on_service(l, msg);
+		break;
+	case SSH_REQUEST_AUTH:
+		if (ssh_message_auth_user(msg))
+			l->requests++;
+		on_request(l, msg);
+		break;
+	default:
+		(void)ssh_message_reply_default(msg);
+		ssh_message_free(msg);
+		break;
+	}
+}
+
+/* Passes the prompts of a PAM conversation on. */
+static void
+prompt(struct login *l, ssh_message msg, const struct auth_verdict *v)
+{
+	const char *texts[AUTH_PROMPTS_MAX];
+	char echo[AUTH_PROMPTS_MAX];
+
+	for (size_t i = 0; i < v->prompt_count; i++) {
+		texts[i] = v->prompts[i].text;
+		echo[i] = v->prompts[i].echo;
+	}
+	if (ssh_message_auth_interactive_request(msg, v->name, v->instruction,
+						 (unsigned int)v->prompt_count, texts,
+						 echo) != SSH_OK) {
+		stop(l, SESSION_LOST, NULL);
+		return;
+	}
+	l->prompts = v->prompt_count;
+	l->state = PROMPTED;
+}
+
+static void
+on_verdict(struct login *l, struct auth_verdict *v)
+{
+	ssh_message msg = l->held;
+	ssh_message next = l->waiting;
+
+	l->held = l->waiting = NULL;
+	l->state = READY;
+	if (v->answer == AUTH_LAST) {
+		stop(l, SESSION_TRIES, "Too many login attempts.");
+	} else if (msg) {
+		switch (v->answer) {
+		case AUTH_OK:
+			session_login(l->s, v);
+			l->logged_in = ssh_message_auth_reply_success(msg, 0) == SSH_OK;
+			stop(l, SESSION_LOST, NULL); /* the end of the login, if not of the session */
+			break;
+		case AUTH_ASK:
+			prompt(l, msg, v);
+			break;
+		case AUTH_KEY_OK:
+			(void)ssh_message_auth_reply_pk_ok_simple(msg);
+			break;
+		case AUTH_PARTIAL:
+			refuse(l, msg, v->methods, true);
+			break;
+		default:
+			refuse(l, msg, v->methods, false);
+			break;
+		}
+	}
+	if (msg)
+		let_go(l, msg);
+	if (next && !l->done)
+		on_request(l, next);
+	else if (next)
+		ssh_message_free(next);
+}
+
+/* While monitor thinks: its answer, or the client's going away. Nothing is read. */
+static void
+wait_for_verdict(struct login *l)
+{
+	struct pollfd fds[2] = {
+		{ .fd = auth_fd(l->s->auth), .events = POLLIN },
+		{ .fd = l->w->fd, .events = POLLRDHUP },
+	};
+	static struct auth_verdict v;
+	int err;
+
+	if (ssh_shim_poll(fds, 2, clock_poll(l->s->login_deadline_ms)) <= 0)
+		return;
+	if (fds[1].revents) {
+		stop(l, SESSION_LOST, NULL);
+		return;
+	}
+	err = auth_recv(l->s->auth, &v);
+	if (err == -EAGAIN)
+		return;
+	if (err < 0) {
+		stop(l, SESSION_MONITOR_GONE, NULL);
+		return;
+	}
+	on_verdict(l, &v);
+	auth_verdict_clear(&v);
+}
+
+/* A request came that libssh did not hand on, and nobody would answer it. */
+static void
+answer_swallowed(struct login *l)
+{
+	l->requests = seen.requests;
+	if (l->kept)
+		refuse(l, l->kept, 0, false);
+	else
+		stop(l, SESSION_PROTOCOL, "This key or its signature is of a kind unknown here.");
+}
+
+static void
+wait_for_client(struct login *l)
+{
+	struct pollfd monitor = { .fd = auth_fd(l->s->auth), .events = POLLIN };
+
+	ssh_wire_wait(l->w, &monitor, 1, l->s->login_deadline_ms);
+	if (monitor.revents) /* it speaks only when it is asked: so it is gone */
+		stop(l, SESSION_MONITOR_GONE, NULL);
+}
+
+static void
+exchange_keys(struct login *l)
+{
+	int rc;
+
+	if (!l->named && ssh_setup_for_client(l->w->server, l->w->ssh)) {
+		l->named = true;
+		ssh_shim_hold(false);
+	}
+	rc = ssh_handle_key_exchange(l->w->ssh);
+	if (!l->w->event) {
+		l->w->event = ssh_event_new();
+		if (!l->w->event || ssh_event_add_session(l->w->event, l->w->ssh) != SSH_OK)
+			rc = SSH_ERROR;
+	}
+	if (rc == SSH_ERROR) {
+		stop(l, SESSION_PROTOCOL, NULL);
+	} else if (rc == SSH_OK) {
+		const char *banner = ssh_get_clientbanner(l->w->ssh);
+
+		l->state = READY;
+		if (banner && strncmp(banner, "SSH-2.0-", 8) == 0)
+			session_client(l->s, banner + 8);
+	} else {
+		wait_for_client(l);
+	}
+}
+
+static void
+step(struct login *l)
+{
+	ssh_message msg;
+
+	switch (l->state) {
+	case KEX:
+		exchange_keys(l);
+		return;
+	case ASKED:
+		wait_for_verdict(l);
+		return;
+	case READY:
+	case PROMPTED:
+		break;
+	}
+	msg = ssh_message_get(l->w->ssh);
+	if (msg)
+		on_message(l, msg);
+	else if (seen.requests > l->requests)
+		answer_swallowed(l);
+	else
+		wait_for_client(l);
+}
+
+bool
+ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_reason)
+{
+	struct login l = { .w = w, .s = w->s, .methods = configured_methods(w->s->conf) };
+
+	ssh_shim_hold(true);
+	(void)ssh_set_log_callback(watch_log);
+	(void)ssh_set_log_level(WATCHED_LEVEL);
+	while (!l.done) {
+		if (clock_ms() >= l.s->login_deadline_ms)
+			stop(&l, SESSION_LOGIN_TIME, "The time to log in is over.");
+		else if (ssh_get_status(w->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR))
+			stop(&l, SESSION_LOST, NULL);
+		else if (w->socket_count.in_bytes > LOGIN_BYTES)
+			stop(&l, SESSION_PROTOCOL, "Too many bytes before a login.");
+		else
+			step(&l);
+	}
+	(void)ssh_set_log_level(0);
+	if (l.held)
+		ssh_message_free(l.held);
+	if (l.waiting)
+		ssh_message_free(l.waiting);
+	if (l.kept)
+		ssh_message_free(l.kept);
+	*ret_end = l.end;
+	*ret_reason = l.reason;
+	return l.logged_in;
+}
