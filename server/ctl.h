@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ctl.h - cofferctl's rooms: a sub-command is a function and a row in ctl.c. It gets its own argv
+ * (argv[0] is its name) and returns the exit status: 0 done, 1 could not, 2 used wrongly.
+ */
+#ifndef SERVER_CTL_H
+#define SERVER_CTL_H
+
+#include "conf/conf.h"
+
+#define CTL_CONF "/etc/coffer/coffer.yaml"
+
+int ctl_check(int argc, char *argv[]);
+int ctl_user(int argc, char *argv[]);
+int ctl_schema(int argc, char *argv[]);
+
+/* A conf_complain_fn that writes "file:line:column: text" to standard error. */
+void ctl_complain(void *ctx, const struct conf_place *place, const char *text);
+
+/* Complains about how a command was called, with its usage from the table. Returns 2. */
+int ctl_usage(const char *command);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* ctl_check.c - `cofferctl check`: the same verdict as the daemon's, without starting anything. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/users.h"
+#include "conf/rights.h"
+#include "server/base/text.h"
+#include "server/ctl.h"
+
+static const char *const protocol_names[] = {
+	[CONF_FTPS] = "ftps",
+	[CONF_FTPS_IMPLICIT] = "ftps-implicit",
+	[CONF_SFTP] = "sftp",
+};
+
+struct tally {
+	const struct conf *conf;
+	size_t users;
+};
+
+static void
+look_at_user(void *ctx, const struct user *user)
+{
+	struct tally *tally = ctx;
+	const struct conf *conf = tally->conf;
+
+	tally->users++;
+	if (conf->mode == CONF_SYSTEM && (user->uid < conf->auth.min_uid || user->gid == 0))
+		fprintf(
+		    stderr,
+		    "%s: warning: %s cannot log in: uid %lu is below auth.min-uid, or the group "
+		    "is root's\n",
+		    conf->auth.users_file, user->name, (unsigned long)user->uid);
+}
+
+/* What was understood, on one line. */
+static void
+print_summary(const struct conf *conf, size_t users)
+{
+	printf("%s: good.", conf->file);
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		bool is_ipv6 = strchr(l->address, ':') != NULL;
+
+		printf("%s %s on %s%s%s:%u", i ? "," : "", protocol_names[l->protocol],
+		       is_ipv6 ? "[" : "", l->address, is_ipv6 ? "]" : "", l->port);
+	}
+	printf(".");
+	for (size_t i = 0; i < conf->share_count; i++) {
+		const struct conf_share *s = &conf->shares[i];
+		char room[256];
+		struct text t;
+
+		text_init(&t, room, sizeof(room));
+		rights_put(&t, s->rights);
+		printf("%s %s = %s (%s)", i ? "," : "", s->mount, s->path, t.at);
+	}
+	if (conf->auth.pam_service)
+		printf(". Users by PAM (%s)", conf->auth.pam_service);
+	if (conf->auth.users_file)
+		printf(". %zu users in %s", users, conf->auth.users_file);
+	printf(".\n");
+}
+
+int
+ctl_check(int argc, char *argv[])
+{
+	static const struct option longer[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *file = CTL_CONF;
+	struct conf *conf;
+	struct tally tally;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
+		if (c != 'c')
+			return ctl_usage("check");
+		file = optarg;
+	}
+	if (optind != argc)
+		return ctl_usage("check");
+	if (conf_load(file, ctl_complain, NULL, &conf) < 0)
+		return 1;
+	err = conf_check(conf, ctl_complain, NULL);
+	tally = (struct tally) { .conf = conf };
+	/* A line that cannot be read locks one user out and nobody in: it is told, not an error. */
+	if (err == 0 && conf->auth.users_file && access(conf->auth.users_file, F_OK) == 0)
+		err = users_each(conf->auth.users_file, look_at_user, ctl_complain, &tally);
+	if (err == 0)
+		print_summary(conf, tally.users);
+	conf_free(conf);
+	return err < 0 ? 1 : 0;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ctl_user.c - `cofferctl user`: the users file. A password is typed twice without echo, or is one
+ * line of standard input; it is never an argument, where everybody could see it. Hashes are never
+ * shown.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/users.h"
+#include "server/base/text.h"
+#include "server/ctl.h"
+#include "server/ctl_password.h"
+
+struct request {
+	const char *file, *conf, *name, *uid, *gid, *home, *gecos;
+};
+
+static int
+fail(const struct request *r, const char *what, int err)
+{
+	if (err == -EPERM)
+		fprintf(
+		    stderr,
+		    "cofferctl: %s: the file must belong to root or to you, and nobody else may "
+		    "write it\n",
+		    r->file);
+	else
+		fprintf(stderr, "cofferctl: %s: %s: %s\n", r->file, what, strerror(-err));
+	return 1;
+}
+
+static int
+no_such_user(const struct request *r)
+{
+	fprintf(stderr, "cofferctl: there is no user \"%s\" in %s\n", r->name, r->file);
+	return 1;
+}
+
+/* Asks for a new password and puts its hash into the user. */
+static int
+ask_hash(struct user *user)
+{
+	char password[CTL_PASSWORD_MAX];
+	int err = ctl_password(user->name, password, sizeof(password));
+
+	if (err == 0)
+		err = users_hash(password, user->hash, sizeof(user->hash));
+	mem_wipe(password, sizeof(password));
+	if (err < 0)
+		fprintf(stderr, "cofferctl: no password was set: %s\n", strerror(-err));
+	return err;
+}
+
+/* A number, or a name of the system. */
+static int
+find_uid(const char *word, uid_t *ret_uid)
+{
+	const struct passwd *pw;
+	uint64_t number;
+
+	if (num_u64(word, UINT32_MAX - 1, &number) == 0) {
+		*ret_uid = (uid_t)number;
+		return 0;
+	}
+	pw = getpwnam(word);
+	if (!pw) {
+		fprintf(stderr, "cofferctl: there is no account \"%s\"\n", word);
+		return -ENOENT;
+	}
+	*ret_uid = pw->pw_uid;
+	return 0;
+}
+
+static int
+find_gid(const char *word, gid_t *ret_gid)
+{
+	const struct group *gr;
+	uint64_t number;
+
+	if (num_u64(word, UINT32_MAX - 1, &number) == 0) {
+		*ret_gid = (gid_t)number;
+		return 0;
+	}
+	gr = getgrnam(word);
+	if (!gr) {
+		fprintf(stderr, "cofferctl: there is no group \"%s\"\n", word);
+		return -ENOENT;
+	}
+	*ret_gid = gr->gr_gid;
+	return 0;
+}
+
+/* Which files are the new user's? The default is whoever calls us, who must not be root. */
+static int
+fill_identity(const struct request *r, struct user *user)
+{
+	const struct passwd *pw;
+
+	user->uid = getuid();
+	if (r->uid && find_uid(r->uid, &user->uid) < 0)
+		return -ENOENT;
+	pw = getpwuid(user->uid);
+	user->gid = pw ? pw->pw_gid : (gid_t)user->uid;
+	if (r->gid && find_gid(r->gid, &user->gid) < 0)
+		return -ENOENT;
+	if (user->uid == 0 || user->gid == 0) {
+		fputs("cofferctl: root never logs in: say with --uid (and --gid) as whom this user "
+		      "works on files\n",
+		      stderr);
+		return -EINVAL;
+	}
+	if (text_copy(user->home, sizeof(user->home),
+		      r->home ? r->home
+		      : pw    ? pw->pw_dir
+			      : "") < 0 ||
+	    (user->home[0] != '\0' && user->home[0] != '/')) {
+		fputs("cofferctl: --home takes an absolute path\n", stderr);
+		return -EINVAL;
+	}
+	return text_copy(user->gecos, sizeof(user->gecos), r->gecos ? r->gecos : "");
+}
+
+static int
+user_add(const struct request *r)
+{
+	struct user user;
+	int err = users_find(r->file, r->name, &user);
+
+	if (err == 0) {
+		mem_wipe(&user, sizeof(user));
+		fprintf(stderr, "cofferctl: \"%s\" is in %s already; see cofferctl user passwd\n",
+			r->name, r->file);
+		return 1;
+	}
+	if (err != -ENOENT)
+		return fail(r, "cannot be read", err);
+	user = (struct user) { 0 };
+	if (!users_name_ok(r->name) || text_copy(user.name, sizeof(user.name), r->name) < 0) {
+		fputs("cofferctl: a name has 1 to 64 letters, digits and _ . @ + -\n", stderr);
+		return 1;
+	}
+	if (fill_identity(r, &user) < 0 || ask_hash(&user) < 0)
+		return 1;
+	err = users_set(r->file, &user);
+	mem_wipe(&user, sizeof(user));
+	return err < 0 ? fail(r, "not changed", err) : 0;
+}
+
+static int
+user_passwd(const struct request *r)
+{
+	struct user user;
+	int err = users_find(r->file, r->name, &user);
+
+	if (err == -ENOENT)
+		return no_such_user(r);
+	if (err < 0)
+		return fail(r, "cannot be read", err);
+	if (ask_hash(&user) < 0)
+		return 1;
+	err = users_set(r->file, &user);
+	mem_wipe(&user, sizeof(user));
+	return err < 0 ? fail(r, "not changed", err) : 0;
+}
+
+/* A locked hash has a '!' in front and can be given back as it was. */
+static int
+set_lock(const struct request *r, bool lock)
+{
+	struct user user;
+	int err = users_find(r->file, r->name, &user);
+	size_t len;
+
+	if (err == -ENOENT)
+		return no_such_user(r);
+	if (err < 0)
+		return fail(r, "cannot be read", err);
+	len = strlen(user.hash);
+	if (lock && user.hash[0] != '!' && len + 1 < sizeof(user.hash)) {
+		memmove(user.hash + 1, user.hash, len + 1);
+		user.hash[0] = '!';
+	} else if (!lock && user.hash[0] == '!') {
+		memmove(user.hash, user.hash + 1, len);
+	}
+	err = users_set(r->file, &user);
+	mem_wipe(&user, sizeof(user));
+	return err < 0 ? fail(r, "not changed", err) : 0;
+}
+
+static int
+user_lock(const struct request *r)
+{
+	return set_lock(r, true);
+}
+
+static int
+user_unlock(const struct request *r)
+{
+	return set_lock(r, false);
+}
+
+static int
+user_del(const struct request *r)
+{
+	int err = users_delete(r->file, r->name);
+
+	if (err == -ENOENT)
+		return no_such_user(r);
+	return err < 0 ? fail(r, "not changed", err) : 0;
+}
+
+static void
+print_user(void *ctx, const struct user *user)
+{
+	(void)ctx;
+	printf("%-20s uid=%lu gid=%lu home=%s%s%s%s\n", user->name, (unsigned long)user->uid,
+	       (unsigned long)user->gid, user->home[0] ? user->home : "-",
+	       user->hash[0] == '!' || user->hash[0] == '*' || !user->hash[0] ? " locked" : "",
+	       user->gecos[0] ? " # " : "", user->gecos);
+}
+
+static int
+user_list(const struct request *r)
+{
+	return users_each(r->file, print_user, ctl_complain, NULL) < 0 ? 1 : 0;
+}
+
+static const struct action {
+	const char *name;
+	int (*run)(const struct request *r);
+	bool wants_name;
+} actions[] = {
+	{ "add", user_add, true },   { "passwd", user_passwd, true },
+	{ "lock", user_lock, true }, { "unlock", user_unlock, true },
+	{ "del", user_del, true },   { "list", user_list, false },
+};
+
+/* The file is named, or it is the configuration's. The name lives until we exit. */
+static int
+find_file(struct request *r)
+{
+	struct conf *conf;
+
+	if (r->file)
+		return 0;
+	if (conf_load(r->conf, ctl_complain, NULL, &conf) < 0)
+		return -EINVAL;
+	r->file = mem_dup(conf->auth.users_file);
+	conf_free(conf);
+	if (!r->file) {
+		fprintf(stderr, "cofferctl: %s has no auth.users-file; name a file with -f\n",
+			r->conf);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int
+ctl_user(int argc, char *argv[])
+{
+	static const struct option longer[] = {
+		{ "file", required_argument, NULL, 'f' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "uid", required_argument, NULL, 'u' },
+		{ "gid", required_argument, NULL, 'g' },
+		{ "home", required_argument, NULL, 'd' },
+		{ "gecos", required_argument, NULL, 'G' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct request r = { .conf = CTL_CONF };
+	const struct action *action = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "f:c:", longer, NULL)) != -1) {
+		const char **field = c == 'f'	? &r.file
+				     : c == 'c' ? &r.conf
+				     : c == 'u' ? &r.uid
+				     : c == 'g' ? &r.gid
+				     : c == 'd' ? &r.home
+				     : c == 'G' ? &r.gecos
+						: NULL;
+
+		if (!field)
+			return ctl_usage("user");
+		*field = optarg;
+	}
+	for (size_t i = 0; optind < argc && i < COUNT_OF(actions); i++) {
+		if (strcmp(argv[optind], actions[i].name) == 0)
+			action = &actions[i];
+	}
+	if (!action || argc - optind != (action->wants_name ? 2 : 1))
+		return ctl_usage("user");
+	if (action->wants_name)
+		r.name = argv[optind + 1];
+	if (find_file(&r) < 0)
+		return 1;
+	return action->run(&r);
+}
