@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@
 #define WIRE_FILES_SPARE 32
 /* A flood must end this process, not the machine (security: H33). */
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)
+#define SIGNER_FILES_SPARE 16
 /* A worker keeps a descriptor per open file and directory, and opens parents on the way. */
 #define WORKER_FILES_SPARE 64
 
@@ -111,6 +113,32 @@ void
 sandbox_monitor(void)
 {
 	no_dumps();
+}
+
+void
+sandbox_signer_memory(void)
+{
+	no_dumps();
+	/* Best effort: without root the limit on locked memory may be too small for a whole process. */
+	if (geteuid() == 0)
+		limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	ignore_result(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+}
+
+void
+sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
+{
+	limit(RLIMIT_NOFILE, conf->limits.sessions + conf->limits.waiting + SIGNER_FILES_SPARE);
+	if (conf->mode == CONF_SYSTEM) {
+		enter_empty_root(conf);
+		drop_bounding_set();
+		identity_become_ids(ids->keys_uid, ids->keys_gid);
+		no_capabilities();
+	}
+	limit(RLIMIT_NPROC, 0);
+	no_new_privileges();
+	no_dumps();
+	die_with_parent();
 }
 
 void

@@ -25,6 +25,10 @@ void sandbox_personal(void);
 /* Monitor, at its start: not dumpable, no core; it dies with its parent only by its own will. */
 void sandbox_monitor(void);
 
+/* Signer, in two steps: locked memory before the keys are read; then empty root, own uid, nothing. */
+void sandbox_signer_memory(void);
+void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);
+
 /*
  * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors.
  * Afterwards only the given sockets are left to it.
