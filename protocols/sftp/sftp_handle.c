@@ -33,6 +33,7 @@ sftp_handles_free(struct sftp_handles *t)
 	for (uint32_t i = 0; i < t->max; i++) {
 		fd_close(&t->at[i].fd);
 		free(t->at[i].entries);
+		free(t->at[i].path);
 	}
 	free(t->at);
 	free(t);
@@ -69,7 +70,8 @@ sftp_handle_free(struct sftp_handles *t, struct sftp_handle *h)
 		t->dirs--;
 	fd_close(&h->fd);
 	free(h->entries);
-	*h = (struct sftp_handle){ .place = place, .generation = generation, .fd = -1 };
+	free(h->path);
+	*h = (struct sftp_handle) { .place = place, .generation = generation, .fd = -1 };
 }
 
 struct sftp_handle *

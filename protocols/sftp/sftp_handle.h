@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sftp_handle.h - open files and directories of a session. What a client holds is 8 bytes: a place and
- * how often it was used, so that an old handle never meets a new file.
+ * sftp_handle.h - open files and directories of a session. What a client holds is 8 bytes: a place
+ *and how often it was used, so that an old handle never meets a new file.
  *
- *	FREE --new--> OPENING --worker said yes--> FILE or DIR --free--> FREE
+ *	FREE --new--> OPENING --worker said yes--> FILE or DIR --CLOSE, free--> FREE
+ *	                                                |
+ *	                                                +-- its channel went away --> LOST --free-->
+ *FREE
  */
 #ifndef PROTOCOLS_SFTP_SFTP_HANDLE_H
 #define PROTOCOLS_SFTP_SFTP_HANDLE_H
@@ -16,27 +19,35 @@
 /* A directory keeps up to one message of entries: fewer of those. */
 #define SFTP_HANDLE_DIRS_MAX 64
 
-enum sftp_handle_kind { SFTP_HANDLE_FREE, SFTP_HANDLE_OPENING, SFTP_HANDLE_FILE, SFTP_HANDLE_DIR };
+enum sftp_handle_kind {
+	SFTP_HANDLE_FREE,
+	SFTP_HANDLE_OPENING,
+	SFTP_HANDLE_FILE,
+	SFTP_HANDLE_DIR,
+	SFTP_HANDLE_LOST,
+};
 
 struct sftp_handle {
 	enum sftp_handle_kind kind;
 	uint32_t place, generation;
-	const void *owner;   /* the channel that opened it; another one's is no handle */
-	uint32_t ticket;     /* of the worker */
-	unsigned int asks;   /* questions in flight whose outcome later requests must see */
-	unsigned int reads;  /* queued reads */
+	const void *owner;  /* the channel that opened it; another one's is no handle. NULL: gone */
+	uint32_t ticket;    /* of the worker */
+	char *path;	    /* clean; what it was opened by */
+	unsigned int asks;  /* questions in flight whose outcome later requests must see */
+	unsigned int reads; /* queued reads */
 
 	/* A file. */
 	int fd;
-	uint32_t flags;	     /* enum sftp_open */
-	uint64_t append_at;  /* where the next write goes, with APPEND */
+	uint32_t flags;	    /* enum sftp_open */
+	uint64_t append_at; /* where the next write goes, with APPEND */
 	uint64_t bytes_read, bytes_written;
-	int write_err;	     /* 0, or the -errno of the first write that failed */
+	bool lost_file; /* LOST: was it a file? */
+	int write_err;	/* 0, or the -errno of the first write that failed */
 
 	/* A directory. */
-	uint8_t *entries;    /* what the worker sent last and was not given out yet */
-	struct buf left;     /* over entries */
-	bool last;	     /* there is no more behind them */
+	uint8_t *entries; /* what the worker sent last and was not given out yet */
+	struct buf left;  /* over entries */
+	bool last;	  /* there is no more behind them */
 };
 
 struct sftp_handles;
@@ -55,7 +66,8 @@ struct sftp_handle *sftp_handle_find(struct sftp_handles *t, const void *owner,
 				     const struct sftp_bytes *bytes, enum sftp_handle_kind kind);
 
 /* Visits the open handles of an owner: start with NULL. */
-struct sftp_handle *sftp_handle_next(struct sftp_handles *t, const void *owner, struct sftp_handle *h);
+struct sftp_handle *sftp_handle_next(struct sftp_handles *t, const void *owner,
+				     struct sftp_handle *h);
 
 /* Puts the client's bytes, as a string. */
 void sftp_handle_put(struct buf *b, const struct sftp_handle *h);

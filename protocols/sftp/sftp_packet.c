@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sftp_packet.c - the codec of SFTP version 3.
- * Owns: every length that a client wrote. Must not: copy data, allocate, or know what a request means.
- * Invariant: a decoded request points only into its packet.
+ * Owns: every length that a client wrote. Must not: copy data, allocate, or know what a request
+ * means. Invariant: a decoded request points only into its packet.
  */
 #include "protocols/sftp/sftp_packet.h"
 
@@ -80,7 +80,8 @@ get_attrs(struct buf *b, struct sftp_attrs *a)
 	uint32_t flags = buf_get_u32(b), pairs;
 	size_t len;
 
-	a->flags = flags & (SFTP_ATTR_SIZE | SFTP_ATTR_UIDGID | SFTP_ATTR_PERMISSIONS | SFTP_ATTR_TIMES);
+	a->flags =
+	    flags & (SFTP_ATTR_SIZE | SFTP_ATTR_UIDGID | SFTP_ATTR_PERMISSIONS | SFTP_ATTR_TIMES);
 	if (flags & SFTP_ATTR_SIZE)
 		a->size = buf_get_u64(b);
 	if (flags & SFTP_ATTR_UIDGID) {
@@ -249,9 +250,10 @@ void
 sftp_put_attrs(struct buf *b, const struct vfs_attr *attr)
 {
 	/* The file type stands in the mode, as stat(2) has it everywhere. */
-	static const uint32_t types[] = {
-		[VFS_FILE] = 0100000, [VFS_DIR] = 0040000, [VFS_LINK] = 0120000, [VFS_OTHER] = 0060000
-	};
+	static const uint32_t types[] = { [VFS_FILE] = 0100000,
+					  [VFS_DIR] = 0040000,
+					  [VFS_LINK] = 0120000,
+					  [VFS_OTHER] = 0060000 };
 
 	if (!attr) {
 		buf_put_u32(b, 0);
@@ -261,7 +263,8 @@ sftp_put_attrs(struct buf *b, const struct vfs_attr *attr)
 	buf_put_u64(b, attr->size);
 	buf_put_u32(b, attr->uid);
 	buf_put_u32(b, attr->gid);
-	buf_put_u32(b, (attr->type < COUNT_OF(types) ? types[attr->type] : 0) | (attr->mode & 07777));
+	buf_put_u32(b,
+		    (attr->type < COUNT_OF(types) ? types[attr->type] : 0) | (attr->mode & 07777));
 	buf_put_u32(b, seconds32(attr->atime));
 	buf_put_u32(b, seconds32(attr->mtime));
 }

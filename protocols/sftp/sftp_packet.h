@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sftp_packet.h - SFTP version 3 (draft-ietf-secsh-filexfer-02) between bytes and structs. No files, no
- * sockets, no state: what comes in is a stranger's, and this is where it becomes harmless.
+ * sftp_packet.h - SFTP version 3 (draft-ietf-secsh-filexfer-02) between bytes and structs. No
+ * files, no sockets, no state: what comes in is a stranger's, and this is where it becomes
+ * harmless.
  *
  * A packet on the wire: u32 length, u8 type, and except for INIT u32 id; then fields.
  */
@@ -15,7 +16,8 @@
 
 #define SFTP_VERSION 3
 
-/* Bytes behind the length of a packet that a client may send: as much as OpenSSH takes, and a bit. */
+/* Bytes behind the length of a packet that a client may send: as much as OpenSSH takes, and a bit.
+ */
 #define SFTP_PACKET_MAX (256u * 1024u + 1024u)
 /* What limits@openssh.com announces: with it sftp(1) sends requests of 255 KiB. */
 #define SFTP_PACKET_LIMIT (256u * 1024u)
@@ -116,14 +118,14 @@ struct sftp_request {
 };
 
 /*
- * How large is the packet that begins at at? Returns 0 and its size with the length field; -EAGAIN when
- * not even the length is there; -EMSGSIZE when it is longer than a packet may be, or empty.
+ * How large is the packet that begins at at? Returns 0 and its size with the length field; -EAGAIN
+ * when not even the length is there; -EMSGSIZE when it is longer than a packet may be, or empty.
  */
 int sftp_packet_size(const void *at, size_t len, size_t *ret_size) MUST_CHECK;
 
 /*
- * Takes a whole packet apart. Returns 0; -EBADMSG when its fields do not fit (ret_request->id can be
- * answered); -EPROTO when it has not even an id.
+ * Takes a whole packet apart. Returns 0; -EBADMSG when its fields do not fit (ret_request->id can
+ * be answered); -EPROTO when it has not even an id.
  */
 int sftp_packet_decode(const void *at, size_t size, struct sftp_request *ret_request) MUST_CHECK;
 
@@ -133,8 +135,8 @@ int sftp_packet_decode(const void *at, size_t size, struct sftp_request *ret_req
 int sftp_packet_text(const struct sftp_bytes *s, char *room, size_t size) MUST_CHECK;
 
 /*
- * A reply is begun, filled by buf_put_*, and ended, which writes its length. Returns where it began, for
- * the end.
+ * A reply is begun, filled by buf_put_*, and ended, which writes its length. Returns where it
+ * began, for the end.
  */
 size_t sftp_reply_begin(struct buf *b, uint8_t type, uint32_t id);
 void sftp_reply_end(struct buf *b, size_t began);

@@ -339,7 +339,8 @@ on_verdict(struct login *l, struct auth_verdict *v)
 		case AUTH_OK:
 			session_login(l->s, v);
 			l->logged_in = ssh_message_auth_reply_success(msg, 0) == SSH_OK;
-			stop(l, SESSION_LOST, NULL); /* the end of the login, if not of the session */
+			stop(l, SESSION_LOST,
+			     NULL); /* the end of the login, if not of the session */
 			break;
 		case AUTH_ASK:
 			prompt(l, msg, v);

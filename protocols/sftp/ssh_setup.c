@@ -24,10 +24,10 @@
 
 #define KEX_QUANTUM \
 	"mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"
-#define KEX_MODERN                                                                          \
-	KEX_QUANTUM                                                                         \
-	    "curve25519-sha256,curve25519-sha256@libssh.org,diffie-hellman-group16-sha512," \
-	    "diffie-hellman-group18-sha512"
+#define KEX_MODERN                                                                      \
+	KEX_QUANTUM                                                                     \
+	"curve25519-sha256,curve25519-sha256@libssh.org,diffie-hellman-group16-sha512," \
+	"diffie-hellman-group18-sha512"
 #define KEX_COMPATIBLE \
 	KEX_MODERN ",ecdh-sha2-nistp256,ecdh-sha2-nistp384,diffie-hellman-group14-sha256"
 #define CIPHERS                                                                                   \

@@ -97,6 +97,10 @@ poll_held(struct pollfd *fds, int timeout_ms)
 	return n;
 }
 
+/* poll.h says that poll only writes to *fds; it does read which descriptors and events are meant.
+ */
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 int
 poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {

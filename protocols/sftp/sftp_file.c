@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sftp_file.c - open files: data goes between the client and the descriptor that worker passed,
+ * here in wire; everything about rights, names and success is asked of worker by the file's ticket.
+ * Must not: say that a file is written before worker has committed it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocols/sftp/sftp_channel.h"
+#include "server/base/clock.h"
+#include "server/base/fd.h"
+
+uint32_t
+sftp_mode(const struct sftp_attrs *a)
+{
+	return a->flags & SFTP_ATTR_PERMISSIONS ? a->mode & 07777 : VFS_MODE_DEFAULT;
+}
+
+int
+sftp_change(const struct sftp_attrs *a, struct vfs_change *ret_change)
+{
+	struct vfs_change c = { .set = 0 };
+
+	if (a->flags & SFTP_ATTR_SIZE) {
+		if (a->size > INT64_MAX)
+			return -EFBIG;
+		c.set |= VFS_SET_SIZE;
+		c.size = a->size;
+	}
+	if (a->flags & SFTP_ATTR_PERMISSIONS) {
+		c.set |= VFS_SET_MODE;
+		c.mode = a->mode & 07777;
+	}
+	if (a->flags & SFTP_ATTR_TIMES) {
+		c.set |= VFS_SET_TIMES;
+		c.mtime = a->mtime;
+		c.atime = a->atime;
+	}
+	if (a->flags & SFTP_ATTR_UIDGID) {
+		c.set |= VFS_SET_OWNER | VFS_SET_GROUP;
+		c.uid = a->uid;
+		c.gid = a->gid;
+	}
+	*ret_change = c;
+	return 0;
+}
+
+static uint32_t
+open_flags(uint32_t sftp)
+{
+	static const struct {
+		uint32_t sftp, vfs;
+	} map[] = {
+		{ SFTP_OPEN_READ, VFS_OPEN_READ },     { SFTP_OPEN_WRITE, VFS_OPEN_WRITE },
+		{ SFTP_OPEN_APPEND, VFS_OPEN_APPEND }, { SFTP_OPEN_CREAT, VFS_OPEN_CREATE },
+		{ SFTP_OPEN_TRUNC, VFS_OPEN_TRUNC },   { SFTP_OPEN_EXCL, VFS_OPEN_EXCL },
+	};
+	uint32_t vfs = 0;
+
+	for (size_t i = 0; i < COUNT_OF(map); i++) {
+		if (sftp & map[i].sftp)
+			vfs |= map[i].vfs;
+	}
+	return vfs;
+}
+
+static void
+reply_handle(struct sftp_channel *ch, uint32_t id, const struct sftp_handle *h)
+{
+	struct buf *b = sftp_room(ch, 64);
+	size_t began = sftp_reply_begin(b, SFTP_REPLY_HANDLE, id);
+
+	sftp_handle_put(b, h);
+	sftp_reply_end(b, began);
+}
+
+/* The file is ours: the client gets a handle, unless its channel is gone. */
+static void
+opened(struct sftp_ask *a)
+{
+	struct sftp *f = a->f;
+	struct sftp_handle *h = a->handle;
+	uint32_t id = a->id;
+	struct sftp_channel *ch = sftp_ask_done(a);
+
+	h->kind = SFTP_HANDLE_FILE;
+	if (!ch) {
+		sftp_abandon(f, h);
+		return;
+	}
+	reply_handle(ch, id, h);
+}
+
+static void
+not_opened(struct sftp_ask *a, int err, const char *why)
+{
+	struct sftp *f = a->f;
+	struct sftp_handle *h = a->handle;
+	uint32_t id = a->id;
+	struct sftp_channel *ch = sftp_ask_done(a);
+
+	sftp_handle_free(f->handles, h);
+	if (ch)
+		sftp_reply_errno(ch, id, err, why);
+}
+
+static void
+answer_begun(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+
+	if (reply->err < 0) {
+		/* The ticket is of no use any more. That it is dropped needs no answer. */
+		ignore_result(
+		    vfs_abort(a->f->s->vfs, a->handle->ticket, 0, "no-begin", NULL, NULL));
+		not_opened(a, reply->err, reply->why);
+		return;
+	}
+	opened(a);
+}
+
+static void
+answer_open(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	struct sftp_handle *h = a->handle;
+	int err;
+
+	if (reply->err < 0 || *reply->fd < 0) {
+		not_opened(a, reply->err < 0 ? reply->err : -EIO, reply->why);
+		return;
+	}
+	h->fd = fd_give(reply->fd);
+	h->ticket = reply->ticket;
+	h->append_at = reply->offset;
+	if (!reply->needs_begin) {
+		opened(a);
+		return;
+	}
+	err = vfs_begin(a->f->s->vfs, h->ticket, answer_begun, a);
+	if (err < 0)
+		not_opened(a, err, NULL);
+}
+
+int
+sftp_open(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *none)
+{
+	char path[VFS_PATH_MAX];
+	struct sftp_handle *h;
+	struct sftp_ask *a;
+	int err = sftp_path(ch, r, 0, path);
+
+	(void)none;
+	if (err < 0)
+		return err;
+	if (!(r->number & (SFTP_OPEN_READ | SFTP_OPEN_WRITE)))
+		return -EINVAL;
+	h = sftp_handle_new(ch->f->handles, ch, false);
+	if (!h)
+		return -EMFILE;
+	h->flags = r->number;
+	h->path = mem_dup(path);
+	a = sftp_ask_new(ch, r->id, h);
+	err = sftp_asked(a, vfs_open(ch->f->s->vfs, path, open_flags(r->number),
+				     sftp_mode(&r->attrs), 0, answer_open, a));
+	if (err < 0)
+		sftp_handle_free(ch->f->handles, h);
+	return err;
+}
+
+void
+sftp_abandon(struct sftp *f, struct sftp_handle *h)
+{
+	fd_close(&h->fd);
+	h->owner = NULL;
+	h->lost_file = h->kind == SFTP_HANDLE_FILE;
+	h->kind = SFTP_HANDLE_LOST;
+	f->lost++;
+}
+
+void
+sftp_bury(struct sftp *f)
+{
+	struct sftp_handle *h = NULL;
+
+	while (f->lost > 0 && ask_open(f->s->ask) < SFTP_ASKS_MAX) {
+		uint64_t bytes;
+		int err;
+
+		h = sftp_handle_next(f->handles, NULL, h);
+		if (!h)
+			return;
+		if (h->kind != SFTP_HANDLE_LOST)
+			continue;
+		bytes = h->bytes_written ? h->bytes_written : h->bytes_read;
+		err = h->lost_file
+			  ? vfs_abort(f->s->vfs, h->ticket, bytes, "connection-lost", NULL, NULL)
+			  : vfs_closedir(f->s->vfs, h->ticket, NULL, NULL);
+		if (err < 0)
+			return; /* worker is gone, and with it what was open there */
+		sftp_handle_free(f->handles, h);
+		f->lost--;
+	}
+}
+
+/*
+ * CLOSE of a written file is where success is said, so worker's commit decides. A write that failed
+ * was answered with its error, and this is said again here, for clients that look only at the end.
+ */
+int
+sftp_close(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	struct vfs *v = ch->f->s->vfs;
+	int err = fd_close_check(&h->fd), sent;
+	uint32_t ticket = h->ticket;
+	uint64_t written = h->bytes_written, read = h->bytes_read;
+	bool writes = h->flags & SFTP_OPEN_WRITE;
+	struct sftp_ask *a;
+
+	if (h->write_err < 0)
+		err = h->write_err;
+	sftp_handle_free(ch->f->handles, h);
+	if (!writes) {
+		/* Only for the log of transfers: the client need not wait for it. */
+		sent = vfs_commit(v, ticket, read, NULL, NULL);
+		return sent < 0 ? sent : (sftp_reply_status(ch, r->id, SFTP_OK, NULL), 0);
+	}
+	if (err < 0) {
+		sent = vfs_abort(v, ticket, written, err == -ENOSPC ? "no-space" : "write-error",
+				 NULL, NULL);
+		return sent < 0 ? sent : err;
+	}
+	a = sftp_ask_new(ch, r->id, NULL);
+	return sftp_asked(a,
+			  vfs_commit(v, ticket, written ? written : read, sftp_answer_status, a));
+}
+
+int
+sftp_read(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	struct sftp_read *q;
+
+	if (!(h->flags & SFTP_OPEN_READ))
+		return -EACCES;
+	if (r->wide[0] > INT64_MAX)
+		return -EOVERFLOW;
+	if (ch->read_count == SFTP_READS_MAX)
+		return SFTP_LATER;
+	q = &ch->reads[(ch->read_first + ch->read_count++) % SFTP_READS_MAX];
+	*q = (struct sftp_read) { .handle = h,
+				  .offset = r->wide[0],
+				  .id = r->id,
+				  .len = r->number < SFTP_DATA_MAX ? r->number : SFTP_DATA_MAX };
+	h->reads++;
+	return 0;
+}
+
+static ssize_t
+read_at(const struct sftp_handle *h, uint8_t *at, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	if (len > INT64_MAX - offset)
+		len = INT64_MAX - offset;
+	do
+		n = pread(h->fd, at, len, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+void
+sftp_fill_reads(struct sftp_channel *ch)
+{
+	while (ch->read_count > 0 && ch->out_end < SFTP_BATCH_BYTES) {
+		struct sftp_read *q = &ch->reads[ch->read_first];
+		uint64_t len = rate_allows(&ch->f->down, q->len);
+		uint8_t *at = ch->out + ch->out_end;
+		ssize_t n;
+
+		if (len == 0 && q->len > 0)
+			return;
+		/* The data goes straight behind where its head will stand. */
+		n = read_at(q->handle, at + SFTP_DATA_HEAD, len, q->offset);
+		if (n > 0 || (n == 0 && q->len == 0)) {
+			sftp_put_data_head(at, q->id, (uint32_t)n);
+			ch->out_end += SFTP_DATA_HEAD + (size_t)n;
+			q->handle->bytes_read += (uint64_t)n;
+			rate_take(&ch->f->down, (uint64_t)n);
+		} else if (n == 0) {
+			sftp_reply_status(ch, q->id, SFTP_EOF, NULL);
+		} else {
+			sftp_reply_errno(ch, q->id, (int)n, NULL);
+		}
+		q->handle->reads--;
+		ch->read_first = (ch->read_first + 1) % SFTP_READS_MAX;
+		ch->read_count--;
+	}
+}
+
+/* The data is written out of libssh's own buffer: nothing is copied on the way. */
+int
+sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	const struct sftp_bytes *data = &r->string[1];
+	bool append = h->flags & SFTP_OPEN_APPEND;
+	uint64_t offset = append ? h->append_at : r->wide[0];
+	int err;
+
+	if (!(h->flags & SFTP_OPEN_WRITE))
+		return -EACCES;
+	if (offset > INT64_MAX || data->len > INT64_MAX - offset)
+		return -EFBIG;
+	if (rate_allows(&ch->f->up, data->len) == 0 && data->len > 0)
+		return SFTP_LATER;
+	err = fd_pwrite_full(h->fd, data->at, data->len, offset);
+	if (err < 0) {
+		if (h->write_err == 0)
+			h->write_err = err;
+		return err;
+	}
+	rate_take(&ch->f->up, data->len);
+	h->bytes_written += data->len;
+	if (append)
+		h->append_at += data->len;
+	sftp_reply_status(ch, r->id, SFTP_OK, NULL);
+	return 0;
+}
+
+int
+sftp_fstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	struct sftp_ask *a = sftp_ask_new(ch, r->id, h);
+
+	return sftp_asked(a, vfs_fstat(ch->f->s->vfs, h->ticket, sftp_answer_attrs, a));
+}
+
+int
+sftp_fsetstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	struct vfs_change change;
+	struct sftp_ask *a;
+	int err = sftp_change(&r->attrs, &change);
+
+	if (err < 0)
+		return err;
+	a = sftp_ask_new(ch, r->id, h);
+	return sftp_asked(a,
+			  vfs_fsetattr(ch->f->s->vfs, h->ticket, &change, sftp_answer_status, a));
+}
+
+int
+sftp_fsync(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
+{
+	struct sftp_ask *a = sftp_ask_new(ch, r->id, h);
+
+	return sftp_asked(a, vfs_fsync(ch->f->s->vfs, h->ticket, sftp_answer_status, a));
+}
+
+/* Would a copy within one file read what it has written? length 0 is "to the end". */
+static bool
+overlaps(const struct sftp_request *r)
+{
+	uint64_t from = r->wide[0], len = r->wide[1], to = r->wide[2];
+
+	if (len == 0)
+		return true;
+	return from < to ? to - from < len : from - to < len;
+}
+
+int
+sftp_copy_data(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *from)
+{
+	struct sftp_handle *to =
+	    sftp_handle_find(ch->f->handles, ch, &r->string[1], SFTP_HANDLE_FILE);
+	struct sftp_ask *a;
+
+	if (!to) {
+		sftp_reply_bad_handle(ch, r->id);
+		return 0;
+	}
+	if (!(from->flags & SFTP_OPEN_READ) || !(to->flags & SFTP_OPEN_WRITE))
+		return -EACCES;
+	if (to->asks > 0 || to->reads > 0)
+		return SFTP_LATER;
+	if (r->wide[0] > INT64_MAX || r->wide[1] > INT64_MAX || r->wide[2] > INT64_MAX)
+		return -EFBIG;
+	if (from == to && overlaps(r)) {
+		sftp_reply_status(ch, r->id, SFTP_FAILURE, "The two ranges overlap.");
+		return 0;
+	}
+	a = sftp_ask_new(ch, r->id, to);
+	return sftp_asked(a, vfs_copy(ch->f->s->vfs, from->ticket, r->wide[0], r->wide[1],
+				      to->ticket, r->wide[2], sftp_answer_status, a));
+}
