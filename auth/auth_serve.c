@@ -20,6 +20,7 @@
 #include "auth/keys.h"
 #include "auth/pam.h"
 #include "auth/users.h"
+#include "auth/verify.h"
 #include "server/base/clock.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
@@ -561,11 +562,29 @@ answer_probe(struct auth_serve *s, int err)
 									: AUTH_STEP_GO_ON;
 }
 
+/* Does the signature prove the key on this very connection? Nothing that wire says decides. */
+static int
+check_signature(struct auth_serve *s, const char *user, const struct keys_question *key,
+		const uint8_t *signature, size_t len)
+{
+	struct verify_question q = { .user = user,
+				     .algorithm = key->algorithm,
+				     .blob = key->blob,
+				     .blob_len = key->blob_len,
+				     .signature = signature,
+				     .signature_len = len };
+
+	q.session_id = s->host->session_id(s->host->ctx, &q.session_id_len);
+	s->reason = "the signature does not fit the key";
+	return verify_signature(&q);
+}
+
 static enum auth_step
 on_key(struct auth_serve *s, struct buf *b)
 {
 	char user[AUTH_NAME_MAX], algorithm[64];
 	struct keys_question q = { .algorithm = algorithm };
+	const uint8_t *signature;
 	size_t signature_len;
 	bool verified;
 	int err;
@@ -573,14 +592,16 @@ on_key(struct auth_serve *s, struct buf *b)
 	buf_get_cstring(b, user, sizeof(user));
 	buf_get_cstring(b, algorithm, sizeof(algorithm));
 	q.blob = buf_get_string(b, &q.blob_len);
-	buf_get_string(b, &signature_len);
-	verified = buf_get_u8(b) == 1;
+	signature = buf_get_string(b, &signature_len);
+	verified = buf_get_u8(b) == 1 || signature_len > 0;
 	if (buf_done(b) < 0 || q.blob_len == 0 || q.blob_len > AUTH_KEY_MAX)
 		return AUTH_STEP_END;
 	begin_attempt(s, "publickey", verified ? s->conf->auth.failure_delay_ms : PROBE_MS);
 	err = check_key(s, user, &q);
 	if (!verified)
 		return answer_probe(s, err);
+	if (err == 0 && signature_len > 0)
+		err = check_signature(s, user, &q, signature, signature_len);
 	if (err == 0 && !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM) {
 		err = start_pam(s, s->account.name, talk_password);
 		if (err == 0)

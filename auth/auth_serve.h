@@ -22,6 +22,8 @@ struct auth_host {
 	void *ctx;
 	/* Returns what fn returned (0 or -errno), or -EIO when it could not be run. */
 	int (*as_user)(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg);
+	/* The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes: none. */
+	const uint8_t *(*session_id)(void *ctx, size_t *ret_len);
 };
 
 enum auth_step { AUTH_STEP_GO_ON, AUTH_STEP_LOGGED_IN, AUTH_STEP_END };

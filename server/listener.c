@@ -31,6 +31,7 @@
 #include "server/listen_msg.h"
 #include "server/monitor.h"
 #include "server/process.h"
+#include "server/signer.h"
 #include "server/source.h"
 
 /* Connections taken off one door before the others are looked at again. */
@@ -64,27 +65,73 @@ static struct {
 	pid_t checker; /* reads a new configuration; 0: none */
 } us;
 
+/* Who wire and signer are. In personal mode they are who we are. */
+static int
+find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct sandbox_ids *ret)
+{
+	struct conf_place place = { .file = conf->file };
+
+	if (conf->mode == CONF_PERSONAL)
+		return 0;
+	if (account_ids(conf->wire_user, &ret->wire_uid, &ret->wire_gid) < 0 || ret->wire_uid == 0) {
+		complain(ctx, &place, "wire-user is not an unprivileged user of this system");
+		return -EINVAL;
+	}
+	if (account_ids(conf->keys_user, &ret->keys_uid, &ret->keys_gid) < 0 || ret->keys_uid == 0 ||
+	    ret->keys_uid == ret->wire_uid) {
+		complain(ctx, &place,
+			 "keys-user is not an unprivileged user of this system, apart from wire-user");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+	     struct wire_servers *made)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (ipc_pair(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		process_keep(&ends[1], 1, true);
+		signer_run(conf, &made->ids, ends[1]);
+	}
+	fd_close(&ends[1]);
+	made->signer = ends[0];
+	made->signer_pid = pid;
+	if (pid > 0 && signer_hello(made->signer, complain, ctx, &made->keys) == 0)
+		return 0;
+	fd_close(&made->signer);
+	return -EINVAL;
+}
+
 int
 listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		 struct wire_servers *ret_servers)
 {
-	struct wire_servers made = { 0 };
+	struct wire_servers made = { .signer = -1 };
 
-	if (conf->mode == CONF_SYSTEM &&
-	    (account_ids(conf->wire_user, &made.ids.wire_uid, &made.ids.wire_gid) < 0 ||
-	     made.ids.wire_uid == 0)) {
-		complain(ctx, &(struct conf_place){ .file = conf->file },
-			 "wire-user is not an unprivileged user of this system");
+	if (find_ids(conf, complain, ctx, &made.ids) < 0 || start_signer(conf, complain, ctx, &made) < 0)
 		return -EINVAL;
-	}
-	if (tls_server_new(conf, complain, ctx, &made.tls) < 0)
-		return -EINVAL;
-	if (ssh_server_new(conf, complain, ctx, &made.ssh) < 0) {
-		tls_server_free(made.tls);
+	if (tls_server_new(conf, complain, ctx, &made.tls) < 0 ||
+	    ssh_server_new(conf, complain, ctx, &made.ssh) < 0) {
+		listener_discard(&made);
 		return -EINVAL;
 	}
 	*ret_servers = made;
 	return 0;
+}
+
+void
+listener_discard(struct wire_servers *servers)
+{
+	tls_server_free(servers->tls);
+	ssh_server_free(servers->ssh);
+	fd_close(&servers->signer); /* it ends with its last connection */
 }
 
 void
@@ -154,7 +201,7 @@ turn_away(int fd, const struct door *door, const char *addr, const char *limit)
 }
 
 NORETURN static void
-become_monitor(int client_fd, int sock, const struct door *door,
+become_monitor(int client_fd, int sock, int signer, const struct door *door,
 	       const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
 {
 	struct monitor m = {
@@ -163,13 +210,14 @@ become_monitor(int client_fd, int sock, const struct door *door,
 		.servers = &us.servers,
 		.client_fd = client_fd,
 		.listener_sock = sock,
+		.signer_sock = signer,
 		.peer = *peer,
 		.local = *local,
 		.login_deadline_ms = clock_after(us.conf->limits.login_ms),
 	};
 	sigset_t none;
 
-	process_keep((int[]){ client_fd, sock }, 2, true);
+	process_keep((int[]){ client_fd, sock, signer }, 3, true);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* ^C on a terminal reaches every process; only the listener decides what it means. */
@@ -182,16 +230,17 @@ static void
 start_monitor(struct conn *c, int client_fd, const struct door *door,
 	      const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
 {
+	FD_OWN int signer = -1;
 	int ends[2];
 	pid_t pid;
 
-	if (ipc_pair(ends) < 0) {
+	if (signer_connect(us.servers.signer, &signer) < 0 || ipc_pair(ends) < 0) {
 		us.pause_until_ms = clock_ms() + PAUSE_MS;
 		return;
 	}
 	pid = fork();
 	if (pid == 0)
-		become_monitor(client_fd, ends[1], door, peer, local);
+		become_monitor(client_fd, ends[1], signer, door, peer, local);
 	fd_close(&ends[1]);
 	if (pid < 0) {
 		log_error("fork", "reason=\"%s\"", strerror(errno));
@@ -379,16 +428,19 @@ swap_configuration(void)
 		log_error("reload", "result=failed reason=\"the file changed while it was read\"");
 		return;
 	}
-	if (conf->mode != us.conf->mode || listener_prepare(conf, quiet, NULL, &servers) < 0 ||
-	    doors_open(conf, &us.doors, &doors) < 0) {
+	if (conf->mode != us.conf->mode || listener_prepare(conf, quiet, NULL, &servers) < 0) {
 		log_error("reload", "result=failed reason=\"%s\"",
-			  conf->mode != us.conf->mode ? "mode cannot change while running"
-						      : "keys or ports");
+			  conf->mode != us.conf->mode ? "mode cannot change while running" : "keys");
 		conf_free(conf);
 		return;
 	}
-	tls_server_free(us.servers.tls);
-	ssh_server_free(us.servers.ssh);
+	if (doors_open(conf, &us.doors, &doors) < 0) {
+		log_error("reload", "result=failed reason=ports");
+		listener_discard(&servers);
+		conf_free(conf);
+		return;
+	}
+	listener_discard(&us.servers);
 	conf_free(us.conf);
 	us.conf = conf;
 	us.servers = servers;
@@ -410,6 +462,16 @@ reload_checked(int status)
 
 /* ---- signals ---- */
 
+/* Without it nobody new gets in; running transfers do not notice. */
+static void
+restart_signer(int status)
+{
+	log_error("crash", "process=signer signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	fd_close(&us.servers.signer);
+	if (start_signer(us.conf, listener_complain, NULL, &us.servers) < 0)
+		us.pause_until_ms = clock_ms() + PAUSE_MS;
+}
+
 static void
 reap(void)
 {
@@ -419,6 +481,10 @@ reap(void)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == us.checker) {
 			reload_checked(status);
+			continue;
+		}
+		if (pid == us.servers.signer_pid && !us.stopping) {
+			restart_signer(status);
 			continue;
 		}
 		for (size_t i = 0; i < us.conn_max; i++) {
@@ -535,6 +601,7 @@ stop(void)
 	notify_send("STOPPING=1");
 	log_notice("stop", "sessions=%u", count(NULL, NULL, true));
 	doors_close(&us.doors);
+	fd_close(&us.servers.signer);
 	for (size_t i = 0; i < us.conn_max; i++)
 		if (us.conns[i].pid)
 			tell_stop(&us.conns[i]);

@@ -17,6 +17,9 @@ int listener_run(struct conf *conf, struct wire_servers *servers, bool once);
 int listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		     struct wire_servers *ret_servers) MUST_CHECK;
 
+/* Frees them, and lets their signer go when its last connection is done. */
+void listener_discard(struct wire_servers *servers);
+
 /* A conf_complain_fn that writes to the log. */
 void listener_complain(void *ctx, const struct conf_place *place, const char *text);
 

@@ -128,17 +128,18 @@ main(int argc, char *argv[], char *envp[])
 		      stderr);
 		return 1;
 	}
+	log_fd = options.test ? STDERR_FILENO : open_log(conf);
+	if (log_fd < 0 || (conf->mode == CONF_SYSTEM && make_run_dir(conf) < 0))
+		return 1;
+	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
+	process_log_fd(log_fd);
+	if (conf->mode == CONF_PERSONAL)
+		sandbox_personal();
 	if (listener_prepare(conf, complain, NULL, &servers) < 0)
 		return 1;
 	if (options.test)
 		return 0;
-	log_fd = open_log(conf);
-	if (log_fd < 0 || (conf->mode == CONF_SYSTEM && make_run_dir(conf) < 0))
-		return 1;
-	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
-	if (conf->mode == CONF_PERSONAL)
-		sandbox_personal();
-	process_stdio(log_fd);
+	process_stdio();
 	process_name("listener", "coffer-listen", "%s", options.conf);
 	return listener_run(conf, &servers, options.debug);
 }

@@ -33,6 +33,7 @@
 #include "server/base/text.h"
 #include "server/listen_msg.h"
 #include "server/process.h"
+#include "server/sign_serve.h"
 #include "server/source.h"
 #include "server/worker.h"
 
@@ -56,7 +57,9 @@ static struct {
 	struct monitor *m;
 	struct child wire, worker;
 	int wire_sock;
+	int sign_sock; /* wire's other socket: requests for signatures */
 	int worker_sock;
+	struct sign_serve sign;
 	struct auth_serve *auth;
 	bool working, crashed;
 	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
@@ -159,23 +162,25 @@ start_wire(void)
 {
 	struct monitor *m = mon.m;
 	struct session *s;
-	int ends[2];
+	int ends[2], sign[2];
 	pid_t pid;
 
-	if (ipc_pair(ends) < 0)
+	if (ipc_pair(ends) < 0 || ipc_pair(sign) < 0)
 		die("no socket pair: %s", strerror(errno));
 	pid = fork();
 	if (pid < 0)
 		die("fork: %s", strerror(errno));
 	if (pid > 0) {
 		fd_close(&ends[1]);
+		fd_close(&sign[1]);
 		fd_close(&m->client_fd);
 		mon.wire_sock = ends[0];
+		mon.sign_sock = sign[0];
 		child_started(&mon.wire, pid);
 		return;
 	}
 	process_name("wire", "coffer-wire", "%s %s", mon.addr, protocol_name());
-	process_keep((int[]){ m->client_fd, ends[1] }, 2, false);
+	process_keep((int[]){ m->client_fd, ends[1], sign[1] }, 3, false);
 	s = mem_new(1, sizeof(*s));
 	s->conf = m->conf;
 	s->listener = m->listener;
@@ -185,7 +190,16 @@ start_wire(void)
 	s->login_deadline_ms = m->login_deadline_ms;
 	s->auth = auth_new(ends[1]);
 	memcpy(s->peer_addr, mon.addr, sizeof(mon.addr));
-	wire_run(s, m->servers);
+	wire_run(s, m->servers, sign[1]);
+}
+
+/* auth_host.session_id */
+static const uint8_t *
+session_id(void *ctx, size_t *ret_len)
+{
+	(void)ctx;
+	*ret_len = mon.sign.session_id_len;
+	return mon.sign.session_id;
 }
 
 /* auth_host.as_user: a child with the account's rights runs fn; its exit status is the answer. */
@@ -332,6 +346,7 @@ log_in(void)
 		   account->gid);
 	process_name("monitor", "coffer-monitor", "%s@%s %s", mon.user, mon.addr, protocol_name());
 	mon.working = true;
+	mon.sign.logged_in = true;
 	return auth_serve_accept(mon.auth, worker_fd) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }
 
@@ -439,11 +454,14 @@ watch(void)
 			{ .fd = mon.wire.pidfd, .events = POLLIN },
 			{ .fd = mon.worker.pidfd, .events = POLLIN },
 			{ .fd = mon.m->listener_sock, .events = POLLIN },
+			{ .fd = mon.sign_sock, .events = POLLIN },
 		};
 
 		if (poll(fds, COUNT_OF(fds), clock_poll(deadline)) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
 		if (fds[0].revents && serve_wire() == AUTH_STEP_END)
+			return;
+		if (fds[4].revents && sign_serve_message(&mon.sign) < 0)
 			return;
 		if (fds[1].revents || fds[2].revents)
 			return;
@@ -482,7 +500,7 @@ finish(void)
 void
 monitor_run(struct monitor *m)
 {
-	struct auth_host host = { .as_user = run_as_user };
+	struct auth_host host = { .as_user = run_as_user, .session_id = session_id };
 	struct log_value quoted;
 
 	mon.m = m;
@@ -495,6 +513,8 @@ monitor_run(struct monitor *m)
 	sandbox_monitor();
 	log_info("connect", "listener=%s", log_q(&quoted, m->listener->name));
 	start_wire();
+	sign_serve_init(&mon.sign, mon.sign_sock, m->signer_sock,
+			m->listener->protocol == CONF_SFTP ? SIGN_SSH : SIGN_TLS);
 	mon.auth = auth_serve_new(m->conf, m->listener, mon.wire_sock, mon.addr, &host);
 	watch();
 	finish();

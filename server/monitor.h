@@ -14,6 +14,7 @@ struct monitor {
 	const struct wire_servers *servers;
 	int client_fd;	   /* handed to wire, and closed here */
 	int listener_sock; /* claims go there */
+	int signer_sock;   /* signatures come from there */
 	struct sockaddr_storage local, peer;
 	uint64_t login_deadline_ms;
 };

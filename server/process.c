@@ -75,15 +75,20 @@ process_keep(const int *fds, size_t count, bool log)
 }
 
 void
-process_stdio(int log_fd)
+process_log_fd(int fd)
+{
+	log_descriptor = fd;
+}
+
+void
+process_stdio(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0)
 		die("cannot open /dev/null: %s", strerror(errno));
-	log_descriptor = log_fd;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fd != log_fd && dup2(null, fd) < 0)
+		if (fd != log_descriptor && dup2(null, fd) < 0)
 			die("dup2: %s", strerror(errno));
 	if (null > STDERR_FILENO)
 		close(null);

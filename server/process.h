@@ -23,7 +23,10 @@ void process_name(const char *word, const char *title, const char *fmt, ...) PRI
  */
 void process_keep(const int *fds, size_t count, bool log);
 
-/* Opens /dev/null on 0 and 1, and on 2 unless the log goes there. log_fd: see process_keep. */
-void process_stdio(int log_fd);
+/* Which descriptor log records go to, for the two below. */
+void process_log_fd(int fd);
+
+/* Opens /dev/null on 0 and 1, and on 2 unless the log goes there. */
+void process_stdio(void);
 
 #endif

@@ -138,7 +138,7 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	limit(RLIMIT_NPROC, 0);
 	no_new_privileges();
 	no_dumps();
-	die_with_parent();
+	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets. */
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -245,6 +246,11 @@ signer_run(const struct conf *conf, const struct sandbox_ids *ids, int control)
 	int err;
 
 	process_name("signer", "coffer-signer", "%s", "");
+	process_stdio();
+	/* ^C and a stop are the listener's; this process ends when its sockets do. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
 	sandbox_signer_memory();
 	if (CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, 64) == 0)
 		log_warn("secure-heap", "result=none");

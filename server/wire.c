@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * wire.c - the mouth. Enters its sandbox, runs one front end, says how it ended, and is gone.
- * It owns two sockets: the client's and monitor's. Its log records go to monitor, which stamps them;
+ * It owns three sockets: the client's, and two to monitor (logins and signatures). Its log records go to monitor, which stamps them;
  * it writes no log of its own.
  */
 #include "server/wire.h"
@@ -41,12 +41,13 @@ say_end(const struct session *s, enum session_end end)
 }
 
 void
-wire_run(struct session *s, const struct wire_servers *servers)
+wire_run(struct session *s, const struct wire_servers *servers, int sign_sock)
 {
 	enum session_end end;
 
 	log_process("wire");
 	log_to(log_through_monitor, s);
+	sign_use(sign_sock);
 	sandbox_wire(s->conf, &servers->ids);
 	if (s->listener->protocol == CONF_SFTP)
 		end = sftp_run(s, servers->ssh);

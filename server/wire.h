@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "server/sandbox.h"
 #include "server/session.h"
+#include "server/sign.h"
 
 struct ssh_server;
 struct tls_server;
@@ -15,9 +16,15 @@ struct wire_servers {
 	struct tls_server *tls;
 	struct ssh_server *ssh;
 	struct sandbox_ids ids;
+	struct sign_keys keys; /* public halves */
+	int signer;	       /* control socket of the process with the other halves */
+	pid_t signer_pid;
 };
 
-/* Speaks the listener's protocol on s->client_fd until it is over; never returns. */
-NORETURN void wire_run(struct session *s, const struct wire_servers *servers);
+/*
+ * Speaks the listener's protocol on s->client_fd until it is over; never returns. Signatures are asked
+ * for on sign_sock.
+ */
+NORETURN void wire_run(struct session *s, const struct wire_servers *servers, int sign_sock);
 
 #endif
