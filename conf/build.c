@@ -11,22 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/form.h"
+#include "conf/origin.h"
 #include "conf/schema.h"
 #include "conf/value.h"
 #include "server/base/fail.h"
 
 #define WHERE_MAX 512
-#define NAME_BYTES_MAX 64
-
-struct conf_origin {
-	const void *field;
-	struct conf_place place;
-};
 
 struct builder {
 	struct conf *conf;
 	struct report *report;
-	size_t origin_room;
 };
 
 /* The struct that is being filled, and how it is called. */
@@ -38,71 +33,6 @@ struct target {
 
 static void build_map(struct builder *b, struct target *to, const char *prefix, const char *where,
 		      const struct tree *node);
-
-struct conf *
-build_new(void)
-{
-	return mem_new(1, sizeof(struct conf));
-}
-
-const char *
-build_file_name(struct conf *conf, const char *name)
-{
-	conf->files = mem_grow(conf->files, conf->file_count + 1, sizeof(*conf->files));
-	conf->files[conf->file_count] = mem_dup(name);
-	return conf->files[conf->file_count++];
-}
-
-static void
-remember(struct builder *b, const void *field, const struct conf_place *place)
-{
-	struct conf *conf = b->conf;
-
-	if (conf->origin_count == b->origin_room) {
-		b->origin_room = b->origin_room ? 2 * b->origin_room : 64;
-		conf->origins = mem_grow(conf->origins, b->origin_room, sizeof(*conf->origins));
-	}
-	conf->origins[conf->origin_count++] =
-	    (struct conf_origin) { .field = field, .place = *place };
-}
-
-static bool
-was_written(const struct builder *b, const struct target *to, const void *field)
-{
-	for (size_t i = to->first_origin; i < b->conf->origin_count; i++) {
-		if (b->conf->origins[i].field == field)
-			return true;
-	}
-	return false;
-}
-
-static int
-compare_origins(const void *a, const void *b)
-{
-	const struct conf_origin *x = a, *y = b;
-
-	return (x->field > y->field) - (x->field < y->field);
-}
-
-struct conf_place
-conf_place_of(const struct conf *conf, const void *field)
-{
-	struct conf_origin wanted = { .field = field }, *found = NULL;
-
-	if (conf->origin_count > 0)
-		found = bsearch(&wanted, conf->origins, conf->origin_count, sizeof(*conf->origins),
-				compare_origins);
-	return found ? found->place : (struct conf_place) { .file = conf->file };
-}
-
-static void
-list_clear(struct conf_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->at[i]);
-	free(list->at);
-	*list = (struct conf_list) { 0 };
-}
 
 static void
 set_default(const struct schema_key *key, char *field)
@@ -156,7 +86,7 @@ build_scalar(struct builder *b, const struct schema_key *key, void *field, const
 	char storage[512];
 	struct text why;
 
-	remember(b, field, &node->place);
+	origin_add(b->conf, field, &node->place);
 	text_init(&why, storage, sizeof(storage));
 	if (node->kind != TREE_SCALAR)
 		report_error(b->report, &node->place, "%s: takes one value, not %s", where,
@@ -182,10 +112,10 @@ build_list(struct builder *b, const struct schema_key *key, struct conf_list *li
 			     count, count == 0 ? "; leave the key out for its default" : "");
 		return;
 	}
-	list_clear(list);
+	conf_list_clear(list);
 	list->at = mem_new(count, sizeof(*list->at));
 	list->count = count;
-	remember(b, list, &node->place);
+	origin_add(b->conf, list, &node->place);
 	if (node->kind == TREE_SCALAR) {
 		build_scalar(b, key, &list->at[0], where, node);
 		return;
@@ -207,7 +137,7 @@ build_rights(struct builder *b, const struct schema_key *key, uint32_t *field, c
 		build_scalar(b, key, field, where, node);
 		return;
 	}
-	remember(b, field, &node->place);
+	origin_add(b->conf, field, &node->place);
 	for (item = tree_first(node); item; item = tree_next(item)) {
 		build_scalar(b, key, field, where, tree_value(item));
 		all |= *field;
@@ -253,27 +183,13 @@ build_rules(struct builder *b, struct conf_share *share, const char *where, cons
 	}
 }
 
-/* Names become directories and words in logs. */
-static bool
-is_element_name(const char *name)
-{
-	if (*name == '\0' || strlen(name) > NAME_BYTES_MAX || !text_is_utf8(name) ||
-	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
-	for (; *name; name++) {
-		if ((unsigned char)*name < 0x20 || *name == 0x7f || *name == '/')
-			return false;
-	}
-	return true;
-}
-
 static void
 check_needed(struct builder *b, const struct target *to, const char *where,
 	     const struct conf_place *place)
 {
 	for (const struct schema_key *key = schema_keys; key->key; key++) {
 		if (key->in == to->in && (key->flags & SCHEMA_NEEDED) &&
-		    !was_written(b, to, to->at + key->offset))
+		    !origin_has(b->conf, to->first_origin, to->at + key->offset))
 			report_error(b->report, place, "%s: \"%s\" is missing", where,
 				     schema_last(key));
 	}
@@ -304,10 +220,10 @@ build_element(struct builder *b, const struct schema_key *key, char *at, size_t 
 		char *copy = mem_dup(name);
 
 		memcpy(at + array->name, &copy, sizeof(copy));
-		if (!is_element_name(name))
+		if (!form_is_title(name))
 			report_error(b->report, place,
-				     "%s: a name has 1 to %d bytes, and no slash or control byte",
-				     where, NAME_BYTES_MAX);
+				     "%s: a name has 1 to 64 bytes, and no slash or control byte",
+				     where);
 	}
 	if (node->kind == TREE_SCALAR && node->is_empty)
 		report_error(b->report, place, "%s: there is nothing in it", where);
@@ -439,65 +355,6 @@ build_fill(struct conf *conf, const struct tree *root, struct report *r)
 
 	set_defaults(&top);
 	build_map(&b, &top, "", "", root);
-	if (conf->origin_count > 0)
-		qsort(conf->origins, conf->origin_count, sizeof(*conf->origins), compare_origins);
+	origin_sort(conf);
 	settle(&b);
-}
-
-/* Frees what the rows of this struct say was allocated. */
-static void
-free_rows(enum schema_in in, char *at)
-{
-	for (const struct schema_key *key = schema_keys; key->key; key++) {
-		char *text;
-
-		if (key->in != in || key->array || key->type == SCHEMA_SECTION)
-			continue;
-		if (key->type == SCHEMA_LIST)
-			list_clear((struct conf_list *)(void *)(at + key->offset));
-		if (!schema_is_text(key))
-			continue;
-		memcpy(&text, at + key->offset, sizeof(text));
-		free(text);
-	}
-}
-
-static void
-free_array(struct conf *conf, const struct schema_array *array)
-{
-	char *elements, *name;
-	size_t count;
-
-	memcpy(&elements, (char *)conf + array->at, sizeof(elements));
-	memcpy(&count, (char *)conf + array->count, sizeof(count));
-	for (size_t i = 0; i < count; i++) {
-		free_rows(array->element, elements + i * array->size);
-		if (array->name == SIZE_MAX)
-			continue;
-		memcpy(&name, elements + i * array->size + array->name, sizeof(name));
-		free(name);
-	}
-	free(elements);
-}
-
-void
-conf_free(struct conf *conf)
-{
-	if (!conf)
-		return;
-	for (size_t i = 0; i < conf->share_count; i++) {
-		for (size_t j = 0; j < conf->shares[i].rule_count; j++)
-			free(conf->shares[i].rules[j].path);
-		free(conf->shares[i].rules);
-	}
-	for (const struct schema_key *key = schema_keys; key->key; key++) {
-		if (key->array)
-			free_array(conf, key->array);
-	}
-	free_rows(IN_CONF, (char *)conf);
-	for (size_t i = 0; i < conf->file_count; i++)
-		free(conf->files[i]);
-	free(conf->files);
-	free(conf->origins);
-	free(conf);
 }

@@ -16,6 +16,7 @@
 
 #include "conf/build.h"
 #include "conf/file.h"
+#include "conf/origin.h"
 #include "conf/report.h"
 #include "conf/tree.h"
 #include "server/base/fail.h"
@@ -121,7 +122,7 @@ merge_drop_ins(struct conf *conf, struct tree *root, struct report *r, bool *bro
 
 		if (asprintf(&path, "%s/%s", dir, names[i]) < 0)
 			die("out of memory");
-		if (read_tree(build_file_name(conf, path), r, &over) < 0)
+		if (read_tree(origin_file(conf, path), r, &over) < 0)
 			*broken = true;
 		else
 			tree_merge(root, over);
@@ -170,13 +171,13 @@ finish(struct conf *conf, struct tree *root, struct report *r, struct conf **ret
 int
 conf_load(const char *file, conf_complain_fn *complain, void *ctx, struct conf **ret_conf)
 {
-	struct conf *conf = build_new();
+	struct conf *conf = mem_new(1, sizeof(*conf));
 	struct tree *root = NULL;
 	struct report report;
 	bool broken = false;
 
 	report_init(&report, complain, ctx);
-	conf->file = build_file_name(conf, file);
+	conf->file = origin_file(conf, file);
 	if (read_tree(conf->file, &report, &root) == 0)
 		merge_drop_ins(conf, root, &report, &broken);
 	/* Half of a configuration would be told that it lacks the other half. */
@@ -191,12 +192,12 @@ int
 conf_load_text(const char *name, const char *bytes, size_t len, conf_complain_fn *complain,
 	       void *ctx, struct conf **ret_conf)
 {
-	struct conf *conf = build_new();
+	struct conf *conf = mem_new(1, sizeof(*conf));
 	struct tree *root = NULL;
 	struct report report;
 
 	report_init(&report, complain, ctx);
-	conf->file = build_file_name(conf, name);
+	conf->file = origin_file(conf, name);
 	if (tree_parse(conf->file, bytes, len, &report, &root) < 0)
 		root = NULL;
 	return finish(conf, root, &report, ret_conf);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * schema.c - the table of all keys. Owns: names, types, defaults, ranges and help of everything that
- * an administrator can write.
- * Invariant: there is no key that lets a login or a file travel unencrypted, and none may be added.
+ * schema.c - the table of all keys. Owns: names, types, defaults, ranges and help of everything
+ * that an administrator can write. Invariant: there is no key that lets a login or a file travel
+ * unencrypted, and none may be added.
  */
 #include "conf/schema.h"
 

@@ -5,17 +5,13 @@
  */
 #include "conf/value.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/form.h"
 #include "conf/rights.h"
-
-#define NAME_MAX_BYTES 64
-/* fnmatch(3) tries many ways for each star. */
-#define PATTERN_STARS_MAX 6
 
 struct unit {
 	const char *name;
@@ -314,141 +310,20 @@ read_rights(const struct schema_key *key, const char *text, void *field, struct 
 	return -EINVAL;
 }
 
-/* Looks at a text. Returns NULL when it is good, else what would be. */
-typedef const char *form_fn(const char *text);
+typedef int read_fn(const struct schema_key *key, const char *text, void *field, struct text *why);
 
-static bool
-has_control(const char *text, const char *allowed)
-{
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if ((c < 0x20 || c == 0x7f) && !strchr(allowed, c))
-			return true;
-	}
-	return false;
-}
-
-static const char *
-form_line(const char *text)
-{
-	return has_control(text, "") ? "one line without control characters" : NULL;
-}
-
-static const char *
-form_text(const char *text)
-{
-	return has_control(text, "\n\t") ? "text without control characters" : NULL;
-}
-
-bool
-value_is_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len > NAME_MAX_BYTES || strchr("@+-", name[0]))
-		return false;
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
-	for (; *name; name++) {
-		if (!isascii((unsigned char)*name) ||
-		    (!isalnum((unsigned char)*name) && !strchr("_.@+-", *name)))
-			return false;
-	}
-	return true;
-}
-
-static const char *
-form_name(const char *text)
-{
-	return value_is_name(text) ? NULL : "a name made of letters, digits and _ . @ + -";
-}
-
-static const char *
-form_path(const char *text)
-{
-	return value_is_clean_path(text) && !has_control(text, "")
-		   ? NULL
-		   : "an absolute path without \".\", \"..\" and double or ending slashes";
-}
-
-static const char *
-form_template(const char *text)
-{
-	return value_is_template(text) && !has_control(text, "")
-		   ? NULL
-		   : "an absolute path in which %u may be a whole component, or %h the first";
-}
-
-static const char *
-form_mount(const char *text)
-{
-	return value_is_clean_path(text) && !has_control(text, "")
-		   ? NULL
-		   : "a virtual path such as / or /incoming";
-}
-
-static const char *
-form_ipv4(const char *text)
-{
-	struct in_addr addr;
-
-	return inet_pton(AF_INET, text, &addr) == 1 ? NULL : "an IPv4 address";
-}
-
-static const char *
-form_address(const char *text)
-{
-	struct in6_addr addr;
-
-	if (strcmp(text, "*") == 0 || inet_pton(AF_INET, text, &addr) == 1 ||
-	    inet_pton(AF_INET6, text, &addr) == 1)
-		return NULL;
-	return "an IPv4 or IPv6 address, or *";
-}
-
-static const char *
-form_member(const char *text)
-{
-	return value_is_name(text[0] == '@' ? text + 1 : text)
-		   ? NULL
-		   : "the name of a user, or @ and the name of a group";
-}
-
-static const char *
-form_pattern(const char *text)
-{
-	size_t stars = 0;
-
-	for (const char *p = text; *p; p++)
-		stars += *p == '*';
-	if (*text == '\0' || strlen(text) > 255 || strchr(text, '/') || has_control(text, "") ||
-	    stars > PATTERN_STARS_MAX)
-		return "a pattern of one file name (no slash, at most 6 stars)";
-	return NULL;
-}
-
-/* Indexed by type. A type has one of both; a form is for text. */
-static const struct {
-	int (*read)(const struct schema_key *key, const char *text, void *field, struct text *why);
-	form_fn *form;
-} types[] = {
-	[SCHEMA_BOOL] = { .read = read_bool },	       [SCHEMA_U16] = { .read = read_u16 },
-	[SCHEMA_U32] = { .read = read_u32 },	       [SCHEMA_U64] = { .read = read_u64 },
-	[SCHEMA_TIME] = { .read = read_time },	       [SCHEMA_SIZE] = { .read = read_size },
-	[SCHEMA_MODE] = { .read = read_mode },	       [SCHEMA_WORD] = { .read = read_word },
-	[SCHEMA_PORTS] = { .read = read_ports },       [SCHEMA_RIGHTS] = { .read = read_rights },
-	[SCHEMA_LINE] = { .form = form_line },	       [SCHEMA_TEXT] = { .form = form_text },
-	[SCHEMA_NAME] = { .form = form_name },	       [SCHEMA_PATH] = { .form = form_path },
-	[SCHEMA_TEMPLATE] = { .form = form_template }, [SCHEMA_MOUNT] = { .form = form_mount },
-	[SCHEMA_IPV4] = { .form = form_ipv4 },	       [SCHEMA_ADDRESS] = { .form = form_address },
-	[SCHEMA_MEMBER] = { .form = form_member },     [SCHEMA_PATTERN] = { .form = form_pattern },
+/* Indexed by type. Types that are not here are text. */
+static read_fn *const readers[] = {
+	[SCHEMA_BOOL] = read_bool,     [SCHEMA_U16] = read_u16,	  [SCHEMA_U32] = read_u32,
+	[SCHEMA_U64] = read_u64,       [SCHEMA_TIME] = read_time, [SCHEMA_SIZE] = read_size,
+	[SCHEMA_MODE] = read_mode,     [SCHEMA_WORD] = read_word, [SCHEMA_PORTS] = read_ports,
+	[SCHEMA_RIGHTS] = read_rights,
 };
 
 static int
-read_text(const char *text, form_fn *form, char **at, struct text *why)
+read_text(enum schema_type type, const char *text, char **at, struct text *why)
 {
-	const char *expected = form(text);
+	const char *expected = form_check(type, text);
 
 	if (strlen(text) > VALUE_TEXT_MAX)
 		expected = "short enough";
@@ -506,56 +381,7 @@ value_read(const struct schema_key *key, const char *text, void *field, struct t
 		clear_value(key, field);
 		return 0;
 	}
-	if (types[type].form)
-		return read_text(text, types[type].form, field, why);
-	return types[type].read(key, text, field, why);
-}
-
-/* Goes over the components of an absolute path; ok says what one may be. */
-static bool
-components_are(const char *path, bool (*ok)(const char *component, size_t len))
-{
-	if (path[0] != '/')
-		return false;
-	if (path[1] == '\0')
-		return true;
-	while (*path == '/') {
-		size_t len = strcspn(++path, "/");
-
-		if (len == 0 || len > 255 || (len == 1 && path[0] == '.') ||
-		    (len == 2 && path[0] == '.' && path[1] == '.') || !ok(path, len))
-			return false;
-		path += len;
-	}
-	return true;
-}
-
-static bool
-any_component(const char *component, size_t len)
-{
-	(void)component;
-	(void)len;
-	return true;
-}
-
-static bool
-template_component(const char *component, size_t len)
-{
-	return !memchr(component, '%', len) || (len == 2 && memcmp(component, "%u", 2) == 0);
-}
-
-bool
-value_is_clean_path(const char *path)
-{
-	return components_are(path, any_component);
-}
-
-bool
-value_is_template(const char *path)
-{
-	if (strcmp(path, "%h") == 0)
-		return true;
-	if (strncmp(path, "%h/", 3) == 0)
-		path += 2;
-	return components_are(path, template_component);
+	if (type < COUNT_OF(readers) && readers[type])
+		return readers[type](key, text, field, why);
+	return read_text(type, text, field, why);
 }

@@ -21,11 +21,4 @@ void value_put_time(struct text *t, uint64_t ms);
 /* "10M", "1G", "1000". */
 void value_put_size(struct text *t, uint64_t bytes);
 
-/* Absolute, one '/' between components, no "." and "..", no '/' at the end but in "/" itself. */
-bool value_is_clean_path(const char *path);
-/* The same, where %u may stand as a whole component and %h as the first. */
-bool value_is_template(const char *path);
-/* [A-Za-z0-9_.][A-Za-z0-9_.@+-]{0,63}, and neither "." nor "..": what a name of a user may be. */
-bool value_is_name(const char *name);
-
 #endif
