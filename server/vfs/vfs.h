@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vfs.h - all that a front end sees of files. Questions go to the worker of the session, which decides
- * rights, names and quotas and opens things as the user; answers come through ask_pump() in the order
- * of the questions. Paths are virtual, absolute, and need not be clean ("/a/../b" is "/b", and nothing
- * is above "/"). They are bytes without a 0, at most VFS_PATH_MAX - 1 of them.
+ * vfs.h - all that a front end sees of files. Questions go to the worker of the session, which
+ * decides rights, names and quotas and opens things as the user; answers come through ask_pump() in
+ * the order of the questions. Paths are virtual, absolute, and need not be clean ("/a/../b" is
+ * "/b", and nothing is above "/"). They are bytes without a 0, at most VFS_PATH_MAX - 1 of them.
  *
- * Every function returns 0 when the question is on its way, or what ask_send() returns. Its answer is
- * given to fn with reply->err 0 or -errno and reply->why, words for the client that name the right or
- * limit that stands in the way ("" when the errno says it all).
+ * Every function returns 0 when the question is on its way, -ENAMETOOLONG (the path is longer than
+ * VFS_PATH_MAX - 1), or what ask_send() returns. Its answer is
+ * given to fn with reply->err 0 or -errno and reply->why, words for the client that name the right
+ * or limit that stands in the way ("" when the errno says it all).
  *
  * An upload:      vfs_open(CREATE|WRITE|...)  -> ticket, fd, offset
- *                 [vfs_begin(ticket)          -> when the reply said needs_begin, before the first byte]
- *                 pwrite(fd, ...)                by the caller, who then closes his fd
- *                 vfs_commit(ticket, bytes)   -> only now is it there, and only now may success be said
- *              or vfs_abort(ticket, bytes)    -> it broke; what was there before is unharmed
- * A download:     vfs_open(READ) -> fd; pread(fd, ...); vfs_commit or vfs_abort (for the log)
+ *                 [vfs_begin(ticket)          -> when the reply said needs_begin, before the first
+ * byte] pwrite(fd, ...)                by the caller, who then closes his fd vfs_commit(ticket,
+ * bytes)   -> only now is it there, and only now may success be said or vfs_abort(ticket, bytes) ->
+ * it broke; what was there before is unharmed A download:     vfs_open(READ) -> fd; pread(fd, ...);
+ * vfs_commit or vfs_abort (for the log)
  *
- * errno that front ends meet: ENOENT EACCES EPERM EEXIST ENOTDIR EISDIR ENOTEMPTY ELOOP ENAMETOOLONG
- * EXDEV (another share) EROFS ENOSPC EDQUOT EFBIG EIO EBUSY (another writer) EINVAL EBADF (no such
- * ticket) ESTALE (an interrupted upload was rolled back: start from the beginning) ERANGE (resume
- * beyond the end) EPIPE (the worker is gone).
+ * errno that front ends meet: ENOENT EACCES EPERM EEXIST ENOTDIR EISDIR ENOTEMPTY ELOOP
+ * ENAMETOOLONG EXDEV (another share) EROFS ENOSPC EDQUOT EFBIG EIO EBUSY (another writer) EINVAL
+ * EBADF (no such ticket) ESTALE (an interrupted upload was rolled back: start from the beginning)
+ * ERANGE (resume beyond the end) EPIPE (the worker is gone).
  */
 #ifndef SERVER_VFS_VFS_H
 #define SERVER_VFS_VFS_H
@@ -58,7 +59,13 @@ struct vfs_entry {
 };
 
 /* What vfs_setattr changes: bits of set. */
-enum vfs_set { VFS_SET_SIZE = 1, VFS_SET_MODE = 2, VFS_SET_TIMES = 4, VFS_SET_OWNER = 8, VFS_SET_GROUP = 16 };
+enum vfs_set {
+	VFS_SET_SIZE = 1,
+	VFS_SET_MODE = 2,
+	VFS_SET_TIMES = 4,
+	VFS_SET_OWNER = 8,
+	VFS_SET_GROUP = 16
+};
 
 struct vfs_change {
 	uint32_t set; /* enum vfs_set */
@@ -77,11 +84,13 @@ enum vfs_open_flag {
 	VFS_OPEN_EXCL = 1 << 3,	  /* with CREATE: it must not exist */
 	VFS_OPEN_TRUNC = 1 << 4,  /* the old content is replaced */
 	VFS_OPEN_APPEND = 1 << 5, /* reply->offset is where the file ends */
-	VFS_OPEN_RESUME = 1 << 6, /* FTP's REST n + STOR: content is cut to offset and goes on from there */
-	VFS_OPEN_UNIQUE = 1 << 7, /* FTP's STOU: path is a wish, reply->text the name that was taken */
+	VFS_OPEN_RESUME =
+	    1 << 6, /* FTP's REST n + STOR: content is cut to offset and goes on from there */
+	VFS_OPEN_UNIQUE =
+	    1 << 7, /* FTP's STOU: path is a wish, reply->text the name that was taken */
 	/*
-	 * The front end writes from front to end and says how it ended (FTP); without it the handle may be
-	 * written anywhere and a clean CLOSE is the end (SFTP).
+	 * The front end writes from front to end and says how it ended (FTP); without it the handle
+	 * may be written anywhere and a clean CLOSE is the end (SFTP).
 	 */
 	VFS_OPEN_STREAM = 1 << 8,
 };
@@ -100,16 +109,17 @@ struct vfs_space { /* statvfs(3), with quotas of the share taken into account */
 struct vfs_reply {
 	int err;
 	const char *why;
-	uint32_t ticket;       /* open, opendir */
-	uint64_t offset;       /* open: where writing begins (APPEND, RESUME), else 0 */
-	bool needs_begin;      /* open: ask vfs_begin before the first byte is written */
-	struct vfs_attr attr;  /* stat, fstat, open */
+	uint32_t ticket;      /* open, opendir */
+	uint64_t offset;      /* open: where writing begins (APPEND, RESUME), else 0 */
+	bool needs_begin;     /* open: ask vfs_begin before the first byte is written */
+	struct vfs_attr attr; /* stat, fstat, open */
 	struct vfs_space space;
-	const char *text;      /* readlink: the target; open with UNIQUE: the path that was taken */
-	struct buf *entries;   /* opendir, readdir: for vfs_entry_get */
-	bool last;	       /* opendir, readdir: there is no more behind these */
-	uint64_t bytes;	       /* copy: bytes copied */
-	int *fd;	       /* open: the descriptor; who keeps it calls fd_give */
+	uint64_t limit;	  /* open to write: bytes the file may have at most; UINT64_MAX: no limit */
+	const char *text; /* readlink: the target; open with UNIQUE: the path that was taken */
+	struct buf *entries; /* opendir, readdir: for vfs_entry_get */
+	bool last;	     /* opendir, readdir: there is no more behind these */
+	uint64_t bytes;	     /* copy: bytes copied */
+	int *fd;	     /* open: the descriptor; who keeps it calls fd_give */
 };
 
 /* reply and all that it points to is gone when the function returns. */
@@ -131,7 +141,8 @@ int vfs_open(struct vfs *v, const char *path, uint32_t flags, uint32_t mode, uin
 int vfs_begin(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 /* bytes: how many this session moved. fn may be NULL for downloads. The ticket ends here. */
 int vfs_commit(struct vfs *v, uint32_t ticket, uint64_t bytes, vfs_fn *fn, void *ctx) MUST_CHECK;
-/* reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket ends. */
+/* reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket
+ * ends. */
 int vfs_abort(struct vfs *v, uint32_t ticket, uint64_t bytes, const char *reason, vfs_fn *fn,
 	      void *ctx) MUST_CHECK;
 int vfs_fstat(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
@@ -142,7 +153,8 @@ int vfs_fsync(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_copy(struct vfs *v, uint32_t from, uint64_t from_offset, uint64_t length, uint32_t to,
 	     uint64_t to_offset, vfs_fn *fn, void *ctx) MUST_CHECK;
 
-/* A directory: opendir's reply has a ticket and the first entries; when not last, readdir for more. */
+/* A directory: opendir's reply has a ticket and the first entries; when not last, readdir for more.
+ */
 int vfs_opendir(struct vfs *v, const char *path, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_readdir(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_closedir(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;

@@ -11,7 +11,8 @@ enum vfs_msg {
 	VFS_MSG_STAT = 0x200, /* string path, u32 flags -> attr */
 	VFS_MSG_SETATTR,      /* string path, u32 flags, change -> */
 	VFS_MSG_OPEN,	      /* string path, u32 flags, u32 mode, u64 offset
-				 -> u32 ticket, u64 offset, u8 needs_begin, attr, string text; descriptor */
+				 -> u32 ticket, u64 offset, u8 needs_begin, attr, string text,
+				 u64 limit; descriptor */
 	VFS_MSG_BEGIN,	      /* u32 ticket -> */
 	VFS_MSG_COMMIT,	      /* u32 ticket, u64 bytes -> attr */
 	VFS_MSG_ABORT,	      /* u32 ticket, u64 bytes, string reason -> */

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * attr.c - stat, setstat, statvfs. Owns: how attributes are packed, names for ids, and what a
+ * client's mode is worth. Must not: follow a link while it changes anything.
+ */
+#include "server/vfs/attr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "server/base/fd.h"
+#include "server/base/log.h"
+#include "server/vfs/quota.h"
+#include "server/vfs/resolve.h"
+#include "server/vfs/upload.h"
+#include "server/vfs/world.h"
+
+/* Not in the headers of Debian 12; in the kernel since 6.6. */
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+/*
+ * The group's name, when the account brought it. group_names has no entry for gids without a name,
+ * so it tells names only while it is as long as the list of gids (with the account's own behind it,
+ * when that is not among them).
+ */
+static const char *
+group_name(const struct account *account, gid_t gid)
+{
+	size_t names = 0;
+
+	while (account->group_names && account->group_names[names])
+		names++;
+	if (names < account->group_count || names > account->group_count + 1)
+		return NULL;
+	for (size_t i = 0; i < account->group_count; i++) {
+		if (account->groups[i] == gid)
+			return account->group_names[i];
+	}
+	if (gid == account->gid && names == account->group_count + 1)
+		return account->group_names[names - 1];
+	return NULL;
+}
+
+static size_t
+put_name(char *room, const char *name, uint32_t id)
+{
+	int n = name ? snprintf(room, VFS_OWNER_MAX, "%s", name)
+		     : snprintf(room, VFS_OWNER_MAX, "%u", id);
+
+	return n < VFS_OWNER_MAX ? (size_t)n : VFS_OWNER_MAX - 1;
+}
+
+/* Listings ask for the same ids over and over. */
+static void
+learn_names(struct world *w, uid_t uid, gid_t gid)
+{
+	const struct account *account = w->account;
+	struct world_names *names = &w->names;
+
+	if (names->known && names->uid == uid && names->gid == gid)
+		return;
+	names->owner_len = put_name(names->owner, uid == account->uid ? account->name : NULL, uid);
+	names->group_len = put_name(names->group, group_name(account, gid), gid);
+	names->uid = uid;
+	names->gid = gid;
+	names->known = true;
+}
+
+static enum vfs_type
+type_of(mode_t mode)
+{
+	return S_ISREG(mode)   ? VFS_FILE
+	       : S_ISDIR(mode) ? VFS_DIR
+	       : S_ISLNK(mode) ? VFS_LINK
+			       : VFS_OTHER;
+}
+
+void
+attr_put(struct world *w, struct buf *out, const struct share *share, const struct stat *st,
+	 uint32_t rights)
+{
+	bool hidden = share && share->conf->owners == CONF_OWNERS_HIDDEN;
+	uid_t uid = hidden ? w->account->uid : st->st_uid;
+	gid_t gid = hidden ? w->account->gid : st->st_gid;
+	const struct world_names *names = &w->names;
+
+	learn_names(w, uid, gid);
+	buf_put_u8(out, (uint8_t)type_of(st->st_mode));
+	buf_put_u32(out, st->st_mode & 0777);
+	buf_put_u32(out, st->st_nlink > UINT32_MAX ? UINT32_MAX : (uint32_t)st->st_nlink);
+	buf_put_u32(out, uid);
+	buf_put_u32(out, gid);
+	buf_put_u64(out, (uint64_t)st->st_size);
+	buf_put_u64(out, st->st_dev);
+	buf_put_u64(out, st->st_ino);
+	buf_put_u64(out, (uint64_t)st->st_mtim.tv_sec);
+	buf_put_u64(out, (uint64_t)st->st_atim.tv_sec);
+	buf_put_u32(out, (uint32_t)st->st_mtim.tv_nsec);
+	buf_put_string(out, names->owner, names->owner_len);
+	if (hidden)
+		buf_put_string(out, names->owner, names->owner_len);
+	else
+		buf_put_string(out, names->group, names->group_len);
+	buf_put_u32(out, rights);
+}
+
+void
+attr_put_virtual(struct world *w, struct buf *out)
+{
+	struct stat st = {
+		.st_mode = S_IFDIR | 0555,
+		.st_nlink = 2,
+		.st_uid = w->account->uid,
+		.st_gid = w->account->gid,
+	};
+
+	attr_put(w, out, NULL, &st, RIGHT_LIST);
+}
+
+uint32_t
+attr_mode(const struct place *p, uint32_t asked, uint32_t mask)
+{
+	bool counts =
+	    (p->rights & RIGHT_CHMOD) || p->share->conf->mode_requests == CONF_MODES_APPLY;
+
+	return (asked == VFS_MODE_DEFAULT || !counts ? mask : asked & mask) & 0777;
+}
+
+/*
+ * Where neither listing nor reading is allowed, only directories (so that one can go there) and
+ * what this session made are to be seen; the rest is not there.
+ */
+static bool
+is_visible(struct world *w, const struct place *p, int fd, const struct stat *st)
+{
+	return (p->rights & (RIGHT_LIST | RIGHT_READ)) || S_ISDIR(st->st_mode) ||
+	       own_has(&w->own, fd, "");
+}
+
+int
+attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
+{
+	struct place *p = &w->here;
+	FD_OWN int fd = -1;
+	struct stat st;
+	int err = place_find(w, path, PLACE_OLD, p);
+
+	if (err < 0)
+		return err;
+	if (!p->share) {
+		attr_put_virtual(w, out);
+		return 0;
+	}
+	if (upload_stat_open(w, p, &st)) {
+		attr_put(w, out, p->share, &st, p->rights);
+		return 0;
+	}
+	err = place_look(w, p, !(flags & VFS_NOFOLLOW), &fd, &st);
+	if (err == -ENOENT && p->is_above_mount) {
+		attr_put_virtual(w, out);
+		return 0;
+	}
+	if (err == -ENOENT)
+		err = upload_stat_kept(w, p, &st);
+	else if (err == 0 && !is_visible(w, p, fd, &st))
+		err = -ENOENT;
+	if (err == 0)
+		attr_put(w, out, p->share, &st, p->rights);
+	return err;
+}
+
+/* chmod of what an O_PATH descriptor stands for: never follows a link, never takes a path again. */
+static int
+chmod_path(struct place *p, int fd, const struct stat *st, uint32_t mode)
+{
+	FD_OWN int real = -1;
+	struct stat now;
+	int err;
+
+	if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	/* A kernel before 6.6: open it for real, if that may be done at all. */
+	err = resolve_at(p->share->root, p->inner, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &real);
+	if (err == -EACCES)
+		err = resolve_at(p->share->root, p->inner, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0,
+				 &real);
+	if (err < 0)
+		return err;
+	if (fstat(real, &now) < 0)
+		return -errno;
+	if (now.st_ino != st->st_ino || now.st_dev != st->st_dev)
+		return -EBUSY;
+	return fchmod(real, mode) < 0 ? -errno : 0;
+}
+
+/* What a wish for a mode comes to: 1 when it shall be done, 0 when it is passed over, or -EACCES.
+ */
+static int
+judge_mode(struct world *w, const struct place *p, bool is_own)
+{
+	if (p->rights & RIGHT_CHMOD)
+		return 1;
+	switch (p->share->conf->mode_requests) {
+	case CONF_MODES_APPLY:
+		return is_own;
+	case CONF_MODES_IGNORE:
+		return 0;
+	case CONF_MODES_REFUSE:
+		break;
+	}
+	return world_refuse(w, p, RIGHT_CHMOD);
+}
+
+static uint32_t
+masked(const struct place *p, const struct stat *st, uint32_t mode)
+{
+	const struct conf_share *share = p->share->conf;
+
+	return mode & 0777 & (S_ISDIR(st->st_mode) ? share->dir_mode : share->file_mode);
+}
+
+/* Nobody gives files away here; a client that sets the owner it has just read is right, though. */
+static int
+check_owner(struct world *w, const struct place *p, const struct stat *st,
+	    const struct vfs_change *change)
+{
+	bool hidden = p->share->conf->owners == CONF_OWNERS_HIDDEN;
+	uid_t uid = hidden ? w->account->uid : st->st_uid;
+	gid_t gid = hidden ? w->account->gid : st->st_gid;
+
+	if (((change->set & VFS_SET_OWNER) && change->uid != uid) ||
+	    ((change->set & VFS_SET_GROUP) && change->gid != gid))
+		return world_why(w, -EPERM, "owner and group cannot be changed here");
+	return 0;
+}
+
+static int
+set_times(int fd, const struct vfs_change *change)
+{
+	struct timespec times[2] = {
+		{ .tv_sec = change->atime, .tv_nsec = 0 },
+		{ .tv_sec = change->mtime, .tv_nsec = change->mtime_ns },
+	};
+
+	if (change->atime == VFS_TIME_KEEP)
+		times[0].tv_nsec = UTIME_OMIT;
+	if (change->mtime == VFS_TIME_KEEP)
+		times[1].tv_nsec = UTIME_OMIT;
+	else if (change->mtime_ns >= 1000000000)
+		return -EINVAL;
+	return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* Is every single wish allowed? Nothing is done before that is known. *ret_mode as judge_mode. */
+static int
+judge_change(struct world *w, const struct place *p, const struct stat *st,
+	     const struct vfs_change *change, bool is_own, int *ret_mode)
+{
+	int err = check_owner(w, p, st, change);
+
+	if (err == 0 && (change->set & VFS_SET_SIZE)) {
+		if (S_ISDIR(st->st_mode))
+			return -EISDIR;
+		if (!S_ISREG(st->st_mode))
+			return -EINVAL;
+		if (change->size > INT64_MAX)
+			return -EFBIG;
+		if (!is_own)
+			err = world_need(w, p, RIGHT_OVERWRITE);
+		if (err == 0)
+			err = quota_check_size(w, p->share, change->size);
+	}
+	if (err == 0 && (change->set & VFS_SET_TIMES) && !is_own)
+		err = world_need(w, p, RIGHT_TIMES);
+	*ret_mode = 0;
+	if (err == 0 && (change->set & VFS_SET_MODE)) {
+		*ret_mode = judge_mode(w, p, is_own);
+		err = *ret_mode < 0 ? *ret_mode : 0;
+	}
+	return err;
+}
+
+/* Cuts or grows a file by its path: a write like others, so not beside another writer. */
+static int
+set_size(struct world *w, struct place *p, const struct stat *st, uint64_t size)
+{
+	FD_OWN int fd = -1;
+	int err = place_file_at(w, p, p->share->root, p->inner, O_WRONLY, st, &fd);
+
+	if (err == 0)
+		err = upload_lock(w, fd, st);
+	if (err == 0 && ftruncate(fd, (off_t)size) < 0)
+		err = -errno;
+	return err;
+}
+
+static int
+change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_change *change)
+{
+	FD_OWN int fd = -1;
+	struct stat st;
+	int mode, err;
+
+	err = place_look(w, p, !(flags & VFS_NOFOLLOW), &fd, &st);
+	if (err == 0)
+		err = judge_change(w, p, &st, change, own_has(&w->own, fd, ""), &mode);
+	if (err < 0)
+		return err;
+	if (mode && p->is_mount)
+		return world_why(w, -EBUSY, "a share is mounted here");
+	if (change->set & VFS_SET_SIZE)
+		err = set_size(w, p, &st, change->size);
+	if (err == 0 && mode)
+		err = S_ISLNK(st.st_mode) ? -EOPNOTSUPP
+					  : chmod_path(p, fd, &st, masked(p, &st, change->mode));
+	if (err == 0 && (change->set & VFS_SET_TIMES))
+		err = set_times(fd, change);
+	return err;
+}
+
+int
+attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_change *change)
+{
+	struct place *p = &w->here;
+	int err = place_find(w, path, PLACE_OLD, p);
+
+	if (err < 0)
+		return err;
+	if (!p->share)
+		return world_why(w, -EACCES, "this directory only leads to shares");
+	if (change->set & VFS_SET_MODE)
+		err = upload_settle(w, p);
+	if (err == 0 && !upload_set_open(w, p, change, &err))
+		err = change_place(w, p, flags, change);
+	if (change->set & VFS_SET_MODE)
+		world_changed(w, "chmod", p->path, NULL, err);
+	if (change->set & VFS_SET_TIMES)
+		world_changed(w, "times", p->path, NULL, err);
+	if (change->set & VFS_SET_SIZE)
+		world_changed(w, "truncate", p->path, NULL, err);
+	return err;
+}
+
+int
+attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
+	    bool may_all)
+{
+	struct stat st;
+	int mode, err;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	err = judge_change(w, p, &st, change, may_all, &mode);
+	if (err < 0)
+		return err;
+	if ((change->set & VFS_SET_SIZE) && ftruncate(fd, (off_t)change->size) < 0)
+		return errno == EINVAL ? -EACCES : -errno; /* EINVAL: opened for reading */
+	if (mode && fchmod(fd, masked(p, &st, change->mode)) < 0)
+		return -errno;
+	return change->set & VFS_SET_TIMES ? set_times(fd, change) : 0;
+}
+
+static uint64_t
+fsid_number(const fsid_t *id)
+{
+	uint64_t v;
+
+	_Static_assert(sizeof(v) == sizeof(*id), "an fsid is 64 bits");
+	memcpy(&v, id, sizeof(v));
+	return v;
+}
+
+int
+attr_space(struct world *w, const char *path, struct buf *out)
+{
+	struct place *p = &w->here;
+	FD_OWN int fd = -1;
+	struct share *share;
+	struct statfs fs;
+	struct stat st;
+	int err = place_find(w, path, PLACE_OLD, p);
+
+	if (err < 0)
+		return err;
+	share = p->share ? p->share : &w->shares.at[0];
+	if (p->share) {
+		err = place_look(w, p, true, &fd, &st);
+		if (err < 0 && !(err == -ENOENT && p->is_above_mount))
+			return err;
+	}
+	if (fstatfs(fd >= 0 ? fd : share->root, &fs) < 0)
+		return -errno;
+	quota_show(share, &fs);
+	buf_put_u64(out, (uint64_t)fs.f_bsize);
+	buf_put_u64(out, (uint64_t)(fs.f_frsize ? fs.f_frsize : fs.f_bsize));
+	buf_put_u64(out, fs.f_blocks);
+	buf_put_u64(out, fs.f_bfree);
+	buf_put_u64(out, fs.f_bavail);
+	buf_put_u64(out, fs.f_files);
+	buf_put_u64(out, fs.f_ffree);
+	buf_put_u64(out, fs.f_ffree);
+	buf_put_u64(out, fsid_number(&fs.f_fsid));
+	buf_put_u64(out, (uint64_t)fs.f_flags);
+	buf_put_u64(out, (uint64_t)fs.f_namelen);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* attr.h - attributes: what is shown of a thing, and what may be changed about it. */
+#ifndef SERVER_VFS_ATTR_H
+#define SERVER_VFS_ATTR_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "server/base/buf.h"
+#include "server/vfs/place.h"
+#include "server/vfs/vfs.h"
+
+struct world;
+
+/* Bytes that attr_put may take. */
+#define ATTR_BYTES_MAX 160
+
+/* Puts the attributes as vfs_msg.h says. share may be NULL (a virtual directory). */
+void attr_put(struct world *w, struct buf *out, const struct share *share, const struct stat *st,
+	      uint32_t rights);
+
+/* The attributes of a directory that only leads to shares. */
+void attr_put_virtual(struct world *w, struct buf *out);
+
+/*
+ * The mode of a new thing: what the client asked for (VFS_MODE_DEFAULT: nothing) within mask, or
+ * mask itself where clients have no say.
+ */
+uint32_t attr_mode(const struct place *p, uint32_t asked, uint32_t mask);
+
+/* flags: VFS_NOFOLLOW. Puts attributes. */
+int attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out) MUST_CHECK;
+int attr_set(struct world *w, const char *path, uint32_t flags,
+	     const struct vfs_change *change) MUST_CHECK;
+
+/*
+ * The same for an open file. what is found there by fd; may_all: this session wrote it, so that
+ * size and times need no right.
+ */
+int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
+		bool may_all) MUST_CHECK;
+
+/* Puts the numbers of statvfs(3). */
+int attr_space(struct world *w, const char *path, struct buf *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * file.c - the table of open files: opening for reading, and what is asked of a ticket. Writing is
+ * upload.c. Distrusts: tickets, which carry a generation, so that one that has ended is none.
+ */
+#include "server/vfs/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/fd.h"
+#include "server/base/log.h"
+#include "server/vfs/attr.h"
+#include "server/vfs/part.h"
+#include "server/vfs/quota.h"
+#include "server/vfs/resolve.h"
+#include "server/vfs/rule.h"
+#include "server/vfs/upload.h"
+#include "server/vfs/world.h"
+
+/* Bytes that are copied by hand where the kernel cannot. */
+#define COPY_ROOM (256u * 1024)
+/* Bytes that copy_file_range is asked for at once. */
+#define COPY_CHUNK (64u * 1024 * 1024)
+
+static struct file *
+file_new(struct world *w)
+{
+	for (uint32_t i = 0; i < w->file_max; i++) {
+		struct file *f = &w->files[i];
+
+		if (f->kind == FILE_FREE && f->fd <= 0) {
+			uint16_t generation = (uint16_t)(f->generation + 1);
+
+			memset(f, 0, sizeof(*f));
+			f->generation = generation ? generation : 1;
+			f->fd = f->dir = f->target = -1;
+			f->end_mode = VFS_MODE_DEFAULT;
+			return f;
+		}
+	}
+	return NULL;
+}
+
+static uint32_t
+ticket_of(const struct world *w, const struct file *f)
+{
+	return (uint32_t)f->generation << 16 | (uint32_t)(f - w->files);
+}
+
+static struct file *
+file_of(struct world *w, uint32_t ticket)
+{
+	uint32_t i = ticket & 0xffff;
+
+	if (i >= w->file_max || w->files[i].kind == FILE_FREE ||
+	    w->files[i].generation != ticket >> 16)
+		return NULL;
+	return &w->files[i];
+}
+
+void
+file_name(struct file *f, const struct place *p)
+{
+	size_t path = strlen(p->path) + 1, inner = strlen(p->inner) + 1;
+	char *room = mem_new(1, path + inner);
+	const char *slash;
+
+	memcpy(room, p->path, path);
+	memcpy(room + path, p->inner, inner);
+	free(f->path);
+	f->path = room;
+	f->inner = room + path;
+	slash = strrchr(f->inner, '/');
+	f->name = slash ? slash + 1 : f->inner;
+	f->share = p->share;
+}
+
+void
+file_free(struct world *w, struct file *f)
+{
+	if (f->kind == FILE_PART)
+		w->upload_count--;
+	f->kind = FILE_FREE;
+	fd_close(&f->fd);
+	fd_close(&f->dir);
+	fd_close(&f->target);
+	free(f->path);
+	f->path = NULL;
+}
+
+void
+file_log(const struct file *f, uint64_t bytes, const char *reason)
+{
+	struct log_value path, why;
+	const char *op = !(f->flags & VFS_OPEN_WRITE)			 ? "get"
+			 : (f->flags & VFS_OPEN_APPEND) || f->offset > 0 ? "append"
+									 : "put";
+
+	if (reason)
+		log_notice("transfer",
+			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
+			   " outcome=aborted reason=%s",
+			   op, log_q(&path, f->path), bytes, clock_ms() - f->started_ms,
+			   log_q(&why, reason));
+	else
+		log_notice("transfer",
+			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
+			   " outcome=complete",
+			   op, log_q(&path, f->path), bytes, clock_ms() - f->started_ms);
+}
+
+/* The place of an open file, for rights. */
+static struct place *
+place_of(struct world *w, const struct file *f)
+{
+	struct place *p = &w->here;
+
+	memcpy(p->path, f->path, strlen(f->path) + 1);
+	p->share = f->share;
+	p->inner = f->inner;
+	p->rights = rule_rights(f->share->conf, f->inner, &p->rule);
+	p->is_mount = p->is_above_mount = false;
+	return p;
+}
+
+static int
+open_for_reading(struct world *w, struct place *p, struct file *f, struct stat *ret_st)
+{
+	char hidden[PART_NAME_MAX];
+	struct file *mine;
+	int err = world_need(w, p, RIGHT_READ);
+
+	if (err < 0)
+		return err;
+	mine = upload_find(w, p);
+	if (mine) {
+		/* What this session writes, it may look at; nobody else sees it yet. */
+		part_name(PART_ACTIVE, NULL, mine->name, hidden);
+		err = resolve_at(mine->dir, hidden, O_RDONLY | O_NOFOLLOW, 0, &f->fd);
+		if (err == 0 && fstat(f->fd, ret_st) < 0)
+			err = -errno;
+	} else {
+		err = place_file(w, p, O_RDONLY, &f->fd, ret_st);
+		if (err == 0)
+			err = world_need(w, p, RIGHT_READ); /* a link may have moved it */
+	}
+	f->kind = FILE_READ;
+	return err;
+}
+
+static void
+put_opened(struct world *w, struct place *p, struct file *f, const struct stat *st, struct buf *out)
+{
+	buf_put_u32(out, ticket_of(w, f));
+	buf_put_u64(out, f->offset);
+	buf_put_u8(out, f->begin != FILE_BEGIN_NOTHING);
+	attr_put(w, out, p->share, st, p->rights);
+	buf_put_cstring(out, f->flags & VFS_OPEN_UNIQUE ? p->path : "");
+	buf_put_u64(out, f->flags & VFS_OPEN_WRITE ? quota_limit(p->share) : UINT64_MAX);
+}
+
+int
+file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint64_t offset,
+	  struct buf *out, int *ret_fd)
+{
+	struct place *p = &w->here;
+	struct stat st;
+	struct file *f;
+	bool writes = flags & VFS_OPEN_WRITE;
+	int err;
+
+	if (!(flags & (VFS_OPEN_READ | VFS_OPEN_WRITE)) || offset > INT64_MAX)
+		return -EINVAL;
+	err = place_find(w, path, writes && (flags & VFS_OPEN_CREATE) ? PLACE_NEW : PLACE_OLD, p);
+	if (err < 0)
+		return err;
+	if (!p->share || p->is_mount || p->is_above_mount)
+		return -EISDIR;
+	f = file_new(w);
+	if (!f)
+		return world_why(w, -EMFILE, "this session has %u files open, which is the most",
+				 w->file_max);
+	f->flags = flags;
+	f->started_ms = clock_ms();
+	err = writes ? upload_open(w, p, mode, offset, f) : open_for_reading(w, p, f, &st);
+	if (err == 0 && writes && fstat(f->fd, &st) < 0)
+		err = -errno;
+	if (err < 0) {
+		file_free(w, f);
+		return err;
+	}
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	file_name(f, p);
+	put_opened(w, p, f, &st, out);
+	*ret_fd = f->fd;
+	return 0;
+}
+
+int
+file_begin(struct world *w, uint32_t ticket)
+{
+	struct file *f = file_of(w, ticket);
+
+	return f ? upload_begin(w, f) : -EBADF;
+}
+
+int
+file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out)
+{
+	struct file *f = file_of(w, ticket);
+	struct place *p;
+	struct stat st;
+	int err = 0;
+
+	if (!f)
+		return -EBADF;
+	if (f->kind != FILE_READ)
+		err = upload_commit(w, f, bytes, &st);
+	else if (fstat(f->fd, &st) < 0)
+		err = -errno;
+	file_log(f, bytes, err < 0 ? strerrorname_np(-err) : NULL);
+	if (err == 0) {
+		p = place_of(w, f);
+		attr_put(w, out, f->share, &st, p->rights);
+	}
+	file_free(w, f);
+	return err;
+}
+
+int
+file_abort(struct world *w, uint32_t ticket, uint64_t bytes, const char *reason)
+{
+	struct file *f = file_of(w, ticket);
+
+	if (!f)
+		return -EBADF;
+	if (f->kind != FILE_READ)
+		upload_abort(w, f, bytes, reason);
+	file_log(f, bytes, reason);
+	file_free(w, f);
+	return 0;
+}
+
+int
+file_stat(struct world *w, uint32_t ticket, struct buf *out)
+{
+	struct file *f = file_of(w, ticket);
+	struct stat st;
+
+	if (!f)
+		return -EBADF;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	attr_put(w, out, f->share, &st, place_of(w, f)->rights);
+	return 0;
+}
+
+int
+file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
+{
+	struct file *f = file_of(w, ticket);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = attr_set_fd(w, place_of(w, f), f->fd, change, f->kind != FILE_READ);
+	if (err == 0 && (change->set & VFS_SET_TIMES) && f->kind != FILE_READ)
+		f->times = *change;
+	return err;
+}
+
+int
+file_sync(struct world *w, uint32_t ticket)
+{
+	struct file *f = file_of(w, ticket);
+
+	if (!f)
+		return -EBADF;
+	return fsync(f->fd) < 0 ? -errno : 0;
+}
+
+/* Byte by byte, for filesystems that share nothing. */
+static int
+copy_by_hand(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
+	     uint64_t *ret_bytes)
+{
+	char *room = mem_new(1, COPY_ROOM);
+	int err = 0;
+
+	while (err == 0 && length > 0) {
+		size_t want = length < COPY_ROOM ? (size_t)length : COPY_ROOM;
+		ssize_t n = pread(from, room, want, (off_t)from_at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err = n < 0 ? -errno : 0;
+			break;
+		}
+		err = fd_pwrite_full(to, room, (size_t)n, to_at);
+		if (err == 0) {
+			from_at += (uint64_t)n;
+			to_at += (uint64_t)n;
+			length -= (uint64_t)n;
+			*ret_bytes += (uint64_t)n;
+		}
+	}
+	free(room);
+	return err;
+}
+
+int
+file_copy_range(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
+		uint64_t *ret_bytes)
+{
+	*ret_bytes = 0;
+	while (length > 0) {
+		off_t in = (off_t)from_at, to_off = (off_t)to_at;
+		size_t want = length < COPY_CHUNK ? (size_t)length : COPY_CHUNK;
+		ssize_t n = copy_file_range(from, &in, to, &to_off, want, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
+			      errno == EOPNOTSUPP || errno == EPERM))
+			return copy_by_hand(from, from_at, length, to, to_at, ret_bytes);
+		if (n < 0)
+			return errno == EBADF ? -EACCES : -errno;
+		if (n == 0)
+			return 0;
+		from_at += (uint64_t)n;
+		to_at += (uint64_t)n;
+		length -= (uint64_t)n;
+		*ret_bytes += (uint64_t)n;
+	}
+	return 0;
+}
+
+int
+file_copy(struct world *w, uint32_t from_ticket, uint64_t from_at, uint64_t length,
+	  uint32_t to_ticket, uint64_t to_at, struct buf *out)
+{
+	struct file *from = file_of(w, from_ticket), *to = file_of(w, to_ticket);
+	uint64_t bytes;
+	struct stat st;
+	int err;
+
+	if (!from || !to)
+		return -EBADF;
+	if (!(from->flags & VFS_OPEN_READ) || to->kind == FILE_READ)
+		return -EACCES;
+	if (fstat(from->fd, &st) < 0)
+		return -errno;
+	if (from_at > INT64_MAX || to_at > INT64_MAX || length > INT64_MAX)
+		return -EINVAL;
+	if (from_at >= (uint64_t)st.st_size)
+		length = 0;
+	else if (length == 0 || length > (uint64_t)st.st_size - from_at)
+		length = (uint64_t)st.st_size - from_at;
+	if (from->dev == to->dev && from->ino == to->ino && from_at < to_at + length &&
+	    to_at < from_at + length)
+		return world_why(w, -EINVAL, "the two parts of the file overlap");
+	err = quota_check_size(w, to->share, to_at + length);
+	if (err == 0)
+		err = file_copy_range(from->fd, from_at, length, to->fd, to_at, &bytes);
+	if (err == 0)
+		buf_put_u64(out, bytes);
+	return err;
+}
+
+void
+file_end_all(struct world *w)
+{
+	for (uint32_t i = 0; i < w->file_max; i++) {
+		struct file *f = &w->files[i];
+
+		if (f->kind == FILE_FREE)
+			continue;
+		if (f->kind != FILE_READ)
+			upload_abort(w, f, 0, "session-ended");
+		file_log(f, 0, "session-ended");
+		file_free(w, f);
+	}
+}

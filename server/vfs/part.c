@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * part.c - the hidden files beside uploads. Owns: their names, their locks, their age.
+ * Invariant: a part is only taken over by the user who wrote it, and only while nobody holds its
+ * lock.
+ */
+#include "server/vfs/part.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/base/fd.h"
+#include "server/vfs/resolve.h"
+#include "server/vfs/rule.h"
+#include "server/vfs/world.h"
+
+/* Bytes of the real name that stand in the hidden one. */
+#define SHOWN_MAX 40
+/* A part is locked right after it was made; until then it looks as if its writer had died. */
+#define BIRTH_S 1
+/* How long a rolled-back upload is remembered where no part is kept. */
+#define MARK_KEEP_MS (24ull * 3600 * 1000)
+
+static const char *const prefixes[] = {
+	[PART_ACTIVE] = RULE_OUR_PREFIX "part~",
+	[PART_KEPT] = RULE_OUR_PREFIX "kept~",
+	[PART_MARK] = RULE_OUR_PREFIX "mark~",
+};
+
+/* FNV-1a: tells names apart, and need not resist anybody: a user could only trouble himself. */
+static uint64_t
+hash(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+void
+part_name(enum part_kind kind, const char *user, const char *name, char room[PART_NAME_MAX])
+{
+	size_t shown = strlen(name);
+
+	/* Some filesystems take UTF-8 only, so no character may be cut in two. */
+	if (shown > SHOWN_MAX) {
+		shown = SHOWN_MAX;
+		while (shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80)
+			shown--;
+	}
+	(void)snprintf(room, PART_NAME_MAX, "%s%s%s%016" PRIx64 "~%.*s", prefixes[kind],
+		       kind == PART_ACTIVE ? "" : user, kind == PART_ACTIVE ? "" : "~", hash(name),
+		       (int)shown, name);
+}
+
+static void
+name_of(const struct world *w, enum part_kind kind, const char *name, char room[PART_NAME_MAX])
+{
+	part_name(kind, w->account->name, name, room);
+}
+
+static uint64_t
+keep_ms(const struct share *share, enum part_kind kind)
+{
+	uint64_t ms = share->conf->partial_keep_ms;
+
+	return kind == PART_MARK && ms == 0 ? MARK_KEEP_MS : ms;
+}
+
+static bool
+is_over(const struct share *share, enum part_kind kind, const struct stat *st)
+{
+	struct timespec now;
+	uint64_t keep_s = keep_ms(share, kind) / 1000;
+
+	/* The clock of the filesystem, so that a stepped wall clock is no catastrophe: whole
+	 * seconds. */
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
+		return false;
+	return now.tv_sec > st->st_mtim.tv_sec &&
+	       (uint64_t)(now.tv_sec - st->st_mtim.tv_sec) > keep_s;
+}
+
+/* What we would go on writing must be ours alone: not planted, not linked from elsewhere. */
+static bool
+is_ours(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1;
+}
+
+int
+part_find_kept(struct world *w, const struct share *share, int dir, const char *name,
+	       struct stat *ret_st)
+{
+	char hidden[PART_NAME_MAX];
+	struct stat st;
+
+	name_of(w, PART_KEPT, name, hidden);
+	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_ours(&st))
+		return -ENOENT;
+	if (is_over(share, PART_KEPT, &st)) {
+		part_remove(w, PART_KEPT, dir, name);
+		return -ENOENT;
+	}
+	*ret_st = st;
+	return 0;
+}
+
+int
+part_keep(struct world *w, const struct share *share, int dir, const char *name)
+{
+	char active[PART_NAME_MAX], kept[PART_NAME_MAX];
+
+	name_of(w, PART_ACTIVE, name, active);
+	if (keep_ms(share, PART_KEPT) == 0)
+		return unlinkat(dir, active, 0) < 0 ? -errno : 0;
+	name_of(w, PART_KEPT, name, kept);
+	return renameat(dir, active, dir, kept) < 0 ? -errno : 0;
+}
+
+void
+part_remove(struct world *w, enum part_kind kind, int dir, const char *name)
+{
+	char hidden[PART_NAME_MAX];
+
+	name_of(w, kind, name, hidden);
+	(void)unlinkat(dir, hidden, 0); /* mostly it is not there; if it stays, its time runs out */
+}
+
+/* What a mark says of the file that it stands for. */
+static int
+describe(const struct stat *st, char *room, size_t size)
+{
+	return snprintf(room, size, "%ju %jd %jd.%09ld\n", (uintmax_t)st->st_ino,
+			(intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+}
+
+int
+part_mark(struct world *w, int dir, const char *name, const struct stat *was)
+{
+	FD_OWN int fd = -1;
+	char hidden[PART_NAME_MAX], text[128];
+	int len, err;
+
+	name_of(w, PART_MARK, name, hidden);
+	err = resolve_at(dir, hidden, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0600,
+			 &fd);
+	if (err < 0)
+		return err;
+	len = describe(was, text, sizeof(text));
+	return fd_write_full(fd, text, (size_t)len);
+}
+
+bool
+part_is_marked(struct world *w, const struct share *share, int dir, const char *name,
+	       const struct stat *now)
+{
+	FD_OWN int fd = -1;
+	char hidden[PART_NAME_MAX], text[128], found[128];
+	struct stat st;
+	ssize_t n;
+	int len;
+
+	name_of(w, PART_MARK, name, hidden);
+	if (resolve_at(dir, hidden, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd) < 0)
+		return false;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	len = describe(now, text, sizeof(text));
+	n = fd_read_full(fd, found, sizeof(found));
+	/* A mark that could not be written whole (the disk was full) still warns. */
+	if (!is_over(share, PART_MARK, &st) &&
+	    (n == 0 || (n == len && memcmp(found, text, (size_t)n) == 0)))
+		return true;
+	part_remove(w, PART_MARK, dir, name);
+	return false;
+}
+
+/*
+ * Opens a part that is there and takes its lock. *ret_fd stays -1 when it may not be opened at all
+ * (it is another user's). -EBUSY: somebody holds it, or has just made it.
+ */
+static int
+seize(int dir, const char *hidden, int *ret_fd, struct stat *ret_st)
+{
+	FD_OWN int fd = -1;
+	struct stat st, named;
+	struct timespec now;
+	int err = resolve_at(dir, hidden, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd);
+
+	if (err == -EACCES) {
+		if (fstatat(dir, hidden, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		return 0;
+	}
+	if (err < 0)
+		return err;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return -EBUSY;
+	if (fstat(fd, &st) < 0 || fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (st.st_ino != named.st_ino || st.st_dev != named.st_dev)
+		return -EBUSY; /* somebody dealt with it while we waited for nothing */
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
+	    now.tv_sec - st.st_ctim.tv_sec >= 0 && now.tv_sec - st.st_ctim.tv_sec <= BIRTH_S)
+		return -EBUSY;
+	*ret_fd = fd_give(&fd);
+	*ret_st = st;
+	return 0;
+}
+
+int
+part_recover(struct world *w, const struct share *share, int dir, const char *name,
+	     const struct stat *target)
+{
+	FD_OWN int fd = -1;
+	char hidden[PART_NAME_MAX];
+	struct stat st;
+	int err;
+
+	name_of(w, PART_ACTIVE, name, hidden);
+	err = seize(dir, hidden, &fd, &st);
+	if (err == -ENOENT)
+		return 0;
+	if (err < 0)
+		return err;
+	/* Another user's: perhaps alive. Nobody writes at one file for longer than parts are kept.
+	 */
+	if (fd < 0 && !is_over(share, PART_ACTIVE, &st))
+		return -EBUSY;
+	/* Virtual users share a uid: whose it was cannot be told. */
+	if (fd >= 0 && !target && is_ours(&st) && !w->account->is_virtual && st.st_size > 0)
+		return part_keep(w, share, dir, name);
+	if (fd >= 0 && target && is_ours(&st))
+		err = part_mark(w, dir, name, target);
+	if (err == 0 && unlinkat(dir, hidden, 0) < 0 && errno != ENOENT)
+		err = -errno;
+	return err;
+}
+
+void
+part_sweep(struct world *w, const struct share *share, int dir, const char *hidden)
+{
+	FD_OWN int fd = -1;
+	struct stat st;
+
+	(void)w;
+	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+		if (strncmp(hidden, prefixes[i], strlen(prefixes[i])) != 0)
+			continue;
+		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !is_over(share, (enum part_kind)i, &st))
+			return;
+		if (i == PART_ACTIVE && seize(dir, hidden, &fd, &st) < 0)
+			return;
+		(void)unlinkat(dir, hidden, 0); /* whoever may, will */
+		return;
+	}
+}
+
+/* Is it a kept part or a mark of this user? */
+static bool
+belongs(const struct world *w, const char *hidden)
+{
+	const char *user = w->account->name;
+	size_t len = strlen(user);
+
+	for (int kind = PART_KEPT; kind <= PART_MARK; kind++) {
+		size_t head = strlen(prefixes[kind]);
+
+		if (strncmp(hidden, prefixes[kind], head) == 0 &&
+		    strncmp(hidden + head, user, len) == 0 && hidden[head + len] == '~')
+			return true;
+	}
+	return false;
+}
+
+int
+part_clear_dir(struct world *w, const struct share *share, int fd)
+{
+	DIR *dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return -errno;
+	/* Twice: first is there anything that the user sees? Then nothing may be lost. */
+	for (int pass = 0; pass < 2 && err == 0; pass++) {
+		rewinddir(dir);
+		while (err == 0 && (entry = readdir(dir))) {
+			const char *name = entry->d_name;
+
+			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+				continue;
+			if (rule_name(share->conf, name) != RULE_NAME_HIDDEN)
+				err = -ENOTEMPTY;
+			else if (pass == 0 && !belongs(w, name))
+				err =
+				    world_why(w, -ENOTEMPTY,
+					      strncmp(name, prefixes[PART_ACTIVE],
+						      strlen(RULE_OUR_PREFIX)) == 0
+						  ? "an upload into this directory is not finished"
+						  : "the directory holds hidden files");
+			else if (pass == 1 && unlinkat(fd, name, 0) < 0)
+				err = -errno;
+		}
+	}
+	closedir(dir);
+	return err;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * publish.c - how an upload ends: one rename, or what was there before.
+ * Invariant: success is returned only when every byte is in the file, the filesystem has taken it,
+ * and the name stands; on a durable share also on the disk.
+ */
+#include "server/vfs/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/base/fd.h"
+#include "server/base/log.h"
+#include "server/vfs/part.h"
+#include "server/vfs/quota.h"
+#include "server/vfs/resolve.h"
+#include "server/vfs/rule.h"
+#include "server/vfs/upload.h"
+#include "server/vfs/world.h"
+
+int
+upload_begin(struct world *w, struct file *f)
+{
+	uint64_t copied;
+	int err = 0;
+
+	(void)w;
+	switch (f->begin) {
+	case FILE_BEGIN_NOTHING:
+		break;
+	case FILE_BEGIN_CUT:
+		err = ftruncate(f->fd, (off_t)f->offset) < 0 ? -errno : 0;
+		break;
+	case FILE_BEGIN_COPY:
+		err = file_copy_range(f->target, 0, f->offset, f->fd, 0, &copied);
+		if (err == 0 && copied != f->offset)
+			err = -EIO; /* it shrank under us */
+		break;
+	}
+	if (err == 0)
+		f->begin = FILE_BEGIN_NOTHING;
+	return err;
+}
+
+/* The name was free when the upload began, and is not now. */
+static int
+rename_over(struct world *w, struct file *f, const char *hidden)
+{
+	const struct conf_place *rule;
+	struct stat st;
+
+	if (f->flags & (VFS_OPEN_EXCL | VFS_OPEN_UNIQUE))
+		return -EEXIST;
+	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (!S_ISREG(st.st_mode) ||
+	     !(rule_rights(f->share->conf, f->inner, &rule) & RIGHT_OVERWRITE)))
+		return world_why(w, -EEXIST, "somebody else made this name meanwhile");
+	return renameat(f->dir, hidden, f->dir, f->name) < 0 ? -errno : 0;
+}
+
+int
+publish_now(struct world *w, struct file *f)
+{
+	char hidden[PART_NAME_MAX];
+	int err = 0;
+
+	part_name(PART_ACTIVE, NULL, f->name, hidden);
+	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
+		return -errno;
+	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
+		err = -errno;
+	/* EINVAL: the filesystem does not know RENAME_NOREPLACE. */
+	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
+		err = rename_over(w, f, hidden);
+	if (err < 0)
+		return err;
+	part_remove(w, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
+	f->kind = FILE_IN_PLACE;
+	f->published = true;
+	w->upload_count--;
+	if (f->share->tracks)
+		own_add(&w->own, f->dir, f->name);
+	return 0;
+}
+
+/* close(2) is where some filesystems tell; the descriptor itself must live on, for its lock. */
+static int
+flush(int fd)
+{
+	FD_OWN int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : fd_close_check(&copy);
+}
+
+static int
+sync_dir(int dir)
+{
+	FD_OWN int fd = -1;
+	int err = resolve_at(dir, "", O_RDONLY | O_DIRECTORY, 0, &fd);
+
+	if (err < 0)
+		return err;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Everything that must be true before the name may be given. */
+static int
+finish_content(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	int err = upload_begin(w, f); /* an empty upload began nothing */
+
+	if (err < 0)
+		return err;
+	if (f->times.set) {
+		if (f->times.atime != VFS_TIME_KEEP)
+			times[0] = (struct timespec) { .tv_sec = f->times.atime };
+		if (f->times.mtime != VFS_TIME_KEEP)
+			times[1] = (struct timespec) { .tv_sec = f->times.mtime,
+						       .tv_nsec = f->times.mtime_ns };
+		if (futimens(f->fd, times) < 0)
+			return -errno;
+	}
+	if (fstat(f->fd, ret_st) < 0)
+		return -errno;
+	if ((f->flags & VFS_OPEN_STREAM) && (uint64_t)ret_st->st_size != f->offset + bytes)
+		return world_why(w, -EIO, "%ju bytes were sent, but the file has %ju",
+				 (uintmax_t)(f->offset + bytes), (uintmax_t)ret_st->st_size);
+	err = quota_check_size(w, f->share, (uint64_t)ret_st->st_size);
+	if (err == 0 && f->share->conf->durable && fsync(f->fd) < 0)
+		err = -errno;
+	return err == 0 ? flush(f->fd) : err;
+}
+
+int
+upload_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
+{
+	int err = finish_content(w, f, bytes, ret_st);
+
+	if (err == 0 && f->kind == FILE_PART)
+		err = publish_now(w, f);
+	else if (err == 0 && f->created && f->share->tracks)
+		own_add(&w->own, f->dir, f->name);
+	if (err == 0 && f->share->conf->durable && (f->published || f->created))
+		err = sync_dir(f->dir);
+	if (err < 0)
+		upload_abort(w, f, bytes, err == -EFBIG || err == -EIO ? NULL : "commit");
+	return err;
+}
+
+/*
+ * What is kept must be a true beginning of the file. SFTP clients may write in any order: where
+ * less was written than the file has, something is missing in it, and where is not known.
+ */
+static bool
+is_whole(const struct file *f, uint64_t bytes, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+	off_t hole;
+
+	if (f->flags & VFS_OPEN_STREAM)
+		return true;
+	if (bytes > 0 && f->offset + bytes < size)
+		return false;
+	hole = lseek(f->fd, 0, SEEK_HOLE);
+	return hole < 0 || (uint64_t)hole >= size;
+}
+
+static int
+roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
+{
+	char hidden[PART_NAME_MAX];
+	struct stat st;
+
+	if (f->replaces) {
+		int err = part_mark(w, f->dir, f->name, &f->was);
+
+		if (err < 0)
+			log_warn("upload",
+				 "result=%s why=\"an interrupted upload could not be marked\"",
+				 strerrorname_np(-err));
+	} else if (keep && fstat(f->fd, &st) == 0 && st.st_size > 0 && is_whole(f, bytes, &st)) {
+		return part_keep(w, f->share, f->dir, f->name);
+	}
+	part_name(PART_ACTIVE, NULL, f->name, hidden);
+	return unlinkat(f->dir, hidden, 0) < 0 ? -errno : 0;
+}
+
+/* A direct upload of a new file that brought nothing leaves nothing. */
+static void
+remove_empty(struct file *f)
+{
+	struct stat st, named;
+
+	if (fstat(f->fd, &st) == 0 && st.st_size == 0 &&
+	    fstatat(f->dir, f->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    named.st_ino == st.st_ino && named.st_dev == st.st_dev)
+		(void)unlinkat(f->dir, f->name, 0); /* it is empty, and that is the worst */
+}
+
+void
+upload_abort(struct world *w, struct file *f, uint64_t bytes, const char *reason)
+{
+	int err = 0;
+
+	if (f->kind == FILE_PART)
+		err = roll_back(w, f, reason != NULL, bytes);
+	else if (f->created)
+		remove_empty(f);
+	if (err < 0)
+		log_warn("upload",
+			 "result=%s why=\"the part of a broken upload could not be put away\"",
+			 strerrorname_np(-err));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* quota.h - how much a share takes: the largest file, and the room that must stay free. */
+#ifndef SERVER_VFS_QUOTA_H
+#define SERVER_VFS_QUOTA_H
+
+#include <stdint.h>
+#include <sys/vfs.h>
+
+#include "server/base/mem.h"
+#include "server/vfs/share.h"
+
+struct world;
+
+/* May a file have so many bytes? 0 or -EFBIG. */
+int quota_check_size(struct world *w, const struct share *share, uint64_t size) MUST_CHECK;
+
+/* Is there room for more in the filesystem that fd lies on? 0 or -ENOSPC. */
+int quota_check_room(struct world *w, const struct share *share, int fd) MUST_CHECK;
+
+/* The byte behind the last one that a file may have; UINT64_MAX: no limit. */
+uint64_t quota_limit(const struct share *share);
+
+/* Makes fs say what is left for the client. */
+void quota_show(const struct share *share, struct statfs *fs);
+
+#endif

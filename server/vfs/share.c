@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * share.c - opens the roots of an account's shares, as the user. Owns: who gets a share, the
+ * meaning of %u and %h, and which filesystems are never served. Invariant: a root was reached
+ * component by component, and none of them was a symbolic link.
+ */
+#include "server/vfs/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "server/base/fd.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/vfs/path.h"
+#include "server/vfs/resolve.h"
+#include "server/vfs/rule.h"
+#include "server/vfs/vfs.h"
+
+/* Not in <linux/magic.h> of every kernel that we build on. */
+#define MAGIC_CONFIGFS 0x62656570
+#define MAGIC_FUSECTL 0x65735543
+#define MAGIC_MQUEUE 0x19800202
+#define MAGIC_RPC_PIPEFS 0x67596969
+
+/* Files here are the kernel's levers, not somebody's data. */
+static const uint32_t refused_filesystems[] = {
+	PROC_SUPER_MAGIC,    SYSFS_MAGIC,	  DEVPTS_SUPER_MAGIC, TRACEFS_MAGIC,
+	DEBUGFS_MAGIC,	     SECURITYFS_MAGIC,	  BPF_FS_MAGIC,	      CGROUP_SUPER_MAGIC,
+	CGROUP2_SUPER_MAGIC, EFIVARFS_MAGIC,	  PSTOREFS_MAGIC,     SELINUX_MAGIC,
+	SMACK_MAGIC,	     BINFMTFS_MAGIC,	  NSFS_MAGIC,	      PIPEFS_MAGIC,
+	SOCKFS_MAGIC,	     ANON_INODE_FS_MAGIC, MAGIC_CONFIGFS,     MAGIC_FUSECTL,
+	MAGIC_MQUEUE,	     MAGIC_RPC_PIPEFS,
+};
+
+static bool
+is_member(const struct account *account, const char *group)
+{
+	for (char **name = account->group_names; name && *name; name++) {
+		if (strcmp(*name, group) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+gets(const struct conf_share *share, const struct account *account)
+{
+	if (share->users.count == 0)
+		return true;
+	for (size_t i = 0; i < share->users.count; i++) {
+		const char *who = share->users.at[i];
+
+		if (who[0] == '@' ? is_member(account, who + 1) : strcmp(who, account->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What %u stands for must stay one component: a user called ".." gets nothing. */
+static bool
+is_component(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* Writes the path with %u, %h and %% filled in. Returns 0, -EINVAL, -ENAMETOOLONG. */
+static int
+expand(const char *path, const struct account *account, struct text *ret_text)
+{
+	for (; *path; path++) {
+		if (*path != '%') {
+			text_putc(ret_text, *path);
+			continue;
+		}
+		switch (*++path) {
+		case 'u':
+			if (!is_component(account->name))
+				return -EINVAL;
+			text_puts(ret_text, account->name);
+			break;
+		case 'h':
+			if (!account->home || account->home[0] != '/')
+				return -EINVAL;
+			text_puts(ret_text, account->home);
+			break;
+		case '%':
+			text_putc(ret_text, '%');
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (ret_text->cut)
+		return -ENAMETOOLONG;
+	return ret_text->at[0] == '/' ? 0 : -EINVAL;
+}
+
+/* One step down from dir, made first when it is missing and make is not 0 (its mode). */
+static int
+step(int dir, const char *name, uint32_t make, int *ret_fd)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+	int err = resolve_at(dir, name, flags, 0, ret_fd);
+
+	if (err != -ENOENT || !make)
+		return err;
+	if (mkdirat(dir, name, make) < 0 && errno != EEXIST)
+		return -errno;
+	return resolve_at(dir, name, flags, 0, ret_fd);
+}
+
+static int
+walk(const char *path, uint32_t make, int *ret_fd)
+{
+	FD_OWN int dir = -1;
+	char name[VFS_NAME_MAX];
+	int err = resolve_slash(&dir);
+
+	while (err == 0 && *path) {
+		size_t len = (size_t)(strchrnul(path, '/') - path);
+
+		if (len >= sizeof(name))
+			return -ENAMETOOLONG;
+		if (len > 0) {
+			int next = -1;
+
+			memcpy(name, path, len);
+			name[len] = '\0';
+			if (!is_component(name))
+				return -EINVAL;
+			err = step(dir, name, make, &next);
+			fd_close(&dir);
+			dir = next;
+		}
+		path += len;
+		while (*path == '/')
+			path++;
+	}
+	if (err == 0)
+		*ret_fd = fd_give(&dir);
+	return err;
+}
+
+/* devtmpfs has the magic number of tmpfs, so it is known by being the device of /dev. */
+static bool
+is_dev(dev_t dev)
+{
+	FD_OWN int top = -1, fd = -1;
+	struct stat st, top_st;
+
+	if (resolve_slash(&top) < 0 ||
+	    resolve_at(top, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, &fd) < 0)
+		return false;
+	if (fstat(fd, &st) < 0 || fstat(top, &top_st) < 0)
+		return true;
+	return st.st_dev != top_st.st_dev && st.st_dev == dev;
+}
+
+static bool
+is_refused(int fd, dev_t dev)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < COUNT_OF(refused_filesystems); i++) {
+		if ((uint32_t)fs.f_type == refused_filesystems[i])
+			return true;
+	}
+	return (uint32_t)fs.f_type == TMPFS_MAGIC && is_dev(dev);
+}
+
+bool
+share_allows_dev(struct share *share, int fd, dev_t dev)
+{
+	bool allowed;
+
+	if (dev == share->dev)
+		return true;
+	for (size_t i = 0; i < share->dev_count; i++) {
+		if (share->devs[i].dev == dev)
+			return share->devs[i].allowed;
+	}
+	allowed = !is_refused(fd, dev);
+	if (share->dev_count < SHARE_DEVS_MAX) {
+		share->devs[share->dev_count].dev = dev;
+		share->devs[share->dev_count++].allowed = allowed;
+	}
+	return allowed;
+}
+
+static const char *
+explain(int err)
+{
+	switch (err) {
+	case -ELOOP:
+	case -ENOTDIR:
+		return "a part of the path is a symbolic link or no directory: write the real path";
+	case -ENOENT:
+		return "the directory does not exist (create: yes would make it)";
+	case -EACCES:
+		return "the user may not enter the directory";
+	case -EINVAL:
+		return "the path with %u and %h filled in is no absolute path of plain names";
+	case -EPERM:
+		return "such a filesystem (proc, sys, dev...) is never served";
+	default:
+		return "";
+	}
+}
+
+static int
+open_one(const struct conf_share *conf, const struct account *account, struct share *ret_share)
+{
+	FD_OWN int root = -1;
+	char room[VFS_PATH_MAX];
+	struct text path;
+	struct stat st;
+	int err;
+
+	text_init(&path, room, sizeof(room));
+	err = expand(conf->path, account, &path);
+	if (err == 0)
+		err = walk(path.at, conf->create ? conf->dir_mode & 0777 : 0, &root);
+	if (err < 0)
+		return err;
+	if (fstat(root, &st) < 0)
+		return -errno;
+	if (is_refused(root, st.st_dev))
+		return -EPERM;
+	ret_share->conf = conf;
+	ret_share->path = mem_dup(path.at);
+	ret_share->mount_len = conf->mount[1] ? strlen(conf->mount) : 0;
+	ret_share->dev = st.st_dev;
+	ret_share->tracks = rule_tracks(conf);
+	ret_share->root = fd_give(&root);
+	return 0;
+}
+
+int
+share_open_all(const struct conf *conf, const struct account *account, struct share_list *ret_list)
+{
+	struct share_list list = { .at = mem_new(conf->share_count + 1, sizeof(*list.at)) };
+
+	for (size_t i = 0; i < conf->share_count; i++) {
+		const struct conf_share *share = &conf->shares[i];
+		struct log_value name, path;
+		int err;
+
+		if (!gets(share, account))
+			continue;
+		err = open_one(share, account, &list.at[list.count]);
+		if (err == 0)
+			list.count++;
+		else
+			log_warn("share", "name=%s path=%s result=%s why=\"%s\" rule=%s:%u",
+				 log_q(&name, share->name), log_q(&path, share->path),
+				 strerrorname_np(-err), explain(err),
+				 share->place.file ? share->place.file : "-", share->place.line);
+	}
+	if (list.count == 0) {
+		share_close_all(&list);
+		return -ENOENT;
+	}
+	*ret_list = list;
+	return 0;
+}
+
+void
+share_close_all(struct share_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		fd_close(&list->at[i].root);
+		free(list->at[i].path);
+	}
+	free(list->at);
+	list->at = NULL;
+	list->count = 0;
+}
+
+static bool
+covers(const struct share *share, const char *path)
+{
+	size_t len = share->mount_len;
+
+	return strncmp(path, share->conf->mount, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
+struct share *
+share_find(const struct share_list *list, const char *path, const char **ret_inner)
+{
+	struct share *best = NULL;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct share *share = &list->at[i];
+
+		if (covers(share, path) && (!best || share->mount_len > best->mount_len))
+			best = share;
+	}
+	if (best) {
+		*ret_inner = path + best->mount_len;
+		if (**ret_inner == '/')
+			(*ret_inner)++;
+	}
+	return best;
+}
+
+bool
+share_is_mount(const struct share_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->at[i].conf->mount, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+share_is_above_mount(const struct share_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const char *mount = list->at[i].conf->mount;
+
+		if (path_is_below(mount, path) && strcmp(mount, path) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The part of the mount below dir, or NULL. */
+static const char *
+below(const struct share *share, const char *dir)
+{
+	const char *mount = share->conf->mount;
+	size_t len = dir[1] ? strlen(dir) : 0;
+
+	if (strncmp(mount, dir, len) != 0 || mount[len] != '/' || mount[len + 1] == '\0')
+		return NULL;
+	return mount + len + 1;
+}
+
+static bool
+same_component(const char *a, const char *b)
+{
+	size_t len = (size_t)(strchrnul(a, '/') - a);
+
+	return strncmp(a, b, len) == 0 && (b[len] == '/' || b[len] == '\0');
+}
+
+bool
+share_child(const struct share_list *list, size_t i, const char *dir, char *name, size_t size,
+	    const struct share **ret_at)
+{
+	const char *rest = below(&list->at[i], dir);
+	size_t len;
+
+	if (!rest)
+		return false;
+	*ret_at = NULL;
+	for (size_t k = 0; k < list->count; k++) {
+		const char *other = below(&list->at[k], dir);
+
+		if (!other || !same_component(rest, other))
+			continue;
+		if (k < i)
+			return false;
+		if (!strchr(other, '/'))
+			*ret_at = &list->at[k];
+	}
+	len = (size_t)(strchrnul(rest, '/') - rest);
+	if (len >= size)
+		return false;
+	memcpy(name, rest, len);
+	name[len] = '\0';
+	return true;
+}
+
+bool
+share_has_child(const struct share_list *list, const char *dir, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const char *rest = below(&list->at[i], dir);
+
+		if (rest && same_component(name, rest))
+			return true;
+	}
+	return false;
+}

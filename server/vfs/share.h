@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * share.h - the shares of one account: which ones he gets, where they stand in the virtual tree,
+ * and the descriptors of their roots. The union of them is his whole world.
+ */
+#ifndef SERVER_VFS_SHARE_H
+#define SERVER_VFS_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "auth/account.h"
+#include "conf/conf.h"
+
+#define SHARE_DEVS_MAX 8
+
+struct share {
+	const struct conf_share *conf;
+	char *path;	  /* the real directory, with %u and %h filled in; for logs */
+	size_t mount_len; /* of conf->mount; 0 for "/" */
+	int root;	  /* O_PATH */
+	dev_t dev;   /* of the root: what lies on another device is looked at (share_allows_dev) */
+	bool tracks; /* some right is missing somewhere, so what the session makes is remembered */
+	struct {
+		dev_t dev;
+		bool allowed;
+	} devs[SHARE_DEVS_MAX]; /* devices met below the root */
+	size_t dev_count;
+};
+
+struct share_list {
+	struct share *at;
+	size_t count;
+};
+
+/*
+ * Opens the roots of all shares that the account gets, as the calling process. One that cannot be
+ * opened is logged and left out. Returns 0 or -ENOENT: none is left.
+ */
+int share_open_all(const struct conf *conf, const struct account *account,
+		   struct share_list *ret_list) MUST_CHECK;
+void share_close_all(struct share_list *list);
+
+/*
+ * The share that a clean path belongs to, by the longest mount, and in *ret_inner where in it: a
+ * pointer into path, without a '/' in front, "" for its root. NULL: the path is in no share.
+ */
+struct share *share_find(const struct share_list *list, const char *path, const char **ret_inner);
+
+/* Is a share mounted at this clean path, or somewhere below it? */
+bool share_is_mount(const struct share_list *list, const char *path);
+bool share_is_above_mount(const struct share_list *list, const char *path);
+
+/*
+ * If share i is mounted below the clean directory: copies the name of the entry of that directory
+ * which leads to it, unless a share before i had the same, and returns true. *ret_at is the share
+ * when it is mounted right there, NULL when it is deeper.
+ */
+bool share_child(const struct share_list *list, size_t i, const char *dir, char *name, size_t size,
+		 const struct share **ret_at);
+
+/* Has the directory an entry of this name that leads to a mount? */
+bool share_has_child(const struct share_list *list, const char *dir, const char *name);
+
+/*
+ * May files of the device be served, of which fd is one (also O_PATH)? Not those of procfs, sysfs
+ * and their like. Cheap after the first time.
+ */
+bool share_allows_dev(struct share *share, int fd, dev_t dev);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * world.h - what one session's worker knows, and how it speaks about it. For this room only.
+ *
+ * Answers are 0 or -errno, and where the errno does not say it all, words for the client in why.
+ * Every change that is asked for and every refusal by a rule is a record in the log.
+ */
+#ifndef SERVER_VFS_WORLD_H
+#define SERVER_VFS_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/account.h"
+#include "conf/conf.h"
+#include "server/base/text.h"
+#include "server/vfs/own.h"
+#include "server/vfs/place.h"
+#include "server/vfs/share.h"
+#include "server/vfs/vfs.h"
+
+/* Bytes of words for the client; an answer carries at most 511. */
+#define WORLD_WHY_MAX 480
+
+struct dir;
+struct file;
+
+/* Names of ids. There is no name service in the sandbox: what the account brings is all that we
+ * know. */
+struct world_names {
+	uid_t uid;
+	gid_t gid;
+	char owner[VFS_OWNER_MAX], group[VFS_OWNER_MAX]; /* of the last ids that were asked for */
+	size_t owner_len, group_len;
+	bool known;
+};
+
+struct world {
+	const struct conf *conf;
+	const struct account *account;
+	struct share_list shares;
+	struct own own;
+	struct world_names names;
+	struct text why;
+	char why_room[WORLD_WHY_MAX];
+
+	struct file *files; /* open files, file.h */
+	uint32_t file_max;
+	uint32_t upload_count; /* those of them that are not published yet */
+	struct dir *dirs;      /* open directories, dir.h */
+	uint32_t dir_max;
+
+	struct place here, there;  /* the paths of the question at hand */
+	char raw[2][VFS_PATH_MAX]; /* as the client sent them */
+};
+
+/* Sets the words (the last ones win) and returns err, so that a refusal is one line. */
+int world_why(struct world *w, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/*
+ * Refuses for want of a right: words that name it and the share, and a record with the rule's file
+ * and line. Returns -EACCES.
+ */
+int world_refuse(struct world *w, const struct place *p, enum conf_right right);
+
+/* 0 when all the rights are there, else world_refuse() for the first that is missing. */
+int world_need(struct world *w, const struct place *p, uint32_t rights) MUST_CHECK;
+
+/* Writes the record of a change: err is what came of it, to may be NULL. Returns err. */
+int world_changed(struct world *w, const char *op, const char *path, const char *to, int err);
+
+#endif
