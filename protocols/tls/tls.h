@@ -28,9 +28,8 @@ struct tls_server;
 struct tls_conn;
 
 enum tls_kind {
-	TLS_CONTROL,  /* gives session tickets; forgets decrypted bytes */
-	TLS_DATA_IN,  /* we read: large reads; no tickets */
-	TLS_DATA_OUT, /* we write: large writes; no tickets */
+	TLS_CONTROL, /* gives session tickets; forgets decrypted bytes at once; small buffers */
+	TLS_DATA,    /* no tickets; large buffers. A wire has one of these at a time */
 };
 
 /*
@@ -77,6 +76,9 @@ int tls_flush(struct tls_conn *c) MUST_CHECK;
 
 /* Puts our close_notify behind what was written (once) and flushes. Results as tls_flush. */
 int tls_finish(struct tls_conn *c) MUST_CHECK;
+
+/* Bytes, as encrypted, that were taken and not yet sent. */
+size_t tls_unsent(const struct tls_conn *c);
 
 /* POLLOUT while output waits, else 0. The caller adds POLLIN when he wants to read. */
 short tls_events(const struct tls_conn *c);

@@ -162,7 +162,7 @@ take_out_room(struct tls_conn *c)
 {
 	struct tls_server *ts = c->server;
 
-	if (c->kind == TLS_DATA_OUT && ts->data_out && !ts->data_out_lent) {
+	if (c->kind == TLS_DATA && ts->data_out && !ts->data_out_lent) {
 		c->out = ts->data_out;
 		c->out_size = ts->data_out_size;
 		c->out_is_lent = ts->data_out_lent = true;
@@ -189,10 +189,8 @@ set_kind(struct tls_conn *c)
 	 */
 	if (SSL_set_num_tickets(c->ssl, 0) != 1)
 		bug("tickets cannot be turned off");
-	if (c->kind == TLS_DATA_IN) {
-		SSL_set_read_ahead(c->ssl, 1);
-		SSL_set_default_read_buffer_len(c->ssl, TLS_BATCH + RECORD_MAX);
-	}
+	SSL_set_read_ahead(c->ssl, 1);
+	SSL_set_default_read_buffer_len(c->ssl, TLS_BATCH + RECORD_MAX);
 }
 
 struct tls_conn *
@@ -363,6 +361,12 @@ tls_finish(struct tls_conn *c)
 		ignore_result(SSL_shutdown(c->ssl)); /* a failure shows itself in the flush */
 	}
 	return tls_flush(c);
+}
+
+size_t
+tls_unsent(const struct tls_conn *c)
+{
+	return c->out_len - c->out_pos;
 }
 
 short

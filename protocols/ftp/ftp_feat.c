@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ftp_feat.c - what the server is and can do: FEAT OPTS HELP SYST NOOP QUIT, the client's name, and
+ * the representations of RFC 959. Before login nothing here names the product or its version.
+ */
+#include "protocols/ftp/ftp_in.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+void
+ftp_feat(struct ftp *f, char *arg)
+{
+	static const char *const features[] = {
+		"AUTH TLS",    "AVBL",	      "CLNT",
+		"CSID",	       "EPRT",	      "EPSV",
+		"HOST",	       "MDTM",	      "MFF Modify;UNIX.mode;",
+		"MFMT",	       "PBSZ",	      "PROT",
+		"RANG STREAM", "REST STREAM", "SIZE",
+		"TVFS",	       "UTF8",
+	};
+	char room[256];
+	struct text t;
+
+	(void)arg;
+	ftp_reply_first(f, 211, "Features:");
+	for (size_t i = 0; i < COUNT_OF(features); i++)
+		ftp_reply_more(f, "%s", features[i]);
+	text_init(&t, room, sizeof(room));
+	ftp_fact_names(&t, f->facts, "*", true);
+	ftp_reply_more(f, "MLST %s", room);
+	ftp_reply(f, 211, "End");
+}
+
+static void
+opts_utf8(struct ftp *f, const char *arg)
+{
+	if (strcasecmp(arg, "OFF") == 0)
+		ftp_reply(f, 504, "Names are bytes, and UTF-8 by custom; nothing to turn off.");
+	else
+		ftp_reply(f, 200, "Names are UTF-8.");
+}
+
+static void
+opts_mlst(struct ftp *f, const char *arg)
+{
+	char room[256];
+	struct text t;
+
+	f->facts = ftp_fact_parse(arg);
+	text_init(&t, room, sizeof(room));
+	ftp_fact_names(&t, f->facts, "", false);
+	ftp_reply(f, 200, "MLST OPTS%s%s", t.len > 0 ? " " : "", room);
+}
+
+void
+ftp_opts(struct ftp *f, char *arg)
+{
+	static const struct {
+		const char *name;
+		void (*run)(struct ftp *f, const char *arg);
+	} options[] = { { "UTF8", opts_utf8 }, { "UTF-8", opts_utf8 }, { "MLST", opts_mlst } };
+	size_t len = strcspn(arg, " ");
+	const char *rest = arg[len] ? arg + len + 1 : arg + len;
+
+	for (size_t i = 0; i < COUNT_OF(options); i++)
+		if (strlen(options[i].name) == len && strncasecmp(arg, options[i].name, len) == 0) {
+			options[i].run(f, rest);
+			return;
+		}
+	ftp_reply(f, 501, "There are options for UTF8 and MLST only.");
+}
+
+void
+ftp_help(struct ftp *f, char *arg)
+{
+	ftp_verb_help(f, arg);
+}
+
+void
+ftp_syst(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 215, "UNIX Type: L8");
+}
+
+void
+ftp_noop(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 200, "Still here.");
+}
+
+void
+ftp_quit(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 221, "Goodbye.");
+	ftp_end(f, SESSION_QUIT);
+}
+
+/* RFC 7151: one set of shares is served under every name, so every name is right. */
+void
+ftp_host(struct ftp *f, char *arg)
+{
+	(void)arg;
+	if (f->s->logged_in || f->has_user)
+		ftp_reply(f, 503, "HOST comes before USER.");
+	else
+		ftp_reply(f, 220, "Host accepted.");
+}
+
+void
+ftp_clnt(struct ftp *f, char *arg)
+{
+	session_client(f->s, arg);
+	ftp_reply(f, 200, "Noted.");
+}
+
+void
+ftp_csid(struct ftp *f, char *arg)
+{
+	session_client(f->s, arg);
+	ftp_reply(f, 200, "Name=Coffer; Version=%s;", COFFER_VERSION);
+}
+
+void
+ftp_type(struct ftp *f, char *arg)
+{
+	static const struct {
+		const char *arg;
+		bool ascii;
+		const char *words;
+	} types[] = {
+		{ "I", false, "Files are sent byte by byte." },
+		{ "L 8", false, "Files are sent byte by byte." },
+		{ "L8", false, "Files are sent byte by byte." },
+		{ "A", true, "Line ends are converted." },
+		{ "A N", true, "Line ends are converted." },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+		if (strcasecmp(arg, types[i].arg) == 0) {
+			f->ascii = types[i].ascii;
+			ftp_reply(f, 200, "%s", types[i].words);
+			return;
+		}
+	ftp_reply(f, 504, "Types are I and A.");
+}
+
+void
+ftp_mode(struct ftp *f, char *arg)
+{
+	if (strcasecmp(arg, "S") == 0)
+		ftp_reply(f, 200, "Stream mode.");
+	else
+		ftp_reply(f, 504, "There is stream mode only.");
+}
+
+void
+ftp_stru(struct ftp *f, char *arg)
+{
+	if (strcasecmp(arg, "F") == 0)
+		ftp_reply(f, 200, "File structure.");
+	else
+		ftp_reply(f, 504, "There is file structure only.");
+}
+
+void
+ftp_allo(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 202, "Nothing needs to be reserved.");
+}
+
+void
+ftp_acct(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 202, "No account is needed.");
+}
+
+void
+ftp_not_here(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 502, "This command is known and left out on purpose.");
+}
+
+void
+ftp_no_ccc(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply(f, 534, "Encryption is never turned off here.");
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ftp_in.h - what the files of this room know of each other: the state of one session. Nobody else
+ * includes it.
+ *
+ *	FTP_CLEAR --AUTH TLS--> FTP_HANDSHAKE --done--> FTP_SECURE        (implicit: begins at the
+ *handshake) before login --USER PASS, monitor says OK--> logged in
+ *
+ * One command is served at a time. It either replies at once, or asks worker or monitor (waiting),
+ *and the function that takes the answer replies. Lines behind it wait in the line buffer. A
+ *transfer is a command that lasts; while it does, the verbs marked V_URGENT are served.
+ *
+ *	transfer: IDLE -> OPENING -> CONNECTING -> [BEGINNING ->] MOVING -> [ENDING ->] [COMMITTING
+ *->] IDLE worker   150 said;  worker cuts     bytes       our close_notify   worker publishes opens
+ *data TLS   and locks                   is answered        an upload
+ */
+#ifndef PROTOCOLS_FTP_FTP_IN_H
+#define PROTOCOLS_FTP_FTP_IN_H
+
+#include <inttypes.h>
+#include <poll.h>
+
+#include "protocols/ftp/ftp.h"
+#include "protocols/ftp/ftp_ascii.h"
+#include "protocols/ftp/ftp_line.h"
+#include "server/base/clock.h"
+#include "server/base/text.h"
+#include "server/port.h"
+#include "server/transfer.h"
+
+/* Room for replies. A command is served only while at least FTP_REPLY_ROOM of it is free. */
+#define FTP_OUT_MAX 32768u
+#define FTP_REPLY_ROOM 24576u
+/* File data in one piece: one pread or pwrite, one batch of TLS records, one send or a few. */
+#define FTP_PIECE TLS_BATCH
+
+enum ftp_control { FTP_CLEAR, FTP_HANDSHAKE, FTP_SECURE };
+
+enum ftp_kind { FTP_GET, FTP_PUT, FTP_LIST };
+
+enum ftp_stage {
+	FTP_IDLE,
+	FTP_OPENING,
+	FTP_CONNECTING,
+	FTP_BEGINNING,
+	FTP_MOVING,
+	FTP_ENDING,
+	FTP_COMMITTING,
+};
+
+enum ftp_format { FTP_LONG, FTP_NAMES, FTP_FACTS };
+
+/* The data connection: a listening socket, or a port of the client to call, and who came. */
+struct ftp_data {
+	int listen_fd;
+	uint16_t call_port; /* active mode: where to connect to */
+	bool calling;	    /* worker was asked to connect */
+	int fd;
+	struct tls_conn *tls;
+	bool ready;	      /* handshake done */
+	bool unbound;	      /* done, but it did not resume our session */
+	uint64_t deadline_ms; /* until a data connection must be ready */
+};
+
+struct ftp_list {
+	enum ftp_format format;
+	bool to_control; /* STAT path: lines go out as a reply */
+	bool last;	 /* worker has no more entries */
+	bool asked;	 /* a readdir is on its way */
+	bool one;	 /* one file, not a directory */
+	int64_t now;	 /* seconds since 1970, for the dates */
+	char *prefix;	 /* NLST dir: in front of each name; in ftp->scratch */
+	char *pattern;	 /* or NULL; in ftp->scratch */
+};
+
+struct ftp_xfer {
+	enum ftp_kind kind;
+	enum ftp_stage stage;
+	bool asked;   /* a question of the transfer is open */
+	bool failing; /* it broke while a question was open: end when the answer is there */
+	bool abor;    /* ABOR wants its own reply behind the transfer's */
+	bool ascii;
+	bool again; /* it could go on at once: do not sleep */
+	bool has_ticket, needs_begin;
+	uint32_t ticket;
+	int fd;
+	uint64_t at, end; /* position in the file; where a download stops */
+	uint64_t moved;	  /* bytes of the file read or written */
+	struct transfer t;
+	size_t len, pos; /* in ftp->piece: what was read from the file or the client */
+	struct ftp_ascii ascii_state;
+	uint64_t deadline_ms; /* ENDING: how long we wait for the client */
+	int code;	      /* FAILING: the reply */
+	const char *reason;   /* and the word for the log */
+	char why[256];
+	struct ftp_list list;
+};
+
+struct ftp {
+	struct session *s;
+	struct tls_server *server;
+	struct tls_conn *tls;
+	enum ftp_control control;
+
+	bool over; /* replies still go out, then the session ends with end */
+	enum session_end end;
+	uint64_t active_ms; /* the last whole command, or the last progress of data */
+	uint64_t idle_ms;   /* limits.idle-time, or what SITE IDLE set */
+
+	struct ftp_line in;
+	struct text out; /* replies: out.at[out_pos..out.len) wait to be sent */
+	size_t out_pos;
+	bool waiting; /* the command asked somebody; the next one waits */
+
+	/* Before login. */
+	char user[AUTH_NAME_MAX];
+	bool has_user, auth_asked;
+	unsigned int refused_clear, unknown_verbs;
+
+	/* What commands set. */
+	bool has_pbsz, has_prot, epsv_all, logged_unbound;
+	bool ascii;
+	uint64_t restart, range_first, range_last;
+	bool has_range;
+	uint32_t facts; /* OPTS MLST */
+	bool has_from;	/* RNFR was right before */
+
+	char *cwd, *from, *path,
+	    *path2;    /* VFS_PATH_MAX each; path is the command's argument, cleaned */
+	char *scratch; /* the argument as it was sent, for lists */
+
+	struct ftp_data data;
+	struct ftp_xfer x;
+	uint8_t *piece,
+	    *raw; /* FTP_PIECE; raw only for TYPE A downloads. Made by the first transfer */
+};
+
+/* ftp_verb.c - which command may be served when. */
+void ftp_verb_serve(struct ftp *f, char *line);
+bool ftp_verb_is_urgent(const char *line);
+/* Puts the names of all verbs as lines of a reply. */
+void ftp_verb_help(struct ftp *f, const char *name);
+
+/* ftp_reply.c - a line or several to the client. Text is made harmless: one line stays one line. */
+void ftp_reply(struct ftp *f, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The first, the middle and the last line of a reply of several. Middle lines begin with a blank.
+ */
+void ftp_reply_first(struct ftp *f, int code, const char *text);
+void ftp_reply_more(struct ftp *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What worker decided: the code that belongs to -errno, and why, or the words of our own table. */
+void ftp_reply_error(struct ftp *f, int err, const char *why);
+int ftp_reply_code(int err);
+const char *ftp_reply_words(int err);
+bool ftp_reply_has_room(const struct ftp *f);
+
+/* ftp_run.c */
+/* Says a last reply was said; the session ends when it is sent. The first reason counts. */
+void ftp_end(struct ftp *f, enum session_end end);
+/* Behind a question: err is what the asking returned. When it failed, the reply is made here. */
+void ftp_asked(struct ftp *f, int err);
+/* An answer came: the next command may go on. */
+void ftp_answered(struct ftp *f);
+
+/* ftp_login.c */
+void ftp_login_verdict(struct ftp *f); /* auth_fd is readable */
+void ftp_login_secured(struct ftp *f); /* the handshake is done */
+void ftp_auth(struct ftp *f, char *arg);
+void ftp_pbsz(struct ftp *f, char *arg);
+void ftp_prot(struct ftp *f, char *arg);
+void ftp_user(struct ftp *f, char *arg);
+void ftp_pass(struct ftp *f, char *arg);
+
+/* ftp_feat.c */
+void ftp_feat(struct ftp *f, char *arg);
+void ftp_opts(struct ftp *f, char *arg);
+void ftp_help(struct ftp *f, char *arg);
+void ftp_syst(struct ftp *f, char *arg);
+void ftp_noop(struct ftp *f, char *arg);
+void ftp_quit(struct ftp *f, char *arg);
+void ftp_host(struct ftp *f, char *arg);
+void ftp_clnt(struct ftp *f, char *arg);
+void ftp_csid(struct ftp *f, char *arg);
+void ftp_type(struct ftp *f, char *arg);
+void ftp_mode(struct ftp *f, char *arg);
+void ftp_stru(struct ftp *f, char *arg);
+void ftp_allo(struct ftp *f, char *arg);
+void ftp_acct(struct ftp *f, char *arg);
+void ftp_not_here(struct ftp *f, char *arg); /* 502: known, and left out on purpose */
+void ftp_no_ccc(struct ftp *f, char *arg);
+
+/* ftp_name.c */
+void ftp_pwd(struct ftp *f, char *arg);
+void ftp_cwd(struct ftp *f, char *arg);
+void ftp_cdup(struct ftp *f, char *arg);
+void ftp_dele(struct ftp *f, char *arg);
+void ftp_mkd(struct ftp *f, char *arg);
+void ftp_rmd(struct ftp *f, char *arg);
+void ftp_rnfr(struct ftp *f, char *arg);
+void ftp_rnto(struct ftp *f, char *arg);
+void ftp_avbl(struct ftp *f, char *arg);
+/* For handlers: a vfs_fn that says 250, or why not. */
+void ftp_done(void *ctx, struct vfs_reply *reply);
+
+/* ftp_fact.c - facts of files, and what sets them. */
+void ftp_size(struct ftp *f, char *arg);
+void ftp_mdtm(struct ftp *f, char *arg);
+void ftp_mfmt(struct ftp *f, char *arg);
+void ftp_mff(struct ftp *f, char *arg);
+void ftp_mlst(struct ftp *f, char *arg);
+#define FTP_FACTS_ALL 0xffu
+/* "type=file;size=3; " for one entry, with the facts of the mask. */
+void ftp_fact_put(struct text *t, const struct vfs_attr *attr, uint32_t facts);
+/* The names of the facts; those of the mask get what is in mark behind them. */
+void ftp_fact_names(struct text *t, uint32_t facts, const char *mark, bool others);
+uint32_t ftp_fact_parse(const char *names);
+/* "20261123194155" to seconds. Returns 0 or -EINVAL. */
+int ftp_fact_time(const char *digits, int64_t *ret_seconds) MUST_CHECK;
+
+/* ftp_site.c */
+void ftp_site(struct ftp *f, char *arg);
+
+/* ftp_port.c - the way for the next data connection. */
+void ftp_pasv(struct ftp *f, char *arg);
+void ftp_epsv(struct ftp *f, char *arg);
+void ftp_port(struct ftp *f, char *arg);
+void ftp_eprt(struct ftp *f, char *arg);
+
+/* ftp_data.c */
+void ftp_data_init(struct ftp_data *d);
+bool ftp_data_is_arranged(const struct ftp_data *d);
+void ftp_data_close(struct ftp *f);
+/* 150 was said: from now on the data connection must come. */
+void ftp_data_want(struct ftp *f);
+/* Accepts, shakes hands, tells the transfer. */
+void ftp_data_pump(struct ftp *f);
+/* Adds what must be polled; returns how many (at most 2). */
+size_t ftp_data_poll(struct ftp *f, struct pollfd *at);
+
+/* ftp_xfer.c */
+void ftp_retr(struct ftp *f, char *arg);
+void ftp_stor(struct ftp *f, char *arg);
+void ftp_appe(struct ftp *f, char *arg);
+void ftp_stou(struct ftp *f, char *arg);
+void ftp_rest(struct ftp *f, char *arg);
+void ftp_rang(struct ftp *f, char *arg);
+void ftp_abor(struct ftp *f, char *arg);
+void ftp_xfer_init(struct ftp_xfer *x);
+/* Starts one of kind; the caller asks worker next. */
+void ftp_xfer_start(struct ftp *f, enum ftp_kind kind);
+/* Worker opened it: say 150 and wait for the client. */
+void ftp_xfer_opened(struct ftp *f, const char *words);
+/* The data connection is there and bound to this session. */
+void ftp_xfer_connected(struct ftp *f);
+/* It broke: reply code with words, and reason for the log. Ends it as soon as that can be. */
+void ftp_xfer_fail(struct ftp *f, int code, const char *reason, const char *words);
+/* Sends ftp->piece. True when all of it left and the next may be made. last: the end goes with it.
+ */
+bool ftp_xfer_send(struct ftp *f, bool last);
+/* Everything was given to TLS: says goodbye there and waits for the client to close. */
+void ftp_xfer_ending(struct ftp *f);
+/* Everything was done: gives the ticket back, closes the data connection, replies, becomes idle. */
+void ftp_xfer_done(struct ftp *f, int code, const char *words);
+/* A question of the transfer was answered. False: it broke meanwhile and has ended now. */
+bool ftp_xfer_answered(struct ftp *f, int err, const char *why);
+/* Moves bytes as far as that goes without waiting. */
+void ftp_xfer_pump(struct ftp *f);
+/* When the loop must look again. */
+uint64_t ftp_xfer_deadline(struct ftp *f);
+short ftp_xfer_events(struct ftp *f);
+/* The session ends: what came so far is kept as an interrupted upload. */
+void ftp_xfer_drop(struct ftp *f);
+
+/* ftp_list.c */
+void ftp_list(struct ftp *f, char *arg);
+void ftp_nlst(struct ftp *f, char *arg);
+void ftp_mlsd(struct ftp *f, char *arg);
+void ftp_stat(struct ftp *f, char *arg);
+/* FTP_MOVING of a list: sends what is there, asks for more. */
+void ftp_list_pump(struct ftp *f);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ftp_list.c - LIST NLST MLSD, and STAT with a path. Entries come from worker in batches; each
+ * batch is formatted into the transfer's buffer and sent before the next is asked for, so that
+ * memory does not depend on the directory.
+ */
+#include "protocols/ftp/ftp_in.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "protocols/common/lsline.h"
+#include "protocols/ftp/ftp_match.h"
+#include "server/vfs/path.h"
+
+static void
+put_entry(struct ftp *f, struct text *t, const char *name, const struct vfs_attr *attr)
+{
+	const struct ftp_list *l = &f->x.list;
+
+	switch (l->format) {
+	case FTP_LONG:
+		lsline_put(t, name, attr, l->now);
+		break;
+	case FTP_FACTS:
+		ftp_fact_put(t, attr, f->facts);
+		text_printable(t, name);
+		break;
+	case FTP_NAMES:
+		/* RFC 1123, section 4.1.2.7: what RETR would take as it is. */
+		if (l->prefix) {
+			text_printable(t, l->prefix);
+			if (t->at[t->len - 1] != '/')
+				text_putc(t, '/');
+		}
+		text_printable(t, name);
+		break;
+	}
+	text_puts(t, "\r\n");
+}
+
+/* Formats a batch. A batch of 64 KiB makes less than FTP_PIECE of text in every format. */
+static void
+put_batch(struct ftp *f, struct vfs_reply *reply)
+{
+	struct ftp_xfer *x = &f->x;
+	struct vfs_entry entry;
+	struct text t;
+
+	x->list.last = reply->last;
+	text_init(&t, (char *)f->piece, FTP_PIECE);
+	while (vfs_entry_get(reply->entries, &entry))
+		if (!x->list.pattern || ftp_match(x->list.pattern, entry.name))
+			put_entry(f, &t, entry.name, &entry.attr);
+	x->pos = 0;
+	x->len = t.len;
+	if (t.cut)
+		ftp_xfer_fail(f, 451, "list-too-long", "The server could not format the listing.");
+}
+
+static void
+begin(struct ftp *f)
+{
+	if (f->x.list.to_control) {
+		ftp_reply_first(f, 213, "Status:");
+		f->x.stage = FTP_MOVING;
+		ftp_list_pump(f);
+	} else {
+		ftp_xfer_opened(f, "Sending the list.");
+	}
+}
+
+static void
+more_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+
+	if (!ftp_xfer_answered(f, reply->err, reply->why))
+		return;
+	put_batch(f, reply);
+	if (f->x.stage == FTP_MOVING)
+		ftp_xfer_pump(f);
+}
+
+static void
+file_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+	struct text t;
+
+	if (!ftp_xfer_answered(f, reply->err, reply->why))
+		return;
+	f->x.list.prefix = NULL;
+	f->x.list.last = true;
+	text_init(&t, (char *)f->piece, FTP_PIECE);
+	put_entry(f, &t, f->x.list.format == FTP_NAMES ? f->scratch : path_name(f->path),
+		  &reply->attr);
+	f->x.len = t.len;
+	begin(f);
+}
+
+static void
+ask(struct ftp *f, int err)
+{
+	if (err < 0)
+		ftp_xfer_fail(f, ftp_reply_code(err), "asking-failed", ftp_reply_words(err));
+	else
+		f->x.asked = true;
+}
+
+static void open_answer(void *ctx, struct vfs_reply *reply);
+
+/* Nothing has that very name: is it a pattern for the names of its directory? */
+static bool
+try_pattern(struct ftp *f)
+{
+	struct ftp_list *l = &f->x.list;
+	char *slash;
+
+	if (l->format == FTP_FACTS || l->pattern || !ftp_match_is_pattern(path_name(f->path)))
+		return false;
+	slash = strrchr(f->scratch, '/');
+	l->pattern = f->path2;
+	ignore_result(text_copy(f->path2, VFS_PATH_MAX, path_name(f->path)));
+	if (slash)
+		slash[1] = '\0';
+	l->prefix = slash ? f->scratch : NULL;
+	path_dir(f->path, f->from,
+		 VFS_PATH_MAX); /* from is free: RNFR does not outlive this command */
+	ask(f, vfs_opendir(f->s->vfs, f->from, open_answer, f));
+	return true;
+}
+
+static void
+open_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+	struct ftp_xfer *x = &f->x;
+
+	if (reply->err == 0) {
+		x->has_ticket = true;
+		x->ticket = reply->ticket;
+	}
+	if (!x->failing && reply->err == -ENOTDIR && x->list.format != FTP_FACTS) {
+		ask(f, vfs_stat(f->s->vfs, f->path, VFS_NOFOLLOW, file_answer, f));
+		return;
+	}
+	if (!x->failing && reply->err == -ENOENT && try_pattern(f))
+		return;
+	/* RFC 3659, section 7.2.1: MLSD of a file is a mistake in the argument. */
+	if (!x->failing && reply->err == -ENOTDIR) {
+		x->asked = false;
+		ftp_xfer_fail(f, 501, "refused", "MLSD lists directories; use MLST for a file.");
+		return;
+	}
+	if (!ftp_xfer_answered(f, reply->err, reply->why))
+		return;
+	put_batch(f, reply);
+	if (x->stage == FTP_OPENING)
+		begin(f);
+}
+
+static void
+start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
+{
+	struct ftp_list *l = &f->x.list;
+	size_t len = strlen(arg);
+	int err = path_join(f->cwd, *arg ? arg : ".", f->path, VFS_PATH_MAX);
+
+	if (err < 0) {
+		ftp_reply_error(f, err, "");
+		return;
+	}
+	if (!to_control && !ftp_data_is_arranged(&f->data)) {
+		ftp_reply(f, 425, "Send EPSV or PASV first.");
+		return;
+	}
+	ftp_xfer_start(f, FTP_LIST);
+	l->format = format;
+	l->to_control = to_control;
+	l->now = (int64_t)time(NULL);
+	memcpy(f->scratch, arg, len + 1);
+	l->prefix = len > 0 ? f->scratch : NULL;
+	ask(f, vfs_opendir(f->s->vfs, f->path, open_answer, f));
+}
+
+/* Clients send options of ls(1) and hope. Those change nothing here; other words are names. */
+static const char *
+skip_options(const char *arg)
+{
+	while (*arg == '-') {
+		size_t len = strspn(arg + 1, "alAL1CFdghnoRrStTux");
+
+		if (arg[1 + len] != '\0' && arg[1 + len] != ' ')
+			break;
+		arg += 1 + len;
+		arg += strspn(arg, " ");
+	}
+	return arg;
+}
+
+void
+ftp_list(struct ftp *f, char *arg)
+{
+	start(f, FTP_LONG, skip_options(arg), false);
+}
+
+void
+ftp_nlst(struct ftp *f, char *arg)
+{
+	start(f, FTP_NAMES, skip_options(arg), false);
+}
+
+void
+ftp_mlsd(struct ftp *f, char *arg)
+{
+	start(f, FTP_FACTS, arg, false);
+}
+
+static void
+say_transfer(struct ftp *f)
+{
+	static const char *const kinds[] = {
+		[FTP_GET] = "Download", [FTP_PUT] = "Upload", [FTP_LIST] = "Listing"
+	};
+	const struct ftp_xfer *x = &f->x;
+
+	if (x->stage == FTP_IDLE)
+		ftp_reply_more(f, "No transfer");
+	else if (x->stage < FTP_MOVING)
+		ftp_reply_more(f, "%s: waiting for the data connection", kinds[x->kind]);
+	else
+		ftp_reply_more(f, "%s: %" PRIu64 " bytes, %" PRIu64 " bytes a second",
+			       kinds[x->kind], x->t.bytes, transfer_speed(&x->t));
+}
+
+void
+ftp_stat(struct ftp *f, char *arg)
+{
+	arg += strspn(arg, " ");
+	if (*arg) {
+		start(f, FTP_LONG, skip_options(arg), true);
+		return;
+	}
+	ftp_reply_first(f, 211, "Status:");
+	ftp_reply_more(f, "Logged in as %s from %s", f->s->user, f->s->peer_addr);
+	ftp_reply_more(f, "%s, %s", tls_version(f->tls), tls_cipher(f->tls));
+	ftp_reply_more(f, "TYPE %c, MODE S, STRU F, PROT %s", f->ascii ? 'A' : 'I',
+		       f->has_prot ? "P" : "not set");
+	say_transfer(f);
+	ftp_reply(f, 211, "End");
+}
+
+/* STAT path: as much as fits into the replies now; the loop calls again when there is room. */
+static void
+control_pump(struct ftp *f)
+{
+	struct ftp_xfer *x = &f->x;
+
+	while (x->pos < x->len && f->out.size - f->out.len > FTP_REPLY_ROOM) {
+		size_t room = f->out.size - f->out.len - FTP_REPLY_ROOM;
+		size_t n = x->len - x->pos < room ? x->len - x->pos : room;
+
+		text_putn(&f->out, (char *)f->piece + x->pos, n);
+		x->pos += n;
+		f->active_ms = clock_ms();
+	}
+}
+
+void
+ftp_list_pump(struct ftp *f)
+{
+	struct ftp_xfer *x = &f->x;
+
+	if (x->list.to_control)
+		control_pump(f);
+	else if ((x->pos < x->len || tls_unsent(f->data.tls) > 0) &&
+		 !ftp_xfer_send(f, x->list.last) && x->stage != FTP_MOVING)
+		return;
+	if (x->asked || x->pos < x->len)
+		return;
+	/* Worker gathers the next batch while this one, which TLS took, travels. */
+	if (!x->list.last)
+		ask(f, vfs_readdir(f->s->vfs, x->ticket, more_answer, f));
+	else if (x->list.to_control)
+		ftp_xfer_done(f, 213, "End");
+	else
+		ftp_xfer_ending(f);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ftp_run.c - the loop of a session: control connection in, replies out, answers of monitor and
+ * worker, the data connection, and the clocks. Owns: every poll and the control connection's bytes.
+ * Must not: know a command.
+ */
+#include "protocols/ftp/ftp_in.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "server/base/log.h"
+
+/* How long a last reply, and the client's own goodbye, may take. */
+#define GOODBYE_MS 5000
+#define LINGER_MS 1000
+
+#define TLS_CLIENT_HELLO 0x16
+
+struct loop {
+	struct ftp f;
+	bool eof;	     /* the client will not say more */
+	uint64_t goodbye_ms; /* over: until when replies may still leave */
+};
+
+void
+ftp_end(struct ftp *f, enum session_end end)
+{
+	if (f->over)
+		return;
+	f->over = true;
+	f->end = end;
+}
+
+void
+ftp_asked(struct ftp *f, int err)
+{
+	if (err < 0)
+		ftp_reply_error(f, err, "");
+	else
+		f->waiting = true;
+}
+
+void
+ftp_answered(struct ftp *f)
+{
+	f->waiting = false;
+	f->active_ms = clock_ms();
+}
+
+/* ---- control connection ---- */
+
+static void
+compact(struct ftp *f)
+{
+	size_t left = f->out.len - f->out_pos;
+
+	if (f->out_pos == 0)
+		return;
+	memmove(f->out.at, f->out.at + f->out_pos, left);
+	f->out.len = left;
+	f->out.at[left] = '\0';
+	f->out_pos = 0;
+}
+
+/* Sends replies as far as the client takes them. False: the connection is gone. */
+static bool
+send_replies(struct ftp *f)
+{
+	const char *at = f->out.at + f->out_pos;
+	size_t len = f->out.len - f->out_pos;
+	ssize_t n = 0;
+
+	if (f->tls) {
+		if (f->control != FTP_SECURE)
+			return true;
+		if (len > 0)
+			n = tls_write(f->tls, at, len);
+		if (n < 0 && n != -EAGAIN)
+			return false;
+		if (n > 0)
+			f->out_pos += (size_t)n;
+		compact(f);
+		n = tls_flush(f->tls);
+		return n == 0 || n == -EAGAIN;
+	}
+	if (len > 0)
+		n = send(f->s->client_fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return false;
+	if (n > 0)
+		f->out_pos += (size_t)n;
+	compact(f);
+	return true;
+}
+
+static bool
+replies_are_out(const struct ftp *f)
+{
+	return f->out.len == f->out_pos && (!f->tls || tls_unsent(f->tls) == 0);
+}
+
+static void
+shake_hands(struct ftp *f)
+{
+	struct log_value why;
+	int err = tls_handshake(f->tls);
+
+	if (err == -EAGAIN)
+		return;
+	if (err == 0) {
+		ftp_login_secured(f);
+		f->active_ms = clock_ms();
+		return;
+	}
+	log_notice("tls", "failed=%s", log_q(&why, tls_error(f->tls)));
+	ftp_end(f, err == -ECONNRESET ? SESSION_LOST : SESSION_PROTOCOL);
+}
+
+/* The 234 has left in clear, or implicit TLS begins. */
+static void
+begin_tls(struct ftp *f)
+{
+	f->tls = tls_new(f->server, f->s->client_fd, TLS_CONTROL);
+}
+
+static ssize_t
+receive(struct ftp *f, char *at, size_t len)
+{
+	ssize_t n;
+
+	if (f->tls)
+		return tls_read(f->tls, at, len);
+	n = recv(f->s->client_fd, at, len, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return n;
+}
+
+static void
+read_control(struct loop *l)
+{
+	struct ftp *f = &l->f;
+	size_t room;
+	char *at;
+	ssize_t n;
+
+	if (f->control == FTP_HANDSHAKE) {
+		if (f->tls)
+			shake_hands(f);
+		return;
+	}
+	at = ftp_line_space(&f->in, &room);
+	if (room == 0)
+		return;
+	n = receive(f, at, room);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		l->eof = true;
+		return;
+	}
+	if (f->control == FTP_CLEAR && at == f->in.room && *at == TLS_CLIENT_HELLO) {
+		log_notice("tls",
+			   "failed=\"the client began TLS without AUTH; it wants implicit FTPS\"");
+		ftp_end(f, SESSION_PROTOCOL);
+		return;
+	}
+	ftp_line_received(&f->in, (size_t)n);
+}
+
+/* ---- commands ---- */
+
+static bool
+may_serve(const struct ftp *f)
+{
+	return !f->over && !f->waiting && f->control != FTP_HANDSHAKE && ftp_reply_has_room(f);
+}
+
+/* A transfer is a command that lasts; only urgent ones overtake it. */
+static bool
+must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
+{
+	if (f->x.stage == FTP_IDLE)
+		return false;
+	return kind != FTP_LINE_COMMAND || f->x.list.to_control || !ftp_verb_is_urgent(line);
+}
+
+static void
+serve_line(struct ftp *f, enum ftp_line_kind kind, char *line)
+{
+	switch (kind) {
+	case FTP_LINE_COMMAND:
+		f->active_ms = clock_ms();
+		ftp_verb_serve(f, line);
+		break;
+	case FTP_LINE_NUL:
+		ftp_reply(f, 501, "A command has no 0 bytes.");
+		break;
+	case FTP_LINE_LONG:
+		ftp_reply(f, 500, "The line is too long.");
+		break;
+	case FTP_LINE_FLOOD:
+		ftp_reply(f, 421, "That line has no end; goodbye.");
+		ftp_end(f, SESSION_PROTOCOL);
+		return;
+	default:
+		break;
+	}
+	ftp_line_done(&f->in);
+}
+
+static void
+serve_lines(struct loop *l)
+{
+	struct ftp *f = &l->f;
+
+	while (may_serve(f)) {
+		char *line = NULL;
+		enum ftp_line_kind kind = ftp_line_next(&f->in, &line);
+
+		if (kind == FTP_LINE_NONE) {
+			if (l->eof)
+				ftp_end(f, SESSION_LOST);
+			break;
+		}
+		if (must_wait(f, kind, line)) {
+			if (l->eof)
+				ftp_end(f, SESSION_LOST);
+			break;
+		}
+		serve_line(f, kind, line);
+	}
+}
+
+/* ---- clocks ---- */
+
+static uint64_t
+idle_deadline(const struct ftp *f)
+{
+	if (f->idle_ms == 0 || f->waiting || (f->x.stage != FTP_IDLE && !f->x.list.to_control))
+		return CLOCK_NEVER;
+	return f->active_ms + f->idle_ms;
+}
+
+static void
+look_at_clocks(struct loop *l)
+{
+	struct ftp *f = &l->f;
+	uint64_t now = clock_ms();
+
+	if (f->over) {
+		if (l->goodbye_ms == 0)
+			l->goodbye_ms = now + GOODBYE_MS;
+		return;
+	}
+	if (!f->s->logged_in && now >= f->s->login_deadline_ms) {
+		if (f->control != FTP_HANDSHAKE)
+			ftp_reply(f, 421, "The login took too long; goodbye.");
+		ftp_end(f, SESSION_LOGIN_TIME);
+	} else if (now >= idle_deadline(f)) {
+		ftp_reply(f, 421, "Idle for too long; goodbye.");
+		ftp_end(f, SESSION_IDLE);
+	}
+}
+
+static uint64_t
+next_deadline(struct loop *l)
+{
+	struct ftp *f = &l->f;
+	uint64_t at;
+
+	if (f->over)
+		return l->goodbye_ms;
+	if (f->tls && f->control == FTP_SECURE && tls_pending(f->tls) && may_serve(f))
+		return 0;
+	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
+	return f->s->logged_in ? at : clock_first(at, f->s->login_deadline_ms);
+}
+
+/* ---- the loop ---- */
+
+enum { POLL_CONTROL, POLL_AUTH, POLL_FIXED };
+
+static short
+control_events(struct loop *l)
+{
+	struct ftp *f = &l->f;
+	short events = f->tls ? tls_events(f->tls) : 0;
+	size_t room;
+
+	if (f->out.len > f->out_pos && !(f->tls && f->control == FTP_HANDSHAKE))
+		events |= POLLOUT;
+	ignore_result(ftp_line_space(&f->in, &room) == NULL);
+	if (!l->eof && !f->over && room > 0 && !(f->control == FTP_HANDSHAKE && !f->tls))
+		events |= POLLIN;
+	return events;
+}
+
+/* Worker is gone: nothing that was asked will come true any more. */
+static void
+worker_gone(struct ftp *f)
+{
+	ftp_xfer_fail(f, 451, "worker-gone", ftp_reply_words(-EPIPE));
+	if (f->over)
+		return;
+	ftp_reply(f, 421, "The server lost its access to the files; goodbye.");
+	ftp_end(f, SESSION_WORKER_GONE);
+}
+
+static void
+wait_and_pump(struct loop *l)
+{
+	struct ftp *f = &l->f;
+	struct pollfd polls[POLL_FIXED + 2];
+	size_t count = POLL_FIXED, ask_at = 0;
+
+	polls[POLL_CONTROL] =
+	    (struct pollfd) { .fd = f->s->client_fd, .events = control_events(l) };
+	polls[POLL_AUTH] = (struct pollfd) { .fd = auth_fd(f->s->auth), .events = POLLIN };
+	if (f->s->ask) {
+		ask_at = count++;
+		polls[ask_at] =
+		    (struct pollfd) { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
+	}
+	count += ftp_data_poll(f, polls + count);
+	if (poll(polls, (nfds_t)count, clock_poll(next_deadline(l))) < 0)
+		return; /* interrupted: look again */
+
+	if (polls[POLL_AUTH].revents)
+		ftp_login_verdict(f);
+	if (f->over && f->end == SESSION_MONITOR_GONE)
+		return;
+	if (ask_at != 0 && polls[ask_at].revents && ask_pump(f->s->ask) < 0)
+		worker_gone(f);
+	ftp_data_pump(f);
+	ftp_xfer_pump(f);
+	if (polls[POLL_CONTROL].revents & (POLLIN | POLLERR | POLLHUP) ||
+	    (f->tls && tls_pending(f->tls)))
+		read_control(l);
+	/* A connection that is gone wakes poll even when nobody wants to read. */
+	if (polls[POLL_CONTROL].revents & (POLLERR | POLLHUP) && !(control_events(l) & POLLIN))
+		l->eof = true;
+}
+
+/* One turn. False when the session is over. */
+static bool
+turn(struct loop *l)
+{
+	struct ftp *f = &l->f;
+
+	serve_lines(l);
+	look_at_clocks(l);
+	if (!send_replies(f)) {
+		ftp_end(f, SESSION_LOST);
+		return false;
+	}
+	if (f->over)
+		return f->end != SESSION_MONITOR_GONE && f->end != SESSION_LOST &&
+		       !replies_are_out(f) && clock_ms() < l->goodbye_ms;
+	if (f->control == FTP_HANDSHAKE && !f->tls && replies_are_out(f))
+		begin_tls(f);
+	wait_and_pump(l);
+	return true;
+}
+
+/*
+ * Ends TLS, and reads what the client still sends: closing over unread bytes would reset the
+ * connection, and the last reply might die on the way.
+ */
+static void
+say_goodbye(struct ftp *f)
+{
+	uint64_t deadline = clock_ms() + LINGER_MS;
+	char rest[1024];
+
+	if (f->tls)
+		ignore_result(tls_finish(f->tls));
+	shutdown(f->s->client_fd, SHUT_WR);
+	while (clock_ms() < deadline) {
+		struct pollfd wait = { .fd = f->s->client_fd, .events = POLLIN };
+
+		if (poll(&wait, 1, clock_poll(deadline)) > 0 &&
+		    recv(f->s->client_fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
+			break;
+	}
+}
+
+static void
+init(struct loop *l, struct session *s, struct tls_server *tls)
+{
+	struct ftp *f = &l->f;
+
+	f->s = s;
+	f->server = tls;
+	f->idle_ms = s->conf->limits.idle_ms;
+	f->active_ms = clock_ms();
+	f->facts = FTP_FACTS_ALL;
+	text_init(&f->out, mem_new(1, FTP_OUT_MAX), FTP_OUT_MAX);
+	f->cwd = mem_new(1, VFS_PATH_MAX);
+	f->from = mem_new(1, VFS_PATH_MAX);
+	f->path = mem_new(1, VFS_PATH_MAX);
+	f->path2 = mem_new(1, VFS_PATH_MAX);
+	f->scratch = mem_new(1, FTP_LINE_MAX);
+	ftp_line_init(&f->in);
+	ftp_data_init(&f->data);
+	ftp_xfer_init(&f->x);
+	ignore_result(text_copy(f->cwd, VFS_PATH_MAX, "/"));
+}
+
+static void
+clear(struct loop *l)
+{
+	struct ftp *f = &l->f;
+
+	ftp_data_close(f);
+	tls_free(f->tls);
+	ftp_line_wipe(&f->in);
+	free(f->out.at);
+	free(f->cwd);
+	free(f->from);
+	free(f->path);
+	free(f->path2);
+	free(f->scratch);
+	free(f->piece);
+	free(f->raw);
+	free(l);
+}
+
+enum session_end
+ftp_run(struct session *s, struct tls_server *tls)
+{
+	struct loop *l = mem_new(1, sizeof(*l));
+	struct ftp *f = &l->f;
+	enum session_end end;
+
+	init(l, s, tls);
+	if (tls_server_own(tls) < 0) {
+		log_error("tls", "failed=\"no random numbers for ticket keys\"");
+		ftp_end(f, SESSION_SHUTDOWN);
+	} else if (s->listener->protocol == CONF_FTPS_IMPLICIT) {
+		/* Its clients expect encrypted data without having asked for it. */
+		f->control = FTP_HANDSHAKE;
+		f->has_pbsz = f->has_prot = true;
+		begin_tls(f);
+	}
+	/* The greeting waits until it can be read: behind the handshake on an implicit listener. */
+	ftp_reply(f, 220, "%s",
+		  s->conf->ftps.banner && *s->conf->ftps.banner ? s->conf->ftps.banner : "Ready.");
+	while (turn(l))
+		;
+	end = f->end;
+	ftp_xfer_drop(f);
+	if (end != SESSION_MONITOR_GONE && end != SESSION_LOST)
+		say_goodbye(f);
+	clear(l);
+	return end;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ftp_site.c - SITE: what servers do beyond the standards and clients came to expect.
+ */
+#include "protocols/ftp/ftp_in.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/vfs/path.h"
+
+static bool
+take_path(struct ftp *f, const char *path)
+{
+	int err = path_join(f->cwd, path, f->path, VFS_PATH_MAX);
+
+	if (err < 0)
+		ftp_reply_error(f, err, "");
+	return err == 0;
+}
+
+/* Cuts the first word off; NULL when nothing follows it. */
+static char *
+cut_word(char *arg)
+{
+	char *blank = strchr(arg, ' ');
+
+	if (!blank || blank[1] == '\0')
+		return NULL;
+	*blank = '\0';
+	return blank + 1;
+}
+
+static bool
+site_chmod(struct ftp *f, char *arg)
+{
+	struct vfs_change change = { .set = VFS_SET_MODE };
+	char *path = cut_word(arg);
+	uint32_t mode;
+
+	if (!path || num_octal(arg, 07777, &mode) < 0)
+		return false;
+	change.mode = mode & 0777;
+	if (take_path(f, path))
+		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, ftp_done, f));
+	return true;
+}
+
+/*
+ * Two dialects: "YYYYMMDDhhmm[ss] path", and "path atime mtime ctime UTC", whose times are read
+ * from the end since a path may have blanks.
+ */
+static bool
+site_utime(struct ftp *f, char *arg)
+{
+	struct vfs_change change = { .set = VFS_SET_TIMES, .atime = VFS_TIME_KEEP };
+	char digits[16], *words[4], *path = NULL;
+	size_t len = strcspn(arg, " "), i;
+
+	if ((len == 12 || len == 14) && strspn(arg, "0123456789") == len && arg[len] &&
+	    arg[len + 1]) {
+		memcpy(digits, arg, len);
+		memcpy(digits + len, "00", 3);
+		digits[14] = '\0';
+		path = arg + len + 1;
+		if (ftp_fact_time(digits, &change.mtime) < 0)
+			return false;
+	} else {
+		for (i = COUNT_OF(words); i-- > 0;) {
+			words[i] = strrchr(arg, ' ');
+			if (!words[i] || words[i] == arg)
+				return false;
+			*words[i]++ = '\0';
+		}
+		path = arg;
+		if (strcasecmp(words[3], "UTC") != 0 ||
+		    ftp_fact_time(words[0], &change.atime) < 0 ||
+		    ftp_fact_time(words[1], &change.mtime) < 0)
+			return false;
+	}
+	if (take_path(f, path))
+		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, ftp_done, f));
+	return true;
+}
+
+/* A target has no blanks: what stands behind the first one is the path of the link. */
+static bool
+site_symlink(struct ftp *f, char *arg)
+{
+	char *path = cut_word(arg);
+
+	if (!path || *arg == '\0')
+		return false;
+	if (take_path(f, path))
+		ftp_asked(f, vfs_symlink(f->s->vfs, arg, f->path, ftp_done, f));
+	return true;
+}
+
+/* A client may wish to be forgotten sooner than the administrator would; not later. */
+static bool
+site_idle(struct ftp *f, char *arg)
+{
+	const uint64_t most = f->s->conf->limits.idle_ms;
+	uint64_t seconds;
+
+	if (*arg && (num_u64(arg, UINT32_MAX, &seconds) < 0 || seconds == 0))
+		return false;
+	if (*arg) {
+		f->idle_ms = seconds * 1000;
+		if (most != 0 && f->idle_ms > most)
+			f->idle_ms = most;
+	}
+	if (f->idle_ms == 0)
+		ftp_reply(f, 200, "Idle sessions are not ended.");
+	else
+		ftp_reply(f, 200, "Sessions end after %" PRIu64 " idle seconds.",
+			  f->idle_ms / 1000);
+	return true;
+}
+
+static bool site_help(struct ftp *f, char *arg);
+
+static const struct {
+	const char *name, *syntax;
+	bool (*run)(struct ftp *f, char *arg); /* false: the syntax was wrong */
+} commands[] = {
+	{ "CHMOD", "CHMOD mode path", site_chmod },
+	{ "UTIME", "UTIME YYYYMMDDhhmmss path", site_utime },
+	{ "SYMLINK", "SYMLINK target path", site_symlink },
+	{ "IDLE", "IDLE [seconds]", site_idle },
+	{ "HELP", "HELP", site_help },
+};
+
+static bool
+site_help(struct ftp *f, char *arg)
+{
+	(void)arg;
+	ftp_reply_first(f, 214, "SITE commands:");
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		ftp_reply_more(f, "%s", commands[i].syntax);
+	ftp_reply(f, 214, "End");
+	return true;
+}
+
+void
+ftp_site(struct ftp *f, char *arg)
+{
+	size_t len = strcspn(arg, " ");
+	char *rest = arg[len] ? arg + len + 1 : arg + len;
+
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		if (strlen(commands[i].name) != len || strncasecmp(arg, commands[i].name, len) != 0)
+			continue;
+		if (!commands[i].run(f, rest))
+			ftp_reply(f, 501, "Syntax: SITE %s", commands[i].syntax);
+		return;
+	}
+	ftp_reply(f, 504, "Unknown; SITE HELP lists what there is.");
+}
