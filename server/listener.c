@@ -27,7 +27,9 @@
 #include "server/base/log.h"
 #include "server/base/notify.h"
 #include "server/base/text.h"
+#include "server/conns.h"
 #include "server/doors.h"
+#include "server/handover.h"
 #include "server/listen_msg.h"
 #include "server/monitor.h"
 #include "server/process.h"
@@ -40,30 +42,26 @@
 #define KILL_GRACE_MS 10000
 /* Without descriptors or processes, accepting waits this long. */
 #define PAUSE_MS 100
+/* A burst of crashes is one reason for one new image, and an attacker must not keep us busy with it. */
+#define RENEW_DELAY_MS 200
+#define RENEW_PAUSE_MS 10000
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
-
-struct conn {
-	pid_t pid; /* 0: free */
-	int sock;
-	struct source source;
-	bool logged_in;
-	char user[ACCOUNT_NAME_MAX];
-	uint64_t kill_ms;
-};
 
 static struct {
 	struct conf *conf;
 	struct wire_servers servers;
 	struct doors doors;
-	struct conn *conns;
-	size_t conn_max;
+	struct conns conns;
 	struct pollfd *polls;
 	int signals;
 	bool stopping, once;
 	uint64_t pause_until_ms;
-	pid_t checker; /* reads a new configuration; 0: none */
-} us;
+	pid_t checker;	       /* tries a new configuration or image; 0: none */
+	bool checks_image;     /* it tries an image */
+	uint64_t renew_ms;     /* when to become a new image; CLOCK_NEVER: not wanted */
+	uint64_t renewed_ms;   /* when we became this one; 0: by a normal start */
+} us = { .renew_ms = CLOCK_NEVER };
 
 /* Who wire and signer are. In personal mode they are who we are. */
 static int
@@ -148,42 +146,18 @@ listener_complain(void *ctx, const struct conf_place *place, const char *text)
 
 /* ---- counting ---- */
 
-static unsigned int
-count(const struct source *source, const char *user, bool logged_in)
-{
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < us.conn_max; i++) {
-		const struct conn *c = &us.conns[i];
-
-		n += c->pid && c->logged_in == logged_in &&
-		     (!source || source_equal(source, &c->source)) &&
-		     (!user || strcmp(user, c->user) == 0);
-	}
-	return n;
-}
-
 /* May this address open one more connection? NULL, or why not. */
 static const char *
 refusal(const struct source *source)
 {
-	if (count(source, NULL, false) >= us.conf->limits.waiting_per_address)
+	if (conns_count(&us.conns, source, NULL, false) >= us.conf->limits.waiting_per_address)
 		return "limits.waiting-per-address";
-	if (count(NULL, NULL, false) >= us.conf->limits.waiting)
+	if (conns_count(&us.conns, NULL, NULL, false) >= us.conf->limits.waiting)
 		return "limits.waiting";
-	if (count(source, NULL, true) >= us.conf->limits.sessions_per_address)
+	if (conns_count(&us.conns, source, NULL, true) >= us.conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
-	if (count(NULL, NULL, true) >= us.conf->limits.sessions)
+	if (conns_count(&us.conns, NULL, NULL, true) >= us.conf->limits.sessions)
 		return "limits.sessions";
-	return NULL;
-}
-
-static struct conn *
-free_conn(void)
-{
-	for (size_t i = 0; i < us.conn_max; i++)
-		if (us.conns[i].pid == 0)
-			return &us.conns[i];
 	return NULL;
 }
 
@@ -275,7 +249,7 @@ greet(int fd, const struct door *door, struct sockaddr_storage *peer)
 	source_text(peer, addr);
 	source = source_of(peer);
 	limit = refusal(&source);
-	c = free_conn();
+	c = conns_free(&us.conns);
 	if (limit || !c) {
 		turn_away(fd, door, addr, limit ? limit : "limits.sessions");
 		return;
@@ -310,11 +284,11 @@ accept_some(const struct door *door)
 static const char *
 claim_refusal(const struct conn *c, const char *user)
 {
-	if (count(NULL, user, true) >= us.conf->limits.sessions_per_user)
+	if (conns_count(&us.conns, NULL, user, true) >= us.conf->limits.sessions_per_user)
 		return "limits.sessions-per-user";
-	if (count(&c->source, NULL, true) >= us.conf->limits.sessions_per_address)
+	if (conns_count(&us.conns, &c->source, NULL, true) >= us.conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
-	if (count(NULL, NULL, true) >= us.conf->limits.sessions)
+	if (conns_count(&us.conns, NULL, NULL, true) >= us.conf->limits.sessions)
 		return "limits.sessions";
 	return NULL;
 }
@@ -373,8 +347,8 @@ kill_late(void)
 {
 	uint64_t now = clock_ms();
 
-	for (size_t i = 0; i < us.conn_max; i++) {
-		struct conn *c = &us.conns[i];
+	for (size_t i = 0; i < us.conns.max; i++) {
+		struct conn *c = &us.conns.at[i];
 
 		if (!c->pid || now < c->kill_ms)
 			continue;
@@ -450,26 +424,102 @@ swap_configuration(void)
 }
 
 static void
-reload_checked(int status)
+reload_checked(bool good)
 {
-	us.checker = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (good)
 		swap_configuration();
 	else
 		log_error("reload", "result=failed reason=\"see above; the old configuration stays\"");
 	notify_send("READY=1");
 }
 
+/* ---- a new image ---- */
+
+/* A child tries whether the program and its configuration would start; only then we become it. */
+static void
+start_renewal(void)
+{
+	us.renew_ms = CLOCK_NEVER;
+	if (us.checker || us.stopping)
+		return;
+	us.checker = fork();
+	if (us.checker == 0) {
+		process_keep(NULL, 0, true);
+		handover_try(us.conf->file);
+	}
+	us.checks_image = us.checker > 0;
+	if (us.checker < 0)
+		us.checker = 0;
+}
+
+static void
+renew(void)
+{
+	int err;
+
+	log_notice("renew", "sessions=%u", conns_count(&us.conns, NULL, NULL, true));
+	err = handover_exec(us.conf->file, &us.doors, &us.conns);
+	log_error("renew", "result=failed reason=\"%s\"", strerror(-err));
+}
+
+static void
+checked(int status)
+{
+	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	us.checker = 0;
+	if (!us.checks_image) {
+		reload_checked(good);
+		return;
+	}
+	us.checks_image = false;
+	if (good)
+		renew();
+	else
+		log_error("renew", "result=failed reason=\"see above; this image stays\"");
+}
+
 /* ---- signals ---- */
+
+/* A process of ours died in a way that an attacker may have caused. */
+static void
+crashed(void)
+{
+	uint64_t soonest = us.renewed_ms ? us.renewed_ms + RENEW_PAUSE_MS : 0;
+	uint64_t now = clock_ms() + RENEW_DELAY_MS;
+
+	if (us.renew_ms == CLOCK_NEVER)
+		us.renew_ms = now > soonest ? now : soonest;
+}
 
 /* Without it nobody new gets in; running transfers do not notice. */
 static void
 restart_signer(int status)
 {
 	log_error("crash", "process=signer signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	crashed();
 	fd_close(&us.servers.signer);
 	if (start_signer(us.conf, listener_complain, NULL, &us.servers) < 0)
 		us.pause_until_ms = clock_ms() + PAUSE_MS;
+}
+
+static void
+monitor_ended(pid_t pid, int status)
+{
+	struct conn *c = conns_find(&us.conns, pid);
+
+	if (!c)
+		return;
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+		log_error("crash", "process=monitor signal=%d name=%s", WTERMSIG(status),
+			  sigabbrev_np(WTERMSIG(status)));
+		crashed();
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_EXIT_CRASH)
+		crashed();
+	fd_close(&c->sock);
+	c->pid = 0;
+	us.stopping |= us.once;
 }
 
 static void
@@ -480,24 +530,14 @@ reap(void)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == us.checker) {
-			reload_checked(status);
+			checked(status);
 			continue;
 		}
 		if (pid == us.servers.signer_pid && !us.stopping) {
 			restart_signer(status);
 			continue;
 		}
-		for (size_t i = 0; i < us.conn_max; i++) {
-			struct conn *c = &us.conns[i];
-
-			if (c->pid != pid)
-				continue;
-			if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-				log_error("crash", "process=monitor signal=%d", WTERMSIG(status));
-			fd_close(&c->sock);
-			c->pid = 0;
-			us.stopping |= us.once;
-		}
+		monitor_ended(pid, status);
 	}
 }
 
@@ -514,6 +554,9 @@ hear_signals(void)
 		case SIGHUP:
 			start_reload();
 			break;
+		case SIGUSR2:
+			start_renewal();
+			break;
 		default:
 			us.stopping = true;
 		}
@@ -528,6 +571,7 @@ catch_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -544,10 +588,7 @@ next_deadline(void)
 {
 	uint64_t first = us.pause_until_ms ? us.pause_until_ms : CLOCK_NEVER;
 
-	for (size_t i = 0; i < us.conn_max; i++)
-		if (us.conns[i].pid)
-			first = clock_first(first, us.conns[i].kill_ms);
-	return first;
+	return clock_first(clock_first(first, us.renew_ms), conns_deadline(&us.conns));
 }
 
 /* One round: signals, then monitors, then new connections. */
@@ -559,8 +600,8 @@ turn(uint64_t deadline)
 
 	us.polls[n++] = (struct pollfd){ .fd = us.signals, .events = POLLIN };
 	conns_at = n;
-	for (size_t i = 0; i < us.conn_max; i++)
-		us.polls[n++] = (struct pollfd){ .fd = us.conns[i].pid ? us.conns[i].sock : -1,
+	for (size_t i = 0; i < us.conns.max; i++)
+		us.polls[n++] = (struct pollfd){ .fd = us.conns.at[i].pid ? us.conns.at[i].sock : -1,
 						 .events = POLLIN };
 	doors_at = n;
 	for (size_t i = 0; i < us.doors.count && !paused; i++)
@@ -572,9 +613,9 @@ turn(uint64_t deadline)
 	}
 	if (us.pause_until_ms && clock_ms() >= us.pause_until_ms)
 		us.pause_until_ms = 0;
-	for (size_t i = 0; i < us.conn_max; i++)
-		if (us.polls[conns_at + i].revents && us.conns[i].pid)
-			hear_monitor(&us.conns[i]);
+	for (size_t i = 0; i < us.conns.max; i++)
+		if (us.polls[conns_at + i].revents && us.conns.at[i].pid)
+			hear_monitor(&us.conns.at[i]);
 	for (size_t i = 0; doors_at + i < n; i++)
 		if (us.polls[doors_at + i].revents)
 			accept_some(&us.doors.at[i]);
@@ -582,15 +623,8 @@ turn(uint64_t deadline)
 	if (us.polls[0].revents)
 		hear_signals();
 	kill_late();
-}
-
-static bool
-anybody_left(void)
-{
-	for (size_t i = 0; i < us.conn_max; i++)
-		if (us.conns[i].pid)
-			return true;
-	return false;
+	if (clock_ms() >= us.renew_ms)
+		start_renewal();
 }
 
 static void
@@ -599,38 +633,43 @@ stop(void)
 	uint64_t deadline = clock_ms() + STOP_MS;
 
 	notify_send("STOPPING=1");
-	log_notice("stop", "sessions=%u", count(NULL, NULL, true));
+	log_notice("stop", "sessions=%u", conns_count(&us.conns, NULL, NULL, true));
 	doors_close(&us.doors);
 	fd_close(&us.servers.signer);
-	for (size_t i = 0; i < us.conn_max; i++)
-		if (us.conns[i].pid)
-			tell_stop(&us.conns[i]);
-	while (anybody_left()) {
+	for (size_t i = 0; i < us.conns.max; i++)
+		if (us.conns.at[i].pid)
+			tell_stop(&us.conns.at[i]);
+	while (conns_any(&us.conns)) {
 		turn(deadline);
 		if (clock_ms() < deadline)
 			continue;
-		for (size_t i = 0; i < us.conn_max; i++)
-			if (us.conns[i].pid)
-				kill(us.conns[i].pid, SIGKILL);
+		for (size_t i = 0; i < us.conns.max; i++)
+			if (us.conns.at[i].pid)
+				kill(us.conns.at[i].pid, SIGKILL);
 		deadline = CLOCK_NEVER;
 	}
 }
 
-int
-listener_run(struct conf *conf, struct wire_servers *servers, bool once)
+/* What the last image of us left, or nothing. Returns 0 or -errno. */
+static int
+open_doors(int resume_fd)
 {
-	us.conf = conf;
-	us.servers = *servers;
-	us.once = once;
-	us.conn_max = conf->limits.sessions + conf->limits.waiting;
-	us.conns = mem_new(us.conn_max, sizeof(*us.conns));
-	us.polls = mem_new(us.conn_max + DOORS_MAX + 1, sizeof(*us.polls));
-	for (size_t i = 0; i < us.conn_max; i++)
-		us.conns[i].sock = -1;
-	catch_signals();
-	if (doors_open(conf, NULL, &us.doors) < 0)
-		return 1;
-	for (size_t i = 0; i < us.doors.count; i++) {
+	struct handover left = { 0 };
+
+	if (resume_fd < 0)
+		return doors_open(us.conf, NULL, &us.doors);
+	if (handover_resume(resume_fd, &us.conns, &left) < 0) {
+		log_error("renew", "result=failed reason=\"what was handed over cannot be read\"");
+		return -EBADMSG;
+	}
+	us.renewed_ms = left.last_ms;
+	return doors_open(us.conf, &left.doors, &us.doors);
+}
+
+static void
+say_ready(bool renewed)
+{
+	for (size_t i = 0; i < us.doors.count && !renewed; i++) {
 		const struct conf_listener *l = us.doors.at[i].listener;
 		struct log_value name;
 
@@ -638,9 +677,24 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool once)
 			   log_q(&name, l->name), l->protocol == CONF_SFTP ? "sftp" : "ftps",
 			   l->address, l->port);
 	}
-	log_notice("ready", "version=" COFFER_VERSION " mode=%s shares=%zu",
-		   conf->mode == CONF_SYSTEM ? "system" : "personal", conf->share_count);
+	log_notice(renewed ? "renewed" : "ready", "version=" COFFER_VERSION " mode=%s shares=%zu",
+		   us.conf->mode == CONF_SYSTEM ? "system" : "personal", us.conf->share_count);
 	notify_send("READY=1");
+}
+
+int
+listener_run(struct conf *conf, struct wire_servers *servers, bool once, int resume_fd)
+{
+	us.conf = conf;
+	us.servers = *servers;
+	us.once = once;
+	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
+	us.polls = mem_new(us.conns.max + DOORS_MAX + 1, sizeof(*us.polls));
+	catch_signals();
+	if (open_doors(resume_fd) < 0)
+		return 1;
+	say_ready(resume_fd >= 0);
+	reap(); /* those who ended during the exec */
 	while (!us.stopping)
 		turn(next_deadline());
 	stop();

@@ -8,10 +8,11 @@
 
 /*
  * Serves with conf (and servers made from it) until SIGTERM or SIGINT; takes over both. A SIGHUP
- * reads conf's file again. once: serve one connection, then stop (cofferd -d). Returns the exit
+ * reads conf's file again; a SIGUSR2 makes us a new image of the program, as does a crash. once: serve
+ * one connection, then stop (cofferd -d). resume_fd: what the last image left, or -1. Returns the exit
  * status of the daemon.
  */
-int listener_run(struct conf *conf, struct wire_servers *servers, bool once);
+int listener_run(struct conf *conf, struct wire_servers *servers, bool once, int resume_fd);
 
 /* Makes what wires need of a configuration. Returns 0, or -EINVAL after complaints. */
 int listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "server/base/fail.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/handover.h"
 #include "server/listener.h"
 #include "server/process.h"
 #include "server/sandbox.h"
@@ -29,6 +31,7 @@ static const char usage[] =
 struct options {
 	const char *conf;
 	bool debug, test;
+	int resume_fd; /* from the last image of ourselves; -1: none */
 };
 
 static void
@@ -47,8 +50,10 @@ parse(int argc, char *argv[], struct options *ret)
 	static const struct option longer[] = {
 		{ "config", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
 		{ "test", no_argument, NULL, 't' },	    { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{ "help", no_argument, NULL, 'h' },	    { "resume", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
 	};
+	uint64_t fd;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:dtVh", longer, NULL)) != -1) {
@@ -65,6 +70,11 @@ parse(int argc, char *argv[], struct options *ret)
 		case 'V':
 			puts("cofferd " COFFER_VERSION);
 			exit(0);
+		case 'r': /* not for people: handover.c */
+			if (num_u64(optarg, INT_MAX, &fd) < 0)
+				exit(2);
+			ret->resume_fd = (int)fd;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -112,13 +122,17 @@ make_run_dir(const struct conf *conf)
 int
 main(int argc, char *argv[], char *envp[])
 {
-	struct options options = { .conf = DEFAULT_CONF };
+	struct options options = { .conf = DEFAULT_CONF, .resume_fd = -1 };
 	struct wire_servers servers;
 	struct conf *conf;
 	int log_fd;
 
 	process_titles(argc, argv, envp);
 	parse(argc, argv, &options);
+	if (handover_init() < 0) {
+		fputs("cofferd: /proc is not there; it is needed to start a fresh image of itself\n", stderr);
+		return 1;
+	}
 	umask(077);
 	if (conf_load(options.conf, complain, NULL, &conf) < 0 ||
 	    conf_check(conf, complain, NULL) < 0)
@@ -141,5 +155,5 @@ main(int argc, char *argv[], char *envp[])
 		return 0;
 	process_stdio();
 	process_name("listener", "coffer-listen", "%s", options.conf);
-	return listener_run(conf, &servers, options.debug);
+	return listener_run(conf, &servers, options.debug, options.resume_fd);
 }

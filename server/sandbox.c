@@ -118,11 +118,15 @@ sandbox_monitor(void)
 void
 sandbox_signer_memory(void)
 {
+	int flags = MCL_CURRENT | MCL_ONFAULT;
+	struct rlimit locked;
+
 	no_dumps();
-	/* Best effort: without root the limit on locked memory may be too small for a whole process. */
-	if (geteuid() == 0)
-		limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
-	ignore_result(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+	/* Where locked memory is limited, later allocations must not fail for it: a best effort then. */
+	limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur == RLIM_INFINITY)
+		flags |= MCL_FUTURE;
+	ignore_result(mlockall(flags));
 }
 
 void

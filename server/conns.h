@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * conns.h - the listener's table of connections: one row per monitor. Its size is fixed at the start.
+ */
+#ifndef SERVER_CONNS_H
+#define SERVER_CONNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "auth/account.h"
+#include "server/base/buf.h"
+#include "server/source.h"
+
+struct conn {
+	pid_t pid; /* of the monitor; 0: the row is free */
+	int sock;  /* to the monitor; -1: it has closed it, its exit status follows */
+	struct source source;
+	bool logged_in;
+	char user[ACCOUNT_NAME_MAX];
+	uint64_t kill_ms; /* clock_ms() at which it must be logged in */
+};
+
+struct conns {
+	struct conn *at;
+	size_t max;
+};
+
+void conns_init(struct conns *t, size_t max);
+
+/* A free row, or NULL. */
+struct conn *conns_free(struct conns *t);
+struct conn *conns_find(struct conns *t, pid_t pid);
+bool conns_any(const struct conns *t);
+
+/* How many there are with this state, of this source (NULL: any) and this user (NULL: any). */
+unsigned int conns_count(const struct conns *t, const struct source *source, const char *user,
+			 bool logged_in);
+
+/* The next moment at which one must be logged in. */
+uint64_t conns_deadline(const struct conns *t);
+
+/* For the hand-over to a new image of the listener: rows with their descriptors by number. */
+void conns_put(const struct conns *t, struct buf *b);
+int conns_get(struct conns *t, struct buf *b) MUST_CHECK;
+
+#endif
