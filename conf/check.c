@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +115,7 @@ read_pem(struct check *c, const char *path, const void *field, const char *what,
 	int err;
 
 	text_init(&why, storage, sizeof(storage));
-	err = file_open(path, forbidden, &why, &fd);
+	err = conf_file_open(path, forbidden, &why, &fd);
 	if (err < 0) {
 		COMPLAIN(c, field, "%s: %s %s%s", what, path, why.at,
 			 err == -EACCES && geteuid() != 0 ? " (try as root)" : "");
@@ -209,13 +208,6 @@ check_accounts(struct check *c)
 		COMPLAIN(
 		    c, &conf->keys_user,
 		    "keys-user: wire-user is the same account, so the keys would not be apart");
-	for (size_t i = 0; i < conf->share_count; i++) {
-		const struct conf_share *s = &conf->shares[i];
-
-		if (s->force_group && !getgrnam(s->force_group))
-			COMPLAIN(c, &s->force_group, "shares.%s: there is no group \"%s\"", s->name,
-				 s->force_group);
-	}
 }
 
 static void
@@ -288,6 +280,22 @@ check_share_path(struct check *c, const struct conf_share *s)
 	free(real);
 }
 
+/* A promise that nobody keeps is worse than none: what the worker does not do yet is refused. */
+static void
+check_unserved(struct check *c, const struct conf_share *s)
+{
+	if (s->quota_bytes || s->quota_files)
+		COMPLAIN(c, s->quota_bytes ? (const void *)&s->quota_bytes : &s->quota_files,
+			 "shares.%s: this version keeps no quotas of its own; those of the filesystem "
+			 "(setquota) are obeyed and reported",
+			 s->name);
+	if (s->force_group)
+		COMPLAIN(c, &s->force_group,
+			 "shares.%s: this version does not force groups; chgrp and chmod g+s on the "
+			 "directory does it",
+			 s->name);
+}
+
 /* Is there somebody who certainly gets both? */
 static bool
 shares_meet(const struct conf_share *a, const struct conf_share *b)
@@ -312,6 +320,7 @@ check_shares(struct check *c)
 		const struct conf_share *s = &conf->shares[i];
 
 		check_share_path(c, s);
+		check_unserved(c, s);
 		for (size_t j = 0; j < i; j++) {
 			const struct conf_share *other = &conf->shares[j];
 

@@ -35,7 +35,7 @@ file_check(const struct stat *st, mode_t forbidden, struct text *why)
 }
 
 int
-file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
+conf_file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
 {
 	FD_OWN int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;

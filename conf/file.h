@@ -14,7 +14,7 @@
  * have none of the forbidden permission bits. Returns 0 and a CLOEXEC descriptor of the caller; or
  * -errno, -EPERM for a file that cannot be trusted, and why has a sentence.
  */
-int file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd) MUST_CHECK;
+int conf_file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd) MUST_CHECK;
 
 /* The same verdict about an open file or directory. Returns 0 or -EPERM. */
 int file_check(const struct stat *st, mode_t forbidden, struct text *why) MUST_CHECK;

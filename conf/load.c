@@ -38,7 +38,7 @@ read_tree(const char *name, struct report *r, struct tree **ret_tree)
 	int err;
 
 	text_init(&why, storage, sizeof(storage));
-	if (file_open(name, FILE_OTHERS_WRITE, &why, &fd) < 0) {
+	if (conf_file_open(name, FILE_OTHERS_WRITE, &why, &fd) < 0) {
 		report_error(r, &place, "the file %s", why.at);
 		return -EINVAL;
 	}
