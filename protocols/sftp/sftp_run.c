@@ -355,19 +355,28 @@ free_channel(struct sftp *f, size_t i)
 	f->channels[i] = f->channels[--f->channel_count];
 }
 
-/* Moves small replies into the batch, then makes reads behind them. */
 static void
-fill(struct sftp_channel *ch)
+move_small(struct sftp_channel *ch)
 {
 	size_t n = ch->small.end < SFTP_BATCH_BYTES ? ch->small.end : SFTP_BATCH_BYTES;
 
-	ch->out_pos = 0;
-	ch->out_end = n;
-	memcpy(ch->out, ch->small.at, n);
+	memcpy(ch->out + ch->out_end, ch->small.at, n);
+	ch->out_end += n;
 	ch->small.end -= n;
 	memmove(ch->small.at, ch->small.at + n, ch->small.end);
-	if (ch->small.end == 0)
-		sftp_fill_reads(ch);
+}
+
+/* Puts a batch together: small replies, and queued reads behind them. */
+static void
+fill(struct sftp_channel *ch)
+{
+	ch->out_pos = ch->out_end = 0;
+	move_small(ch);
+	if (ch->small.end > 0)
+		return;
+	sftp_fill_reads(ch);
+	if (ch->out_end == 0)
+		move_small(ch); /* reads that came to nothing: at the end of a file, or failed */
 }
 
 /* Sends what there is. Returns true when something moved. */
