@@ -11,6 +11,9 @@
 #include "conf/value.h"
 #include "server/ctl.h"
 
+/* A line of the manual's source. */
+#define ROFF_COLUMNS 72
+
 static const struct kind {
 	const char *name; /* what is written behind the key */
 	const char *json; /* members of a JSON schema */
@@ -99,21 +102,29 @@ print_text(void)
 	}
 }
 
-/* Text for mdoc(7): a backslash, and a dot or quote at the start of a line, mean something there.
+/* Text for mdoc(7): every sentence begins a line, and lines are short, as mandoc -Tlint wants it.
  */
 static void
 print_roff(const char *s)
 {
+	size_t column = 0;
+
 	for (; *s; s++) {
-		if (*s == '\\')
-			fputs("\\e", stdout);
-		else if (*s == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*s);
-		/* mandoc wants each sentence on a line of its own. */
-		if ((*s == '.' || *s == '?') && s[1] == ' ') {
+		bool ends = (s[0] == '.' || s[0] == '?') && s[1] == ' ';
+		size_t word = strcspn(s + 1, " ");
+
+		if (*s == ' ' && column + word >= ROFF_COLUMNS) {
 			putchar('\n');
+			column = 0;
+			continue;
+		}
+		fputs(*s == '\\' ? "\\e" : *s == '-' ? "\\-" : "", stdout);
+		if (*s != '\\' && *s != '-')
+			putchar(*s);
+		column += *s == '-' ? 2 : 1;
+		if (ends) {
+			putchar('\n');
+			column = 0;
 			s++;
 		}
 	}
@@ -130,8 +141,7 @@ print_mdoc(void)
 
 		text_init(&facts, room, sizeof(room));
 		put_facts(&facts, key);
-		printf(".It Ic %s Pq ", key->key);
-		print_roff(facts.at);
+		printf(".It Ic %s Pq %s\n", key->key, facts.at);
 		print_roff(key->help);
 	}
 	printf(".El\n");
