@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "conf/trust.h"
 #include "conf/report.h"
 #include "conf/value.h"
 #include "server/base/fd.h"
@@ -115,7 +115,7 @@ read_pem(struct check *c, const char *path, const void *field, const char *what,
 	int err;
 
 	text_init(&why, storage, sizeof(storage));
-	err = conf_file_open(path, forbidden, &why, &fd);
+	err = trust_open(path, forbidden, &why, &fd);
 	if (err < 0) {
 		COMPLAIN(c, field, "%s: %s %s%s", what, path, why.at,
 			 err == -EACCES && geteuid() != 0 ? " (try as root)" : "");
@@ -140,7 +140,7 @@ static void
 check_key_file(struct check *c, const char *path, const void *field, const char *what)
 {
 	size_t len;
-	char *bytes = read_pem(c, path, field, what, FILE_OTHERS_ANY, "PRIVATE KEY-----", &len);
+	char *bytes = read_pem(c, path, field, what, TRUST_OTHERS_ANY, "PRIVATE KEY-----", &len);
 
 	if (!bytes)
 		return;
@@ -161,7 +161,7 @@ check_keys(struct check *c)
 		size_t len;
 
 		free(read_pem(c, pair->certificate, &pair->certificate, "tls.certificates",
-			      FILE_OTHERS_WRITE, "-----BEGIN CERTIFICATE-----", &len));
+			      TRUST_OTHERS_WRITE, "-----BEGIN CERTIFICATE-----", &len));
 		check_key_file(c, pair->key, &pair->key, "tls.certificates");
 	}
 	for (size_t i = 0; i < conf->sftp.host_keys.count; i++) {
@@ -233,7 +233,7 @@ check_auth(struct check *c)
 	else if (!S_ISREG(st.st_mode))
 		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s is not a regular file",
 			 conf->auth.users_file);
-	else if (file_check(&st, FILE_OTHERS_WRITE, &why) < 0)
+	else if (trust_check(&st, TRUST_OTHERS_WRITE, &why) < 0)
 		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s %s", conf->auth.users_file,
 			 why.at);
 	else if (st.st_mode & S_IROTH)
@@ -285,15 +285,17 @@ static void
 check_unserved(struct check *c, const struct conf_share *s)
 {
 	if (s->quota_bytes || s->quota_files)
-		COMPLAIN(c, s->quota_bytes ? (const void *)&s->quota_bytes : &s->quota_files,
-			 "shares.%s: this version keeps no quotas of its own; those of the filesystem "
-			 "(setquota) are obeyed and reported",
-			 s->name);
+		COMPLAIN(
+		    c, s->quota_bytes ? (const void *)&s->quota_bytes : &s->quota_files,
+		    "shares.%s: this version keeps no quotas of its own; those of the filesystem "
+		    "(setquota) are obeyed and reported",
+		    s->name);
 	if (s->force_group)
-		COMPLAIN(c, &s->force_group,
-			 "shares.%s: this version does not force groups; chgrp and chmod g+s on the "
-			 "directory does it",
-			 s->name);
+		COMPLAIN(
+		    c, &s->force_group,
+		    "shares.%s: this version does not force groups; chgrp and chmod g+s on the "
+		    "directory does it",
+		    s->name);
 }
 
 /* Is there somebody who certainly gets both? */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "conf/build.h"
-#include "conf/file.h"
+#include "conf/trust.h"
 #include "conf/origin.h"
 #include "conf/report.h"
 #include "conf/tree.h"
@@ -38,7 +38,7 @@ read_tree(const char *name, struct report *r, struct tree **ret_tree)
 	int err;
 
 	text_init(&why, storage, sizeof(storage));
-	if (conf_file_open(name, FILE_OTHERS_WRITE, &why, &fd) < 0) {
+	if (trust_open(name, TRUST_OTHERS_WRITE, &why, &fd) < 0) {
 		report_error(r, &place, "the file %s", why.at);
 		return -EINVAL;
 	}
@@ -89,7 +89,7 @@ list_drop_ins(const char *path, struct report *r, char **names)
 		return 0;
 	}
 	text_init(&why, storage, sizeof(storage));
-	if (fstat(dirfd(dir), &st) < 0 || file_check(&st, FILE_OTHERS_WRITE, &why) < 0)
+	if (fstat(dirfd(dir), &st) < 0 || trust_check(&st, TRUST_OTHERS_WRITE, &why) < 0)
 		report_error(r, &place, "the directory %s", why.at);
 	while ((entry = readdir(dir))) {
 		if (!is_drop_in(entry->d_name))

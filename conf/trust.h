@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* file.h - opening files that decide about security: who could have written them, who can read
+/* trust.h - opening files that decide about security: who could have written them, who can read
  * them. */
-#ifndef CONF_FILE_H
-#define CONF_FILE_H
+#ifndef CONF_TRUST_H
+#define CONF_TRUST_H
 
 #include <sys/stat.h>
 
@@ -14,12 +14,12 @@
  * have none of the forbidden permission bits. Returns 0 and a CLOEXEC descriptor of the caller; or
  * -errno, -EPERM for a file that cannot be trusted, and why has a sentence.
  */
-int conf_file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd) MUST_CHECK;
+int trust_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd) MUST_CHECK;
 
 /* The same verdict about an open file or directory. Returns 0 or -EPERM. */
-int file_check(const struct stat *st, mode_t forbidden, struct text *why) MUST_CHECK;
+int trust_check(const struct stat *st, mode_t forbidden, struct text *why) MUST_CHECK;
 
-#define FILE_OTHERS_WRITE (S_IWGRP | S_IWOTH)
-#define FILE_OTHERS_ANY (S_IRWXG | S_IRWXO)
+#define TRUST_OTHERS_WRITE (S_IWGRP | S_IWOTH)
+#define TRUST_OTHERS_ANY (S_IRWXG | S_IRWXO)
 
 #endif

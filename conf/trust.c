@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * file.c - opening files that decide about security. The verdict is made on the open descriptor, so
- * that nobody can exchange the file between look and use.
+ * trust.c - opening files that decide about security. The verdict is made on the open descriptor,
+ * so that nobody can exchange the file between look and use.
  */
-#include "conf/file.h"
+#include "conf/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "server/base/fd.h"
 
 int
-file_check(const struct stat *st, mode_t forbidden, struct text *why)
+trust_check(const struct stat *st, mode_t forbidden, struct text *why)
 {
 	mode_t bad = st->st_mode & forbidden;
 
@@ -27,7 +27,7 @@ file_check(const struct stat *st, mode_t forbidden, struct text *why)
 	if (bad) {
 		text_printf(why, "has mode %04o: others than its owner can %s it (chmod %04o)",
 			    (unsigned int)(st->st_mode & 07777),
-			    bad & FILE_OTHERS_WRITE ? "change" : "read",
+			    bad & TRUST_OTHERS_WRITE ? "change" : "read",
 			    (unsigned int)(st->st_mode & 07777 & ~forbidden));
 		return -EPERM;
 	}
@@ -35,7 +35,7 @@ file_check(const struct stat *st, mode_t forbidden, struct text *why)
 }
 
 int
-conf_file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
+trust_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
 {
 	FD_OWN int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
@@ -50,7 +50,7 @@ conf_file_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd
 		text_puts(why, "is not a regular file");
 		return -EINVAL;
 	}
-	if (file_check(&st, forbidden, why) < 0)
+	if (trust_check(&st, forbidden, why) < 0)
 		return -EPERM;
 	*ret_fd = fd_give(&fd);
 	return 0;
