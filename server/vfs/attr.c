@@ -167,7 +167,9 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 		attr_put_virtual(w, out);
 		return 0;
 	}
-	if (err == -ENOENT)
+	if (p->inner == p->room && upload_stat_open(w, p, &st))
+		err = 0; /* a link led to what we are writing */
+	else if (err == -ENOENT)
 		err = upload_stat_kept(w, p, &st);
 	else if (err == 0 && !is_visible(w, p, fd, &st))
 		err = -ENOENT;

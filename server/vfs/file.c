@@ -34,7 +34,7 @@ file_new(struct world *w)
 	for (uint32_t i = 0; i < w->file_max; i++) {
 		struct file *f = &w->files[i];
 
-		if (f->kind == FILE_FREE && f->fd <= 0) {
+		if (f->kind == FILE_FREE) {
 			uint16_t generation = (uint16_t)(f->generation + 1);
 
 			memset(f, 0, sizeof(*f));
@@ -65,20 +65,20 @@ file_of(struct world *w, uint32_t ticket)
 }
 
 void
-file_name(struct file *f, const struct place *p)
+file_name(struct file *f, struct share *share, const char *path, const char *inner)
 {
-	size_t path = strlen(p->path) + 1, inner = strlen(p->inner) + 1;
-	char *room = mem_new(1, path + inner);
+	size_t path_size = strlen(path) + 1, inner_size = strlen(inner) + 1;
+	char *room = mem_new(1, path_size + inner_size);
 	const char *slash;
 
-	memcpy(room, p->path, path);
-	memcpy(room + path, p->inner, inner);
-	free(f->path);
+	memcpy(room, path, path_size);
+	memcpy(room + path_size, inner, inner_size);
+	free(f->path); /* after the copy: path may be this one */
 	f->path = room;
-	f->inner = room + path;
+	f->inner = room + path_size;
 	slash = strrchr(f->inner, '/');
 	f->name = slash ? slash + 1 : f->inner;
-	f->share = p->share;
+	f->share = share;
 }
 
 void
@@ -94,25 +94,25 @@ file_free(struct world *w, struct file *f)
 	f->path = NULL;
 }
 
-void
-file_log(const struct file *f, uint64_t bytes, const char *reason)
+/* reason NULL: it is complete. */
+static void
+log_transfer(const struct file *f, const char *path, uint64_t bytes, const char *reason)
 {
-	struct log_value path, why;
-	const char *op = !(f->flags & VFS_OPEN_WRITE)			 ? "get"
-			 : (f->flags & VFS_OPEN_APPEND) || f->offset > 0 ? "append"
-									 : "put";
+	struct log_value path_v, why;
+	bool appends = (f->flags & VFS_OPEN_APPEND) || f->offset > 0;
+	const char *op = !(f->flags & VFS_OPEN_WRITE) ? "get" : appends ? "append" : "put";
+	uint64_t ms = clock_ms() - f->started_ms;
 
 	if (reason)
 		log_notice("transfer",
 			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
 			   " outcome=aborted reason=%s",
-			   op, log_q(&path, f->path), bytes, clock_ms() - f->started_ms,
-			   log_q(&why, reason));
+			   op, log_q(&path_v, path), bytes, ms, log_q(&why, reason));
 	else
 		log_notice("transfer",
 			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
 			   " outcome=complete",
-			   op, log_q(&path, f->path), bytes, clock_ms() - f->started_ms);
+			   op, log_q(&path_v, path), bytes, ms);
 }
 
 /* The place of an open file, for rights. */
@@ -192,12 +192,16 @@ file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint
 	if (err == 0 && writes && fstat(f->fd, &st) < 0)
 		err = -errno;
 	if (err < 0) {
+		/* Clients probe for what is not there all the time; anything else is worth a line.
+		 */
+		if (err != -ENOENT)
+			log_transfer(f, p->path, 0, strerrorname_np(-err));
 		file_free(w, f);
 		return err;
 	}
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
-	file_name(f, p);
+	file_name(f, p->share, p->path, p->inner);
 	put_opened(w, p, f, &st, out);
 	*ret_fd = f->fd;
 	return 0;
@@ -225,7 +229,7 @@ file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out)
 		err = upload_commit(w, f, bytes, &st);
 	else if (fstat(f->fd, &st) < 0)
 		err = -errno;
-	file_log(f, bytes, err < 0 ? strerrorname_np(-err) : NULL);
+	log_transfer(f, f->path, bytes, err < 0 ? strerrorname_np(-err) : NULL);
 	if (err == 0) {
 		p = place_of(w, f);
 		attr_put(w, out, f->share, &st, p->rights);
@@ -243,7 +247,7 @@ file_abort(struct world *w, uint32_t ticket, uint64_t bytes, const char *reason)
 		return -EBADF;
 	if (f->kind != FILE_READ)
 		upload_abort(w, f, bytes, reason);
-	file_log(f, bytes, reason);
+	log_transfer(f, f->path, bytes, reason);
 	file_free(w, f);
 	return 0;
 }
@@ -385,7 +389,7 @@ file_end_all(struct world *w)
 			continue;
 		if (f->kind != FILE_READ)
 			upload_abort(w, f, 0, "session-ended");
-		file_log(f, 0, "session-ended");
+		log_transfer(f, f->path, 0, "session-ended");
 		file_free(w, f);
 	}
 }

@@ -69,11 +69,8 @@ int file_copy(struct world *w, uint32_t from, uint64_t from_offset, uint64_t len
 int file_copy_range(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
 		    uint64_t *ret_bytes) MUST_CHECK;
 
-/* Names the file by where it was found: path and inner of p. */
-void file_name(struct file *f, const struct place *p);
-
-/* Writes the record of a transfer. reason NULL: it is complete. */
-void file_log(const struct file *f, uint64_t bytes, const char *reason);
+/* Says what the file is called: path is virtual, inner in the share. Both are copied. */
+void file_name(struct file *f, struct share *share, const char *path, const char *inner);
 
 /* Closes all that f holds and gives its place back. */
 void file_free(struct world *w, struct file *f);

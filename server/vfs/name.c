@@ -363,10 +363,12 @@ name_readlink(struct world *w, const char *path, struct buf *out)
 	FD_OWN int dir = -1;
 	const char *name;
 	ssize_t n;
-	int err = find(w, path, PLACE_OLD, p, &dir, &name);
+	int err = place_find(w, path, PLACE_OLD, p);
 
-	if (err == -EBUSY)
+	if (err == 0 && (p->is_mount || p->is_above_mount))
 		return -EINVAL; /* a mount is no link */
+	if (err == 0)
+		err = place_parent(w, p, &dir, &name);
 	if (err < 0)
 		return err;
 	if (!(p->rights & (RIGHT_LIST | RIGHT_READ)))

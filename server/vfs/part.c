@@ -287,12 +287,14 @@ belongs(const struct world *w, const char *hidden)
 int
 part_clear_dir(struct world *w, const struct share *share, int fd)
 {
-	DIR *dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	FD_OWN int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *entry;
 	int err = 0;
 
 	if (!dir)
 		return -errno;
+	copy = -1; /* the stream's now */
 	/* Twice: first is there anything that the user sees? Then nothing may be lost. */
 	for (int pass = 0; pass < 2 && err == 0; pass++) {
 		rewinddir(dir);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "server/base/fd.h"
+#include "server/base/text.h"
 #include "server/vfs/attr.h"
 #include "server/vfs/part.h"
 #include "server/vfs/publish.h"
@@ -151,26 +152,24 @@ upload_stat_kept(struct world *w, struct place *p, struct stat *ret_st)
 }
 
 void
-upload_moved(struct world *w, const struct share *share, const char *from, const char *to)
+upload_moved(struct world *w, struct share *share, const char *from, const char *to)
 {
 	size_t len = strlen(from);
+	char inner[VFS_PATH_MAX];
 
 	for (uint32_t i = 0; i < w->file_max && w->upload_count > 0; i++) {
 		struct file *f = &w->files[i];
-		struct place *p = &w->here;
-		int n;
+		struct text t;
 
 		if (f->kind != FILE_PART || f->share != share ||
 		    strncmp(f->inner, from, len) != 0 || f->inner[len] != '/')
 			continue;
-		/* The path is what the log will show: it stays as the client said it. */
-		memcpy(p->path, f->path, strlen(f->path) + 1);
-		n = snprintf(p->room, sizeof(p->room), "%s%s", to, f->inner + len);
-		if (n < 0 || (size_t)n >= sizeof(p->room))
-			continue;
-		p->inner = p->room;
-		p->share = f->share;
-		file_name(f, p);
+		text_init(&t, inner, sizeof(inner));
+		text_puts(&t, to);
+		text_puts(&t, f->inner + len);
+		/* The virtual path stays as the client said it: it is for the log. */
+		if (!t.cut)
+			file_name(f, share, f->path, inner);
 	}
 }
 
@@ -337,6 +336,18 @@ need_for_old(struct world *w, struct opening *o, bool *ret_append_only)
 	return world_refuse(w, o->p, at_end ? RIGHT_APPEND : RIGHT_OVERWRITE);
 }
 
+/* Between our look and our lock the file may have been replaced: then we hold what nobody sees. */
+static int
+check_still_there(struct world *w, const struct opening *o)
+{
+	struct stat st;
+
+	if (fstatat(o->f->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == o->st.st_ino && st.st_dev == o->st.st_dev)
+		return 0;
+	return busy(w);
+}
+
 /* Into the file itself. */
 static int
 open_in_place(struct world *w, struct opening *o, bool append_only)
@@ -355,6 +366,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	err = place_file_at(w, o->p, f->dir, o->name, flags, &o->st, &f->fd);
 	if (err == 0)
 		err = upload_lock(w, f->fd, &o->st);
+	if (err == 0)
+		err = check_still_there(w, o);
 	if (err < 0)
 		return err;
 	f->kind = FILE_IN_PLACE;
@@ -386,7 +399,9 @@ open_replacement(struct world *w, struct opening *o)
 		fd_close(&f->target);
 		return open_in_place(w, o, false);
 	}
-	err = make_part(w, o, o->st.st_mode & 0777);
+	err = check_still_there(w, o);
+	if (err == 0)
+		err = make_part(w, o, o->st.st_mode & 0777);
 	if (err < 0)
 		return err;
 	f->replaces = true;

@@ -52,6 +52,6 @@ bool upload_set_open(struct world *w, const struct place *p, const struct vfs_ch
 int upload_stat_kept(struct world *w, struct place *p, struct stat *ret_st) MUST_CHECK;
 
 /* A directory of the share was renamed: uploads into it keep their place. */
-void upload_moved(struct world *w, const struct share *share, const char *from, const char *to);
+void upload_moved(struct world *w, struct share *share, const char *from, const char *to);
 
 #endif

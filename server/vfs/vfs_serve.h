@@ -15,7 +15,7 @@ struct vfs_serve;
  * Opens the roots of the shares that the account gets. The process must already be the user: roots are
  * opened with his rights, component by component, without following symlinks. A share whose root
  * cannot be opened is left out and logged with the reason.
- * Returns 0, or -ENOENT when not one share is left.
+ * conf and account must outlive it. Returns 0, or -ENOENT when not one share is left.
  */
 int vfs_serve_new(const struct conf *conf, const struct account *account,
 		  struct vfs_serve **ret_serve) MUST_CHECK;

@@ -90,6 +90,9 @@ fx_share(size_t i, const char *name, const char *mount, const char *sub, uint32_
 {
 	struct conf_share *s = &fx_shares[i];
 
+	free(s->name);
+	free(s->mount);
+	free(s->path);
 	memset(s, 0, sizeof(*s));
 	s->name = mem_dup(name);
 	s->mount = mem_dup(mount);
@@ -192,6 +195,7 @@ fx_teardown(void **state)
 		free(fx_shares[i].mount);
 		free(fx_shares[i].path);
 	}
+	memset(fx_shares, 0, sizeof(fx_shares));
 	free(fx_account.home);
 	(void)nftw(fx_dir, fx_open_up, 8, FTW_PHYS);
 	return nftw(fx_dir, fx_remove, 8, FTW_DEPTH | FTW_PHYS);

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_rule.c - rights and names: the nearest rule wins, every operation asks for its right, and
+ * what a session made it may finish (ledger VF10).
+ */
+#include "tests/unit/vfs_fixture.h"
+
+#include "server/vfs/rule.h"
+
+static char *hide_patterns[] = { NULL, NULL };
+static char *deny_patterns[] = { NULL };
+static char hide_tmp[] = "*.tmp", hide_dot[] = ".*", deny_exe[] = "*.exe";
+
+static void
+test_nearest_rule_wins(void **state)
+{
+	struct conf_rule rules[] = {
+		{ .path = (char[]) { "/in" }, .rights = 2 },
+		{ .path = (char[]) { "/in/archive/" }, .rights = 3 },
+		{ .path = (char[]) { "/in/a" }, .rights = 4 },
+	};
+	struct conf_share share = { .rights = 1, .rules = rules, .rule_count = COUNT_OF(rules) };
+	const struct {
+		const char *inner;
+		uint32_t want;
+	} cases[] = {
+		{ "", 1 },	{ "x", 1 },	   { "in", 2 },
+		{ "inn", 1 },	{ "in/x", 2 },	   { "in/archive", 3 },
+		{ "in/a", 4 },	{ "in/a/b/c", 4 }, { "in/archive/z", 3 },
+		{ "in/ab", 2 },
+	};
+	const struct conf_place *place;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		assert_int_equal(rule_rights(&share, cases[i].inner, &place), cases[i].want);
+	assert_true(rule_stands_below(&share, "in"));
+	assert_true(rule_stands_below(&share, "in/a"));
+	assert_false(rule_stands_below(&share, "in/a/b"));
+	assert_false(rule_stands_below(&share, "i"));
+}
+
+static void
+test_pattern_with_many_stars_does_not_hang(void **state)
+{
+	static char pattern[] = "*a*a*a*a*a*a*a*a*a*a*a*a*a*b";
+	char *patterns[] = { pattern };
+	struct conf_share share = { .hide = { patterns, 1 } };
+	char name[256];
+
+	(void)state;
+	memset(name, 'a', 255);
+	name[255] = '\0';
+	alarm(5);
+	assert_int_equal(rule_name(&share, name), RULE_NAME_OK);
+	alarm(0);
+}
+
+/* Every operation on a share without any right: refused, and nothing changed. */
+static void
+test_no_right_means_no_operation(void **state)
+{
+	struct vfs_change size = { .set = VFS_SET_SIZE },
+			  mode = { .set = VFS_SET_MODE, .mode = 0600 },
+			  times = { .set = VFS_SET_TIMES, .mtime = 1, .atime = 1 };
+	struct stat before, after;
+
+	(void)state;
+	fx_shares[0].rights = RIGHT_NONE;
+	fx_shares[0].mode_requests = CONF_MODES_REFUSE;
+	fx_write("/f", "content");
+	assert_int_equal(mkdir(fx_path("/d"), 0755), 0);
+	assert_int_equal(stat(fx_path("/f"), &before), 0);
+	fx_begin();
+	assert_int_equal(do_stat("/f"), -ENOENT);
+	assert_int_equal(do_stat("/d"), 0);
+	assert_int_equal(FX_ASK(vfs_opendir, "/"), -EACCES);
+	assert_int_equal(do_open("/f", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_open("/f", STOR, 0), -EACCES);
+	assert_int_equal(do_open("/f", APPE, 0), -EACCES);
+	assert_int_equal(do_open("/f", REST, 3), -EACCES);
+	assert_int_equal(do_open("/f", VFS_OPEN_WRITE, 0), -EACCES);
+	assert_int_equal(do_open("/new", STOR, 0), -EACCES);
+	assert_int_equal(do_open("/new", STOR | VFS_OPEN_EXCL, 0), -EACCES);
+	assert_int_equal(do_open("/new", STOR | VFS_OPEN_UNIQUE, 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_setattr, "/f", 0, &size), -EACCES);
+	assert_int_equal(FX_ASK(vfs_setattr, "/f", 0, &mode), -EACCES);
+	assert_int_equal(FX_ASK(vfs_setattr, "/f", 0, &times), -EACCES);
+	assert_int_equal(FX_ASK(vfs_mkdir, "/new", 0755), -EACCES);
+	assert_int_equal(FX_ASK(vfs_rmdir, "/d"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_unlink, "/f"), -EACCES);
+	assert_int_equal(do_rename("/f", "/g", VFS_REPLACE), -EACCES);
+	assert_int_equal(FX_ASK(vfs_link, "/f", "/g"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_symlink, "f", "/g"), -EACCES);
+	assert_int_equal(stat(fx_path("/f"), &after), 0);
+	assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(after.st_mtim));
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(do_rename("/d", "/e", 0), -EACCES);
+	assert_non_null(strstr(fx_log, "refused right=rename share=main path=/d rule=test.yaml:7"));
+	assert_string_equal(fx_answer.why, "the share \"main\" does not allow \"rename\" here");
+}
+
+/* One right at a time, and what it is good for. */
+static void
+test_each_right_allows_its_operation_alone(void **state)
+{
+	(void)state;
+	fx_write("/f", "content");
+	assert_int_equal(mkdir(fx_path("/d"), 0755), 0);
+	for (uint32_t right = RIGHT_LIST; right <= RIGHT_LINK; right <<= 1) {
+		fx_shares[0].rights = right;
+		fx_begin();
+		assert_int_equal(do_list("/") == 0, right == RIGHT_LIST);
+		assert_int_equal(do_open("/f", VFS_OPEN_READ, 0) == 0, right == RIGHT_READ);
+		assert_int_equal(do_put("/f", APPE, 0, "+") == 0,
+				 right == RIGHT_APPEND || right == RIGHT_OVERWRITE);
+		assert_int_equal(do_put("/f", STOR, 0, "new") == 0, right == RIGHT_OVERWRITE);
+		assert_int_equal(do_put("/new", STOR, 0, "new") == 0, right == RIGHT_CREATE);
+		(void)unlink(fx_path("/new"));
+		assert_int_equal(FX_ASK(vfs_mkdir, "/dd", 0755) == 0, right == RIGHT_MKDIR);
+		(void)rmdir(fx_path("/dd"));
+		assert_int_equal(do_rename("/f", "/f2", 0) == 0, right == RIGHT_RENAME);
+		(void)rename(fx_path("/f2"), fx_path("/f"));
+		assert_int_equal(FX_ASK(vfs_symlink, "f", "/l") == 0, right == RIGHT_SYMLINK);
+		(void)unlink(fx_path("/l"));
+		assert_int_equal(FX_ASK(vfs_unlink, "/f") == 0, right == RIGHT_DELETE);
+		fx_write("/f", "content");
+		assert_int_equal(FX_ASK(vfs_rmdir, "/d") == 0, right == RIGHT_RMDIR);
+		(void)mkdir(fx_path("/d"), 0755);
+		fx_close_session(&fx);
+	}
+}
+
+static void
+test_hidden_names_are_not_there_and_denied_ones_not_to_be_touched(void **state)
+{
+	(void)state;
+	hide_patterns[0] = hide_tmp;
+	hide_patterns[1] = hide_dot;
+	deny_patterns[0] = deny_exe;
+	fx_shares[0].hide = (struct conf_list) { hide_patterns, 2 };
+	fx_shares[0].deny = (struct conf_list) { deny_patterns, 1 };
+	fx_write("/a.tmp", "x");
+	fx_write("/a.exe", "x");
+	fx_write("/a", "x");
+	assert_int_equal(mkdir(fx_path("/.d"), 0755), 0);
+	fx_write("/.d/f", "x");
+	assert_int_equal(symlink("a.tmp", fx_path("/l")), 0);
+	fx_begin();
+	assert_int_equal(do_list("/"), 0);
+	assert_int_equal(fx_answer.entry_count, 2);
+	assert_int_equal(do_stat("/a.tmp"), -ENOENT);
+	assert_int_equal(do_open("/a.tmp", VFS_OPEN_READ, 0), -ENOENT);
+	assert_int_equal(FX_ASK(vfs_unlink, "/a.tmp"), -ENOENT);
+	assert_int_equal(do_stat("/.d/f"), -ENOENT);
+	assert_int_equal(do_stat("/l"), -ENOENT); /* also by another name */
+	assert_int_equal(do_open("/b.tmp", STOR, 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_mkdir, "/.new", 0755), -EACCES);
+	assert_int_equal(do_rename("/a", "/b.tmp", 0), -EACCES);
+	assert_int_equal(do_stat("/a.exe"), -EACCES);
+	assert_int_equal(do_open("/b.exe", STOR, 0), -EACCES);
+	assert_int_equal(do_rename("/a", "/b.exe", 0), -EACCES);
+	assert_int_equal(do_rename("/a.exe", "/b", 0), -EACCES);
+	assert_string_equal(fx_read("/a"), "x");
+}
+
+static void
+test_names_of_ours_and_control_characters_are_not_taken(void **state)
+{
+	(void)state;
+	fx_write("/odd\nname", "x");
+	fx_write("/.coffer-part~0123456789abcdef~x", "x");
+	fx_begin();
+	assert_int_equal(do_open("/a\rb", STOR, 0), -EINVAL);
+	assert_int_equal(FX_ASK(vfs_mkdir, "/a\x7f", 0755), -EINVAL);
+	assert_int_equal(FX_ASK(vfs_symlink, "x", "/a\x1b"), -EINVAL);
+	assert_int_equal(do_rename("/odd\nname", "/even", 0), 0);
+	assert_int_equal(do_rename("/even", "/odd\n", 0), -EINVAL);
+	assert_int_equal(do_open("/.coffer-x", STOR, 0), -EACCES);
+	assert_int_equal(do_stat("/.coffer-part~0123456789abcdef~x"), -ENOENT);
+	assert_int_equal(do_put("/\xff\xfe caf\xc3\xa9", STOR, 0, "bytes"), 0);
+	assert_string_equal(fx_read("/\xff\xfe caf\xc3\xa9"), "bytes");
+}
+
+static void
+test_drop_box_takes_files_and_lets_their_maker_finish_them(void **state)
+{
+	struct vfs_change times = { .set = VFS_SET_TIMES, .mtime = 1000, .atime = VFS_TIME_KEEP };
+	struct stat st;
+
+	(void)state;
+	fx_shares[0].rights = RIGHTS_DROP_BOX;
+	fx_write("/theirs", "x");
+	fx_begin();
+	assert_int_equal(do_put("/mine.part", STOR, 0, "data"), 0);
+	assert_int_equal(do_stat("/mine.part"), 0);
+	assert_int_equal(do_stat("/theirs"), -ENOENT);
+	assert_int_equal(do_rename("/mine.part", "/mine", 0), 0);
+	assert_int_equal(FX_ASK(vfs_setattr, "/mine", 0, &times), 0);
+	assert_int_equal(stat(fx_path("/mine"), &st), 0);
+	assert_int_equal(st.st_mtim.tv_sec, 1000);
+	assert_int_equal(do_rename("/mine", "/theirs", VFS_REPLACE), -EACCES);
+	assert_int_equal(do_rename("/theirs", "/stolen", 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_unlink, "/theirs"), -EACCES);
+	assert_int_equal(do_open("/mine", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_put("/mine", STOR, 0, "again"), 0);
+	assert_int_equal(do_put("/other", STOR, 0, "x"), 0);
+	assert_int_equal(FX_ASK(vfs_unlink, "/other"), 0);
+	/* The next session made nothing. */
+	fx_close_session(&fx);
+	fx_begin();
+	assert_int_equal(do_stat("/mine"), -ENOENT);
+	assert_int_equal(FX_ASK(vfs_unlink, "/mine"), -EACCES);
+	assert_int_equal(do_rename("/mine", "/x", 0), -EACCES);
+	assert_int_equal(do_open("/mine", STOR, 0), -EACCES);
+	assert_string_equal(fx_read("/mine"), "again");
+	assert_string_equal(fx_read("/theirs"), "x");
+}
+
+static void
+test_append_only_gets_a_descriptor_that_can_only_append(void **state)
+{
+	(void)state;
+	fx_shares[0].rights = RIGHTS_APPEND_ONLY;
+	fx_write("/log", "first\n");
+	fx_begin();
+	assert_int_equal(do_open("/log", STOR, 0), -EACCES);
+	assert_int_equal(do_open("/log", REST, 2), -EACCES);
+	assert_int_equal(do_open("/log", VFS_OPEN_WRITE, 0), -EACCES);
+	assert_int_equal(do_open("/log", APPE, 0), 0);
+	/* A wire that lies about the offset. */
+	fx_answer.r.offset = 0;
+	assert_int_equal(do_commit(fx_send("second\n"), 7), 0);
+	assert_string_equal(fx_read("/log"), "first\nsecond\n");
+	assert_int_equal(do_put("/log", REST, 13, "third\n"), 0);
+	assert_string_equal(fx_read("/log"), "first\nsecond\nthird\n");
+	assert_int_equal(do_rename("/log", "/x", 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_unlink, "/log"), -EACCES);
+}
+
+static void
+test_a_link_does_not_carry_rights_of_one_path_to_another(void **state)
+{
+	struct conf_rule rules[] = { { .path = (char[]) { "/ro" },
+				       .rights = RIGHTS_READ_ONLY,
+				       .place = { .file = "test.yaml", .line = 9 } },
+				     { .path = (char[]) { "/secret" }, .rights = RIGHT_NONE } };
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/ro"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/secret"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/rw"), 0755), 0);
+	fx_write("/ro/f", "read-only");
+	fx_write("/secret/f", "secret");
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_symlink, "../ro/f", "/rw/l"), 0);
+	assert_int_equal(FX_ASK(vfs_symlink, "../secret", "/rw/s"), 0);
+	assert_int_equal(do_open("/rw/l", VFS_OPEN_READ, 0), 0);
+	assert_int_equal(do_open("/rw/l", STOR, 0), -EACCES);
+	assert_int_equal(do_open("/rw/l", VFS_OPEN_WRITE, 0), -EACCES);
+	assert_non_null(strstr(fx_log, "rule=test.yaml:9"));
+	assert_int_equal(do_open("/rw/s/f", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_open("/rw/s/new", STOR, 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_opendir, "/rw/s"), -EACCES);
+	assert_int_equal(do_stat("/rw/s/f"), -ENOENT);
+	/* Moving is no way around either. */
+	assert_int_equal(do_rename("/ro/f", "/rw/f", 0), -EACCES);
+	assert_int_equal(do_rename("/secret", "/open", 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_link, "/ro/f", "/rw/f"), -EACCES);
+	assert_int_equal(do_put("/rw/mine", STOR, 0, "x"), 0);
+	assert_int_equal(do_rename("/rw/mine", "/ro/mine", 0), -EACCES);
+	assert_string_equal(fx_read("/ro/f"), "read-only");
+}
+
+static void
+test_modes_from_clients_stay_within_the_share(void **state)
+{
+	struct vfs_change change = { .set = VFS_SET_MODE, .mode = 06777 };
+	struct stat st;
+
+	(void)state;
+	fx_shares[0].file_mode = 0664;
+	fx_shares[0].dir_mode = 0770;
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_open, "/a", STOR, 04755, 0), 0);
+	assert_int_equal(do_commit(fx_send(""), 0), 0);
+	assert_int_equal(stat(fx_path("/a"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(FX_ASK(vfs_open, "/ro", STOR, 0444, 0), 0);
+	assert_int_equal(do_commit(fx_send("x"), 1), 0);
+	assert_int_equal(stat(fx_path("/ro"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0444);
+	assert_int_equal(do_put("/b", STOR, 0, ""), 0);
+	assert_int_equal(stat(fx_path("/b"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0664);
+	assert_int_equal(FX_ASK(vfs_setattr, "/a", 0, &change), 0);
+	assert_int_equal(stat(fx_path("/a"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0664);
+	assert_int_equal(FX_ASK(vfs_mkdir, "/d", 07777), 0);
+	assert_int_equal(stat(fx_path("/d"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0770);
+}
+
+static void
+test_mode_requests_without_the_right_do_what_the_share_says(void **state)
+{
+	struct vfs_change change = { .set = VFS_SET_MODE, .mode = 0600 };
+	static const struct {
+		enum conf_mode_requests requests;
+		int err;
+		uint32_t mine, theirs;
+	} cases[] = {
+		{ CONF_MODES_IGNORE, 0, 0644, 0666 },
+		{ CONF_MODES_APPLY, 0, 0600, 0666 },
+		{ CONF_MODES_REFUSE, -EACCES, 0644, 0666 },
+	};
+	struct stat st;
+
+	(void)state;
+	fx_shares[0].rights = RIGHTS_ALL & ~(uint32_t)RIGHT_CHMOD;
+	fx_write("/theirs", "x");
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		fx_shares[0].mode_requests = cases[i].requests;
+		fx_begin();
+		assert_int_equal(do_put("/mine", STOR, 0, "x"), 0);
+		assert_int_equal(FX_ASK(vfs_setattr, "/mine", 0, &change), cases[i].err);
+		assert_int_equal(FX_ASK(vfs_setattr, "/theirs", 0, &change), cases[i].err);
+		assert_int_equal(stat(fx_path("/mine"), &st), 0);
+		assert_int_equal(st.st_mode & 07777, cases[i].mine);
+		assert_int_equal(stat(fx_path("/theirs"), &st), 0);
+		assert_int_equal(st.st_mode & 07777, cases[i].theirs);
+		assert_int_equal(FX_ASK(vfs_unlink, "/mine"), 0);
+		fx_close_session(&fx);
+	}
+}
+
+static void
+test_owners_cannot_be_changed_but_may_be_repeated(void **state)
+{
+	struct vfs_change change = { .set = VFS_SET_OWNER | VFS_SET_GROUP };
+
+	(void)state;
+	fx_write("/a", "x");
+	fx_begin();
+	assert_int_equal(do_stat("/a"), 0);
+	change.uid = fx_answer.r.attr.uid;
+	change.gid = fx_answer.r.attr.gid;
+	assert_int_equal(FX_ASK(vfs_setattr, "/a", 0, &change), 0);
+	change.uid++;
+	assert_int_equal(FX_ASK(vfs_setattr, "/a", 0, &change), -EPERM);
+}
+
+static void
+test_hidden_owners_are_shown_as_the_user(void **state)
+{
+	(void)state;
+	fx_shares[0].owners = CONF_OWNERS_HIDDEN;
+	fx_account.uid = 4711;
+	fx_write("/a", "x");
+	fx_begin();
+	assert_int_equal(do_stat("/a"), 0);
+	assert_int_equal(fx_answer.r.attr.uid, 4711);
+	assert_string_equal(fx_answer.r.attr.owner, "anna");
+	assert_string_equal(fx_answer.r.attr.group, "anna");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nearest_rule_wins),
+		cmocka_unit_test(test_pattern_with_many_stars_does_not_hang),
+		FX_TEST(test_no_right_means_no_operation),
+		FX_TEST(test_each_right_allows_its_operation_alone),
+		FX_TEST(test_hidden_names_are_not_there_and_denied_ones_not_to_be_touched),
+		FX_TEST(test_names_of_ours_and_control_characters_are_not_taken),
+		FX_TEST(test_drop_box_takes_files_and_lets_their_maker_finish_them),
+		FX_TEST(test_append_only_gets_a_descriptor_that_can_only_append),
+		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
+		FX_TEST(test_modes_from_clients_stay_within_the_share),
+		FX_TEST(test_mode_requests_without_the_right_do_what_the_share_says),
+		FX_TEST(test_owners_cannot_be_changed_but_may_be_repeated),
+		FX_TEST(test_hidden_owners_are_shown_as_the_user),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
