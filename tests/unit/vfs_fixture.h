@@ -77,7 +77,7 @@ fx_take_log(void *ctx, enum log_level level, const char *event, const char *fiel
 static inline const char *
 fx_path(const char *rest)
 {
-	static char room[8][VFS_PATH_MAX];
+	static char room[8][VFS_PATH_MAX + 64];
 	static int next;
 
 	next = (next + 1) % 8;
