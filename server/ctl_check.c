@@ -61,7 +61,7 @@ print_summary(const struct conf *conf, size_t users)
 	if (conf->auth.pam_service)
 		printf(". Users by PAM (%s)", conf->auth.pam_service);
 	if (conf->auth.users_file)
-		printf(". %zu users in %s", users, conf->auth.users_file);
+		printf(". %zu user%s in %s", users, users == 1 ? "" : "s", conf->auth.users_file);
 	printf(".\n");
 }
 
