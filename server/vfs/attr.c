@@ -10,15 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
-#include "server/vfs/upload.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 /* Not in the headers of Debian 12; in the kernel since 6.6. */
 #ifndef SYS_fchmodat2
@@ -158,7 +157,7 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 		attr_put_virtual(w, out);
 		return 0;
 	}
-	if (upload_stat_open(w, p, &st)) {
+	if (writing_stat(w, p, &st)) {
 		attr_put(w, out, p->share, &st, p->rights);
 		return 0;
 	}
@@ -167,10 +166,10 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 		attr_put_virtual(w, out);
 		return 0;
 	}
-	if (p->inner == p->room && upload_stat_open(w, p, &st))
+	if (p->inner == p->room && writing_stat(w, p, &st))
 		err = 0; /* a link led to what we are writing */
 	else if (err == -ENOENT)
-		err = upload_stat_kept(w, p, &st);
+		err = writing_stat_kept(w, p, &st);
 	else if (err == 0 && !is_visible(w, p, fd, &st))
 		err = -ENOENT;
 	if (err == 0)
@@ -299,7 +298,7 @@ set_size(struct world *w, struct place *p, const struct stat *st, uint64_t size)
 	int err = place_file_at(w, p, p->share->root, p->inner, O_WRONLY, st, &fd);
 
 	if (err == 0)
-		err = upload_lock(w, fd, st);
+		err = writing_lock(w, fd, st);
 	if (err == 0 && ftruncate(fd, (off_t)size) < 0)
 		err = -errno;
 	return err;
@@ -340,8 +339,8 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 	if (!p->share)
 		return world_why(w, -EACCES, "this directory only leads to shares");
 	if (change->set & VFS_SET_MODE)
-		err = upload_settle(w, p);
-	if (err == 0 && !upload_set_open(w, p, change, &err))
+		err = writing_settle(w, p);
+	if (err == 0 && !writing_set(w, p, change, &err))
 		err = change_place(w, p, flags, change);
 	if (change->set & VFS_SET_MODE)
 		world_changed(w, "chmod", p->path, NULL, err);
@@ -369,49 +368,4 @@ attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_cha
 	if (mode && fchmod(fd, masked(p, &st, change->mode)) < 0)
 		return -errno;
 	return change->set & VFS_SET_TIMES ? set_times(fd, change) : 0;
-}
-
-static uint64_t
-fsid_number(const fsid_t *id)
-{
-	uint64_t v;
-
-	_Static_assert(sizeof(v) == sizeof(*id), "an fsid is 64 bits");
-	memcpy(&v, id, sizeof(v));
-	return v;
-}
-
-int
-attr_space(struct world *w, const char *path, struct buf *out)
-{
-	struct place *p = &w->here;
-	FD_OWN int fd = -1;
-	struct share *share;
-	struct statfs fs;
-	struct stat st;
-	int err = place_find(w, path, PLACE_OLD, p);
-
-	if (err < 0)
-		return err;
-	share = p->share ? p->share : &w->shares.at[0];
-	if (p->share) {
-		err = place_look(w, p, true, &fd, &st);
-		if (err < 0 && !(err == -ENOENT && p->is_above_mount))
-			return err;
-	}
-	if (fstatfs(fd >= 0 ? fd : share->root, &fs) < 0)
-		return -errno;
-	quota_show(share, &fs);
-	buf_put_u64(out, (uint64_t)fs.f_bsize);
-	buf_put_u64(out, (uint64_t)(fs.f_frsize ? fs.f_frsize : fs.f_bsize));
-	buf_put_u64(out, fs.f_blocks);
-	buf_put_u64(out, fs.f_bfree);
-	buf_put_u64(out, fs.f_bavail);
-	buf_put_u64(out, fs.f_files);
-	buf_put_u64(out, fs.f_ffree);
-	buf_put_u64(out, fs.f_ffree);
-	buf_put_u64(out, fsid_number(&fs.f_fsid));
-	buf_put_u64(out, (uint64_t)fs.f_flags);
-	buf_put_u64(out, (uint64_t)fs.f_namelen);
-	return 0;
 }

@@ -40,7 +40,4 @@ int attr_set(struct world *w, const char *path, uint32_t flags,
 int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
 		bool may_all) MUST_CHECK;
 
-/* Puts the numbers of statvfs(3). */
-int attr_space(struct world *w, const char *path, struct buf *out) MUST_CHECK;
-
 #endif

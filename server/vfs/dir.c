@@ -20,7 +20,6 @@
 #include "server/vfs/file.h"
 #include "server/vfs/part.h"
 #include "server/vfs/rule.h"
-#include "server/vfs/upload.h"
 #include "server/vfs/world.h"
 
 /* Bytes of names that the kernel gives at once; kept per open directory. */

@@ -17,11 +17,13 @@
 #include "server/base/log.h"
 #include "server/vfs/attr.h"
 #include "server/vfs/part.h"
+#include "server/vfs/publish.h"
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/upload.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 /* Bytes that are copied by hand where the kernel cannot. */
 #define COPY_ROOM (256u * 1024)
@@ -138,7 +140,7 @@ open_for_reading(struct world *w, struct place *p, struct file *f, struct stat *
 
 	if (err < 0)
 		return err;
-	mine = upload_find(w, p);
+	mine = writing_find(w, p);
 	if (mine) {
 		/* What this session writes, it may look at; nobody else sees it yet. */
 		part_name(PART_ACTIVE, NULL, mine->name, hidden);
@@ -212,7 +214,7 @@ file_begin(struct world *w, uint32_t ticket)
 {
 	struct file *f = file_of(w, ticket);
 
-	return f ? upload_begin(w, f) : -EBADF;
+	return f ? publish_begin(w, f) : -EBADF;
 }
 
 int
@@ -226,7 +228,7 @@ file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out)
 	if (!f)
 		return -EBADF;
 	if (f->kind != FILE_READ)
-		err = upload_commit(w, f, bytes, &st);
+		err = publish_commit(w, f, bytes, &st);
 	else if (fstat(f->fd, &st) < 0)
 		err = -errno;
 	log_transfer(f, f->path, bytes, err < 0 ? strerrorname_np(-err) : NULL);
@@ -246,7 +248,7 @@ file_abort(struct world *w, uint32_t ticket, uint64_t bytes, const char *reason)
 	if (!f)
 		return -EBADF;
 	if (f->kind != FILE_READ)
-		upload_abort(w, f, bytes, reason);
+		publish_abort(w, f, bytes, reason);
 	log_transfer(f, f->path, bytes, reason);
 	file_free(w, f);
 	return 0;
@@ -388,7 +390,7 @@ file_end_all(struct world *w)
 		if (f->kind == FILE_FREE)
 			continue;
 		if (f->kind != FILE_READ)
-			upload_abort(w, f, 0, "session-ended");
+			publish_abort(w, f, 0, "session-ended");
 		log_transfer(f, f->path, 0, "session-ended");
 		file_free(w, f);
 	}

@@ -20,8 +20,8 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
-#include "server/vfs/upload.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 /* Finds a path whose name is about to change; what this session is writing there gets its name
  * first. */
@@ -37,7 +37,7 @@ find(struct world *w, const char *path, enum place_wish wish, struct place *p, i
 		return world_why(w, wish == PLACE_NEW ? -EEXIST : -EBUSY,
 				 "a share is mounted here");
 	err = place_parent(w, p, ret_dir, ret_name);
-	return err == 0 ? upload_settle(w, p) : err;
+	return err == 0 ? writing_settle(w, p) : err;
 }
 
 /*
@@ -240,7 +240,7 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 			return -errno;
 	}
 	if (is_dir)
-		upload_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
+		writing_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
 	return 0;
 }
 

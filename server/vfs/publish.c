@@ -18,11 +18,10 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
-#include "server/vfs/upload.h"
 #include "server/vfs/world.h"
 
 int
-upload_begin(struct world *w, struct file *f)
+publish_begin(struct world *w, struct file *f)
 {
 	uint64_t copied;
 	int err = 0;
@@ -111,7 +110,7 @@ static int
 finish_content(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
-	int err = upload_begin(w, f); /* an empty upload began nothing */
+	int err = publish_begin(w, f); /* an empty upload began nothing */
 
 	if (err < 0)
 		return err;
@@ -136,7 +135,7 @@ finish_content(struct world *w, struct file *f, uint64_t bytes, struct stat *ret
 }
 
 int
-upload_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
+publish_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
 {
 	int err = finish_content(w, f, bytes, ret_st);
 
@@ -147,7 +146,7 @@ upload_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_
 	if (err == 0 && f->share->conf->durable && (f->published || f->created))
 		err = sync_dir(f->dir);
 	if (err < 0)
-		upload_abort(w, f, bytes, err == -EFBIG || err == -EIO ? NULL : "commit");
+		publish_abort(w, f, bytes, err == -EFBIG || err == -EIO ? NULL : "commit");
 	return err;
 }
 
@@ -202,7 +201,7 @@ remove_empty(struct file *f)
 }
 
 void
-upload_abort(struct world *w, struct file *f, uint64_t bytes, const char *reason)
+publish_abort(struct world *w, struct file *f, uint64_t bytes, const char *reason)
 {
 	int err = 0;
 

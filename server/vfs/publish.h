@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* publish.h - the ends of an upload; upload.h says what the room sees of them. */
+/*
+ * publish.h - the beginning and the ends of an upload: a name appears, or its content is replaced,
+ * by one rename at the clean end; what broke leaves what was there.
+ */
 #ifndef SERVER_VFS_PUBLISH_H
 #define SERVER_VFS_PUBLISH_H
 
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "server/base/mem.h"
 #include "server/vfs/file.h"
 
 struct world;
 
+/* Does what was put off until the first byte. */
+int publish_begin(struct world *w, struct file *f) MUST_CHECK;
+
 /* Gives the part its name: from now on f is written in place. Returns 0 or -errno (it stays a
  * part). */
 int publish_now(struct world *w, struct file *f) MUST_CHECK;
+
+/* The clean end. Whatever it returns, the upload is over; ret_st is how the file is now. */
+int publish_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st) MUST_CHECK;
+
+/* It broke. reason NULL: so badly that nothing of it may be kept. */
+void publish_abort(struct world *w, struct file *f, uint64_t bytes, const char *reason);
 
 #endif

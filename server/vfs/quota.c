@@ -6,7 +6,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <sys/vfs.h>
 
+#include "server/base/fd.h"
+#include "server/vfs/place.h"
 #include "server/vfs/world.h"
 
 uint64_t
@@ -45,10 +49,56 @@ quota_check_room(struct world *w, const struct share *share, int fd)
 			 share->conf->name, share->conf->min_free_bytes);
 }
 
-void
-quota_show(const struct share *share, struct statfs *fs)
+/* What is left for the client. */
+static void
+show(const struct share *share, struct statfs *fs)
 {
 	uint64_t kept = share->conf->min_free_bytes / block_bytes(fs);
 
 	fs->f_bavail = fs->f_bavail > kept ? fs->f_bavail - kept : 0;
+}
+
+static uint64_t
+fsid_number(const fsid_t *id)
+{
+	uint64_t v;
+
+	_Static_assert(sizeof(v) == sizeof(*id), "an fsid is 64 bits");
+	memcpy(&v, id, sizeof(v));
+	return v;
+}
+
+int
+quota_space(struct world *w, const char *path, struct buf *out)
+{
+	struct place *p = &w->here;
+	FD_OWN int fd = -1;
+	struct share *share;
+	struct statfs fs;
+	struct stat st;
+	int err = place_find(w, path, PLACE_OLD, p);
+
+	if (err < 0)
+		return err;
+	share = p->share ? p->share : &w->shares.at[0];
+	if (p->share) {
+		err = place_look(w, p, true, &fd, &st);
+		if (err < 0 && !(err == -ENOENT && p->is_above_mount))
+			return err;
+	}
+	if (fstatfs(fd >= 0 ? fd : share->root, &fs) < 0)
+		return -errno;
+	show(share, &fs);
+	buf_put_u64(out, (uint64_t)fs.f_bsize);
+	buf_put_u64(out, (uint64_t)(fs.f_frsize ? fs.f_frsize : fs.f_bsize));
+	buf_put_u64(out, fs.f_blocks);
+	buf_put_u64(out, fs.f_bfree);
+	buf_put_u64(out, fs.f_bavail);
+	buf_put_u64(out, fs.f_files);
+	buf_put_u64(out, fs.f_ffree);
+	buf_put_u64(out, fs.f_ffree);
+	buf_put_u64(out, fsid_number(&fs.f_fsid));
+	buf_put_u64(out, (uint64_t)fs.f_flags);
+	buf_put_u64(out, (uint64_t)fs.f_namelen);
+	return 0;
 }

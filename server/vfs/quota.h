@@ -4,9 +4,8 @@
 #define SERVER_VFS_QUOTA_H
 
 #include <stdint.h>
-#include <sys/vfs.h>
 
-#include "server/base/mem.h"
+#include "server/base/buf.h"
 #include "server/vfs/share.h"
 
 struct world;
@@ -20,7 +19,8 @@ int quota_check_room(struct world *w, const struct share *share, int fd) MUST_CH
 /* The byte behind the last one that a file may have; UINT64_MAX: no limit. */
 uint64_t quota_limit(const struct share *share);
 
-/* Makes fs say what is left for the client. */
-void quota_show(const struct share *share, struct statfs *fs);
+/* Puts the numbers of statvfs(3) for the filesystem at the path, less what is not for the client.
+ */
+int quota_space(struct world *w, const char *path, struct buf *out) MUST_CHECK;
 
 #endif

@@ -27,6 +27,7 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 /* STOU: names that are tried. */
 #define UNIQUE_TRIES 8
@@ -63,114 +64,6 @@ static int
 access_mode(const struct opening *o)
 {
 	return o->f->flags & VFS_OPEN_READ ? O_RDWR : O_WRONLY;
-}
-
-static int
-busy(struct world *w)
-{
-	return world_why(w, -EBUSY, "another upload is writing this file; try again later");
-}
-
-int
-upload_lock(struct world *w, int fd, const struct stat *st)
-{
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return 0; /* a filesystem without locks: then nobody else has one either */
-	for (uint32_t i = 0; i < w->file_max; i++) {
-		const struct file *f = &w->files[i];
-
-		/* One session may have a file open for writing twice, as programs do. */
-		if (f->kind == FILE_IN_PLACE && f->dev == st->st_dev && f->ino == st->st_ino)
-			return 0;
-	}
-	return busy(w);
-}
-
-struct file *
-upload_find(struct world *w, const struct place *p)
-{
-	for (uint32_t i = 0, left = w->upload_count; left > 0 && i < w->file_max; i++) {
-		struct file *f = &w->files[i];
-
-		if (f->kind != FILE_PART)
-			continue;
-		left--;
-		if (f->path && f->share == p->share && strcmp(f->inner, p->inner) == 0)
-			return f;
-	}
-	return NULL;
-}
-
-bool
-upload_stat_open(struct world *w, const struct place *p, struct stat *ret_st)
-{
-	struct file *f = upload_find(w, p);
-
-	return f && fstat(f->fd, ret_st) == 0;
-}
-
-int
-upload_settle(struct world *w, const struct place *p)
-{
-	struct file *f = upload_find(w, p);
-
-	return f ? publish_now(w, f) : 0;
-}
-
-bool
-upload_set_open(struct world *w, const struct place *p, const struct vfs_change *change,
-		int *ret_err)
-{
-	struct file *f = upload_find(w, p);
-
-	if (!f)
-		return false;
-	*ret_err = attr_set_fd(w, p, f->fd, change, true);
-	if (*ret_err == 0 && (change->set & VFS_SET_TIMES))
-		f->times = *change;
-	return true;
-}
-
-int
-upload_stat_kept(struct world *w, struct place *p, struct stat *ret_st)
-{
-	FD_OWN int dir = -1;
-	const char *name;
-	int err;
-
-	if (p->inner[0] == '\0' || !(p->rights & RIGHT_CREATE) ||
-	    p->share->conf->upload == CONF_UPLOAD_DIRECT)
-		return -ENOENT;
-	err = place_parent(w, p, &dir, &name);
-	if (err == 0)
-		err = part_recover(w, p->share, dir, name, NULL);
-	if (err == 0)
-		err = part_find_kept(w, p->share, dir, name, ret_st);
-	return err < 0 ? -ENOENT : 0;
-}
-
-void
-upload_moved(struct world *w, struct share *share, const char *from, const char *to)
-{
-	size_t len = strlen(from);
-	char inner[VFS_PATH_MAX];
-
-	for (uint32_t i = 0; i < w->file_max && w->upload_count > 0; i++) {
-		struct file *f = &w->files[i];
-		struct text t;
-
-		if (f->kind != FILE_PART || f->share != share ||
-		    strncmp(f->inner, from, len) != 0 || f->inner[len] != '/')
-			continue;
-		text_init(&t, inner, sizeof(inner));
-		text_puts(&t, to);
-		text_puts(&t, f->inner + len);
-		/* The virtual path stays as the client said it: it is for the log. */
-		if (!t.cut)
-			file_name(f, share, f->path, inner);
-	}
 }
 
 /* Finds the directory and what stands under the name; a link there is followed, once. */
@@ -220,7 +113,7 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 					       o->exists ? &o->st : NULL);
 
 			if (way == -EBUSY)
-				return f->flags & VFS_OPEN_EXCL ? -EEXIST : busy(w);
+				return f->flags & VFS_OPEN_EXCL ? -EEXIST : writing_busy(w);
 			if (way < 0)
 				return way;
 		}
@@ -233,7 +126,7 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 	if (err < 0)
 		return err;
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return busy(w);
+		return writing_busy(w);
 	f->kind = FILE_PART;
 	w->upload_count++;
 	if ((mode | 0600) != mode)
@@ -253,7 +146,7 @@ take_kept(struct world *w, struct opening *o)
 
 	err = part_recover(w, o->p->share, f->dir, o->name, NULL);
 	if (err < 0)
-		return err == -EBUSY ? busy(w) : err;
+		return err == -EBUSY ? writing_busy(w) : err;
 	err = part_find_kept(w, o->p->share, f->dir, o->name, &st);
 	if (err < 0)
 		return err;
@@ -269,9 +162,9 @@ take_kept(struct world *w, struct opening *o)
 		return err;
 	/* Locked before it gets the name under which others look for a lock. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return busy(w);
+		return writing_busy(w);
 	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0)
-		return errno == EEXIST ? busy(w) : -errno;
+		return errno == EEXIST ? writing_busy(w) : -errno;
 	f->kind = FILE_PART;
 	w->upload_count++;
 	if (f->flags & VFS_OPEN_RESUME) {
@@ -307,9 +200,9 @@ open_new(struct world *w, struct opening *o)
 	err = resolve_at(f->dir, o->name, access_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW, mode,
 			 &f->fd);
 	if (err < 0)
-		return err == -EEXIST && !(f->flags & VFS_OPEN_EXCL) ? busy(w) : err;
+		return err == -EEXIST && !(f->flags & VFS_OPEN_EXCL) ? writing_busy(w) : err;
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return busy(w);
+		return writing_busy(w);
 	f->kind = FILE_IN_PLACE;
 	f->created = true;
 	return 0;
@@ -345,7 +238,7 @@ check_still_there(struct world *w, const struct opening *o)
 	if (fstatat(o->f->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == o->st.st_ino && st.st_dev == o->st.st_dev)
 		return 0;
-	return busy(w);
+	return writing_busy(w);
 }
 
 /* Into the file itself. */
@@ -365,7 +258,7 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 		flags |= O_APPEND;
 	err = place_file_at(w, o->p, f->dir, o->name, flags, &o->st, &f->fd);
 	if (err == 0)
-		err = upload_lock(w, f->fd, &o->st);
+		err = writing_lock(w, f->fd, &o->st);
 	if (err == 0)
 		err = check_still_there(w, o);
 	if (err < 0)
@@ -392,7 +285,7 @@ open_replacement(struct world *w, struct opening *o)
 	if (err < 0)
 		return err;
 	if (flock(f->target, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-		err = upload_lock(w, f->target, &o->st);
+		err = writing_lock(w, f->target, &o->st);
 		if (err < 0)
 			return err;
 		/* This session has it open for writing already: both must mean the same file. */
@@ -436,7 +329,7 @@ open_old(struct world *w, struct opening *o)
 		 * mark. */
 		if (!is_direct(o) &&
 		    part_recover(w, o->p->share, f->dir, o->name, &o->st) == -EBUSY)
-			return busy(w);
+			return writing_busy(w);
 		if (part_is_marked(w, o->p->share, f->dir, o->name, &o->st))
 			return world_why(
 			    w, -ESTALE,
@@ -493,8 +386,8 @@ upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, st
 		err = world_need(w, p, RIGHT_READ);
 	if (err == 0)
 		err = find_target(w, &o);
-	if (err == 0 && upload_find(w, p)) {
-		err = upload_settle(w, p);
+	if (err == 0 && writing_find(w, p)) {
+		err = writing_settle(w, p);
 		if (err == 0)
 			err = find_target(w, &o);
 	}
@@ -511,5 +404,5 @@ upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, st
 	if (err < 0)
 		return err;
 	/* FTP's data connection is not there yet; an SFTP client is, so nothing is put off. */
-	return f->flags & VFS_OPEN_STREAM ? 0 : upload_begin(w, f);
+	return f->flags & VFS_OPEN_STREAM ? 0 : publish_begin(w, f);
 }

@@ -17,6 +17,7 @@
 #include "server/vfs/dir.h"
 #include "server/vfs/file.h"
 #include "server/vfs/name.h"
+#include "server/vfs/quota.h"
 #include "server/vfs/vfs_msg.h"
 #include "server/vfs/world.h"
 
@@ -269,7 +270,7 @@ on_statvfs(struct question *q)
 	const char *path = get_path(q, 0);
 
 	WHOLE_OR_BAD(q);
-	return attr_space(q->w, path, q->out);
+	return quota_space(q->w, path, q->out);
 }
 
 static question_fn *const questions[VFS_MSG_END - VFS_MSG_STAT] = {

@@ -9,8 +9,7 @@ test_account_gets_shares_by_name_and_group(void **state)
 	char *groups[] = { (char[]) { "staff" }, NULL };
 	char *anna[] = { (char[]) { "bert" }, (char[]) { "anna" } };
 	char *staff[] = { (char[]) { "@staff" } };
-	char *others[] = { (char[]) { "bert" }, (char[]) { "@admin" },
-				  (char[]) { "staff" } };
+	char *others[] = { (char[]) { "bert" }, (char[]) { "@admin" }, (char[]) { "staff" } };
 
 	(void)state;
 	fx_account.group_names = groups;

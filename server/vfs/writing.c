@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * writing.c - the uploads of this session that go on: whoever asks about a path, changes it or
+ * opens it asks here first. Invariant: one inode has one writing session.
+ */
+#include "server/vfs/writing.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "server/base/fd.h"
+#include "server/base/text.h"
+#include "server/vfs/attr.h"
+#include "server/vfs/part.h"
+#include "server/vfs/publish.h"
+#include "server/vfs/world.h"
+
+int
+writing_busy(struct world *w)
+{
+	return world_why(w, -EBUSY, "another upload is writing this file; try again later");
+}
+
+int
+writing_lock(struct world *w, int fd, const struct stat *st)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return 0; /* a filesystem without locks: then nobody else has one either */
+	for (uint32_t i = 0; i < w->file_max; i++) {
+		const struct file *f = &w->files[i];
+
+		/* One session may have a file open for writing twice, as programs do. */
+		if (f->kind == FILE_IN_PLACE && f->dev == st->st_dev && f->ino == st->st_ino)
+			return 0;
+	}
+	return writing_busy(w);
+}
+
+struct file *
+writing_find(struct world *w, const struct place *p)
+{
+	for (uint32_t i = 0, left = w->upload_count; left > 0 && i < w->file_max; i++) {
+		struct file *f = &w->files[i];
+
+		if (f->kind != FILE_PART)
+			continue;
+		left--;
+		if (f->path && f->share == p->share && strcmp(f->inner, p->inner) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+bool
+writing_stat(struct world *w, const struct place *p, struct stat *ret_st)
+{
+	struct file *f = writing_find(w, p);
+
+	return f && fstat(f->fd, ret_st) == 0;
+}
+
+int
+writing_settle(struct world *w, const struct place *p)
+{
+	struct file *f = writing_find(w, p);
+
+	return f ? publish_now(w, f) : 0;
+}
+
+bool
+writing_set(struct world *w, const struct place *p, const struct vfs_change *change, int *ret_err)
+{
+	struct file *f = writing_find(w, p);
+
+	if (!f)
+		return false;
+	*ret_err = attr_set_fd(w, p, f->fd, change, true);
+	if (*ret_err == 0 && (change->set & VFS_SET_TIMES))
+		f->times = *change;
+	return true;
+}
+
+int
+writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st)
+{
+	FD_OWN int dir = -1;
+	const char *name;
+	int err;
+
+	if (p->inner[0] == '\0' || !(p->rights & RIGHT_CREATE) ||
+	    p->share->conf->upload == CONF_UPLOAD_DIRECT)
+		return -ENOENT;
+	err = place_parent(w, p, &dir, &name);
+	if (err == 0)
+		err = part_recover(w, p->share, dir, name, NULL);
+	if (err == 0)
+		err = part_find_kept(w, p->share, dir, name, ret_st);
+	return err < 0 ? -ENOENT : 0;
+}
+
+void
+writing_moved(struct world *w, struct share *share, const char *from, const char *to)
+{
+	size_t len = strlen(from);
+	char inner[VFS_PATH_MAX];
+
+	for (uint32_t i = 0; i < w->file_max && w->upload_count > 0; i++) {
+		struct file *f = &w->files[i];
+		struct text t;
+
+		if (f->kind != FILE_PART || f->share != share ||
+		    strncmp(f->inner, from, len) != 0 || f->inner[len] != '/')
+			continue;
+		text_init(&t, inner, sizeof(inner));
+		text_puts(&t, to);
+		text_puts(&t, f->inner + len);
+		/* The virtual path stays as the client said it: it is for the log. */
+		if (!t.cut)
+			file_name(f, share, f->path, inner);
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * writing.h - what this session is writing and has not published yet. It sees that under its name,
+ * nobody else does; and before the name is used for something else, it is published.
+ */
+#ifndef SERVER_VFS_WRITING_H
+#define SERVER_VFS_WRITING_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "server/vfs/file.h"
+#include "server/vfs/place.h"
+#include "server/vfs/vfs.h"
+
+struct world;
+
+/* Takes the write lock of the file behind fd. 0 also when this session holds it. -EBUSY with words.
+ */
+int writing_lock(struct world *w, int fd, const struct stat *st) MUST_CHECK;
+
+/* -EBUSY with its words. */
+int writing_busy(struct world *w);
+
+/* The upload of this session to this place, or NULL. */
+struct file *writing_find(struct world *w, const struct place *p);
+
+/* If there is one: how it is now. */
+bool writing_stat(struct world *w, const struct place *p, struct stat *ret_st);
+
+/* If there is one: publishes it, because its path is about to be used. */
+int writing_settle(struct world *w, const struct place *p) MUST_CHECK;
+
+/* If there is one: changes it. *ret_err is what came of that. */
+bool writing_set(struct world *w, const struct place *p, const struct vfs_change *change,
+		 int *ret_err);
+
+/* A part that this user may go on with, shown as the file. 0 or -ENOENT. */
+int writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st) MUST_CHECK;
+
+/* A directory of the share was renamed: uploads into it keep their place. */
+void writing_moved(struct world *w, struct share *share, const char *from, const char *to);
+
+#endif
