@@ -84,7 +84,7 @@ deps:
 	@packaging/dev/deps
 
 run:
-	@packaging/dev/deps --build
+	@packaging/dev/deps --run
 	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all
 	@exec packaging/dev/demo
 

@@ -84,11 +84,19 @@ class Server:
         self.known_hosts = self.log_path + ".hosts"
         with open(self.known_hosts, "w", encoding="ascii") as f:
             f.write(self.hostkey + "\n")
+        # Go's clients take whatever key comes first, so they want to know all of them.
+        self.known_hosts_all = self.known_hosts + ".all"
+        with open(self.known_hosts_all, "w", encoding="ascii") as f:
+            names = self.hostkey.split()[0]
+            for kind in ("ed25519", "ecdsa", "rsa"):
+                with open(os.path.join(os.path.dirname(self.ca), "ssh_host_%s_key.pub" % kind), encoding="ascii") as k:
+                    f.write("%s %s\n" % (names, " ".join(k.read().split()[:2])))
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         os.unlink(self.known_hosts)
+        os.unlink(self.known_hosts_all)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.log_path)
 
@@ -133,18 +141,36 @@ class Server:
 
     def clear(self):
         """A plain TCP connection to the FTPS port, after its greeting."""
-        s = socket.create_connection((self.host, self.ftps_port), timeout=20)
-        f = s.makefile("rwb", buffering=0)
-        greeting = f.readline()
-        assert greeting.startswith(b"220"), greeting
-        return s, f
+        return Clear(self.host, self.ftps_port)
 
     def sessions(self):
-        """{process name: [pid]} of everything below the main daemon."""
+        """{process name: [pid]} of all sessions: everything below the main daemon but its signer."""
         found = {}
         for pid in descendants(self.pid):
-            found.setdefault(comm(pid), []).append(pid)
+            if comm(pid) not in ("coffer-signer", ""):
+                found.setdefault(comm(pid), []).append(pid)
         return found
+
+
+class Clear:
+    """A control connection without TLS, line by line."""
+
+    def __init__(self, host, port):
+        self.sock = socket.create_connection((host, port), timeout=20)
+        self.file = self.sock.makefile("rb")
+        greeting = self.file.readline()
+        assert greeting.startswith(b"220"), greeting
+
+    def ask(self, line):
+        self.sock.sendall(line + b"\r\n")
+        return self.file.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.sock.close()
 
 
 class ReusingFTP(ftplib.FTP_TLS):
@@ -165,11 +191,13 @@ class ReusingFTP(ftplib.FTP_TLS):
 
 
 def comm(pid):
+    """The name of a process that lives; "" when it is gone, or dead and not yet reaped."""
     try:
-        with open("/proc/%d/comm" % pid, encoding="ascii", errors="replace") as f:
-            return f.read().strip()
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            head, tail = f.read().rsplit(")", 1)
     except (FileNotFoundError, ProcessLookupError):
         return ""
+    return "" if tail.split()[0] == "Z" else head.split("(", 1)[1]
 
 
 def parents():
@@ -236,9 +264,18 @@ def serving(*arguments):
         s.stop()
 
 
+@pytest.fixture(scope="session")
+def user_key(tmp_path_factory):
+    """A client's key pair: the path of the private half."""
+    path = str(tmp_path_factory.mktemp("key") / "id")
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path)
+    return path
+
+
 @pytest.fixture(scope="module")
-def server():
-    with serving() as s:
+def server(user_key):
+    with serving("--authorized-keys", user_key + ".pub") as s:
+        s.key = user_key
         yield s
 
 

@@ -60,18 +60,14 @@ class Capture:
 
 
 def test_user_before_tls_is_refused_with_help(server):
-    s, f = server.clear()
-    f.write(b"USER alice\r\n")
-    reply = f.readline()
+    with server.clear() as c:
+        reply = c.ask(b"USER alice")
     assert reply.startswith(b"530 ") and HINT in reply
-    s.close()
 
 
 def test_pass_in_clear_is_never_looked_at(server):
-    s, f = server.clear()
-    f.write(b"PASS %s\r\n" % server.password.encode())
-    assert f.readline().startswith(b"530 ")
-    s.close()
+    with server.clear() as c:
+        assert c.ask(b"PASS " + server.password.encode()).startswith(b"530 ")
     assert server.password not in server.log()
 
 
@@ -93,12 +89,9 @@ def whole_sessions(server, here):
     local = here / SECRET_NAME
     local.write_bytes(SECRET_BYTES)
     # The client that tries in clear, and gets the hint.
-    s, f = server.clear()
-    f.write(b"USER %s\r\n" % server.user.encode())
-    assert HINT in f.readline()
-    f.write(b"PASS decoy-clear-password\r\n")
-    assert f.readline().startswith(b"530")
-    s.close()
+    with server.clear() as c:
+        assert HINT in c.ask(b"USER " + server.user.encode())
+        assert c.ask(b"PASS decoy-clear-password").startswith(b"530")
     with server.ftp(login=False) as ftp:
         with pytest.raises(ftplib.error_perm):
             ftp.login(server.user, "wrong-" + server.password)

@@ -205,7 +205,7 @@ main(int argc, char **argv)
 	conf.sftp.rekey_ms = 3600000;
 	conf.sftp.max_channels = 10;
 	conf.sftp.max_handles = 256;
-	conf.sftp.window_bytes = 4 << 20;
+	conf.sftp.window_bytes = getenv("WINDOW") ? strtoull(getenv("WINDOW"), NULL, 10) : 4 << 20;
 	conf.limits.login_ms = 60000;
 	conf.limits.idle_ms = 600000;
 	share.name = name;
