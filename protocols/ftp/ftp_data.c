@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ftp_data.c - the data connection: who may come, and that it belongs to this session.
- * Owns: the listening socket, the accepted one and its TLS. Must not: let a file be touched before
- * the connection proved that it resumes this session.
+ * Owns: the listening socket, the accepted ones and their TLS. Must not: let a file be touched
+ * before the connection proved that it resumes this session.
  *
- * A connection is accepted, and shakes hands, as soon as it comes, since some clients do so before
- * they send the command. The listening socket stays open until a good one is there: strangers and
- * strays are closed and cost the right client nothing.
+ * Whoever comes from the right address waits as a candidate; the first that says something shakes
+ * hands, also before the command that will use it, since some clients do that. The listening socket
+ * stays open until a good one is there, so strangers and strays are closed and cost the client
+ * nothing.
  */
 #include "protocols/ftp/ftp_in.h"
 
@@ -16,7 +17,7 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 
-/* Connections looked at before the loop has its turn again. */
+/* Connections taken before the loop has its turn again. */
 #define ACCEPTS_MAX 64
 
 void
@@ -24,6 +25,8 @@ ftp_data_init(struct ftp_data *d)
 {
 	memset(d, 0, sizeof(*d));
 	d->listen_fd = d->fd = -1;
+	for (size_t i = 0; i < FTP_CANDIDATES; i++)
+		d->candidate[i] = -1;
 	d->deadline_ms = CLOCK_NEVER;
 }
 
@@ -42,11 +45,20 @@ drop_connection(struct ftp_data *d)
 	d->ready = d->unbound = false;
 }
 
+/* Nobody else is wanted. */
+static void
+close_door(struct ftp_data *d)
+{
+	fd_close(&d->listen_fd);
+	for (size_t i = 0; i < FTP_CANDIDATES; i++)
+		fd_close(&d->candidate[i]);
+}
+
 void
 ftp_data_close(struct ftp *f)
 {
 	drop_connection(&f->data);
-	fd_close(&f->data.listen_fd);
+	close_door(&f->data);
 	ftp_data_init(&f->data);
 }
 
@@ -69,30 +81,54 @@ is_peer(const struct sockaddr_storage *a, const struct sockaddr_storage *peer)
 	return memcmp(room[0], room[1], 16) == 0;
 }
 
-/* Takes the next connection of the right client, if there is one. */
+/* A free place for a candidate, or NULL. */
+static int *
+free_place(struct ftp_data *d)
+{
+	for (size_t i = 0; i < FTP_CANDIDATES; i++)
+		if (d->candidate[i] < 0)
+			return &d->candidate[i];
+	return NULL;
+}
+
 static bool
-accept_next(struct ftp *f)
+has_candidates(const struct ftp_data *d)
+{
+	for (size_t i = 0; i < FTP_CANDIDATES; i++)
+		if (d->candidate[i] >= 0)
+			return true;
+	return false;
+}
+
+/* Takes who came to the listening socket. */
+static void
+accept_all(struct ftp *f)
 {
 	struct ftp_data *d = &f->data;
+	int *place;
 
-	for (int i = 0; d->fd < 0 && d->listen_fd >= 0 && i < ACCEPTS_MAX; i++) {
+	for (int i = 0; d->listen_fd >= 0 && (place = free_place(d)) && i < ACCEPTS_MAX; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof(from);
 		FD_OWN int fd = accept4(d->listen_fd, (struct sockaddr *)&from, &len,
 					SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0 && errno == EAGAIN)
-			break;
+			return;
 		if (fd < 0)
 			continue;
-		if (!is_peer(&from, &f->s->peer)) {
+		if (is_peer(&from, &f->s->peer))
+			*place = fd_give(&fd);
+		else
 			log_notice("data-stranger", "closed=yes");
-			continue;
-		}
-		d->fd = fd_give(&fd);
-		d->tls = tls_new(f->server, d->fd, TLS_DATA);
 	}
-	return d->fd >= 0;
+}
+
+static void
+begin_tls(struct ftp *f, int *fd)
+{
+	f->data.fd = fd_give(fd);
+	f->data.tls = tls_new(f->server, f->data.fd, TLS_DATA);
 }
 
 static void
@@ -105,13 +141,23 @@ log_unbound(struct ftp *f, bool refused)
 		   tls_version(f->data.tls));
 }
 
-/* The handshake went wrong, or well with somebody else: is another connection waiting? */
+/*
+ * The handshake went wrong, or well with somebody else. If others came too, one of them may be the
+ * right one; the client hears of it when none was.
+ */
 static void
 refuse(struct ftp *f, int code, const char *words)
 {
-	drop_connection(&f->data);
-	if (!accept_next(f) && f->x.stage == FTP_CONNECTING)
-		ftp_xfer_fail(f, code, "no-data-connection", words);
+	struct ftp_data *d = &f->data;
+	struct text t;
+
+	drop_connection(d);
+	accept_all(f);
+	d->refusal = code;
+	text_init(&t, d->refusal_words, sizeof(d->refusal_words));
+	text_puts(&t, words);
+	if (!has_candidates(d) && f->x.stage == FTP_CONNECTING)
+		ftp_xfer_fail(f, code, "no-data-connection", d->refusal_words);
 }
 
 static void
@@ -149,7 +195,7 @@ judge(struct ftp *f)
 		       "\"data-binding: preferred\".");
 		return;
 	}
-	fd_close(&d->listen_fd);
+	close_door(d);
 	d->deadline_ms = CLOCK_NEVER;
 	ftp_xfer_connected(f);
 }
@@ -167,8 +213,7 @@ call_answer(void *ctx, struct port_reply *reply)
 			      *reply->why ? reply->why : ftp_reply_words(reply->err));
 		return;
 	}
-	f->data.fd = fd_give(reply->fd);
-	f->data.tls = tls_new(f->server, f->data.fd, TLS_DATA);
+	begin_tls(f, reply->fd);
 }
 
 void
@@ -186,51 +231,63 @@ ftp_data_want(struct ftp *f)
 			ftp_xfer_fail(f, 425, "no-data-connection", ftp_reply_words(err));
 		return;
 	}
-	ftp_data_pump(f);
+	if (!d->ready && d->refusal != 0 && !has_candidates(d))
+		ftp_xfer_fail(f, d->refusal, "no-data-connection", d->refusal_words);
+	else if (d->ready)
+		judge(f);
 }
 
-void
-ftp_data_pump(struct ftp *f)
+/* One of the descriptors that ftp_data_poll named has something to say. */
+static void
+look_at(struct ftp *f, int fd)
 {
 	struct ftp_data *d = &f->data;
 
-	for (int i = 0; i < ACCEPTS_MAX; i++) {
-		if (d->fd < 0 && !accept_next(f))
-			break;
-		if (!d->ready)
-			shake_hands(f);
-		if (d->fd >= 0 && !d->ready)
-			break; /* it waits for the client */
-		if (d->ready) {
-			if (f->x.stage == FTP_CONNECTING && !f->x.asked)
-				judge(f);
-			if (d->ready || d->fd < 0)
-				break;
-		}
+	if (fd == d->listen_fd) {
+		accept_all(f);
+		return;
 	}
-	if (f->x.stage == FTP_CONNECTING && clock_ms() >= d->deadline_ms)
-		ftp_xfer_fail(f, 425, "no-data-connection", "No data connection came in time.");
+	for (size_t i = 0; i < FTP_CANDIDATES && d->fd < 0; i++)
+		if (d->candidate[i] == fd)
+			begin_tls(f, &d->candidate[i]);
+	if (fd == d->fd && !d->ready)
+		shake_hands(f);
+}
+
+void
+ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count)
+{
+	struct ftp_data *d = &f->data;
+
+	for (size_t i = 0; i < count; i++)
+		if (polls[i].revents)
+			look_at(f, polls[i].fd);
+	if (f->x.stage != FTP_CONNECTING || f->x.asked)
+		return;
+	if (d->ready)
+		judge(f);
+	else if (clock_ms() >= d->deadline_ms)
+		ftp_xfer_fail(f, d->refusal ? d->refusal : 425, "no-data-connection",
+			      d->refusal ? d->refusal_words : "No data connection came in time.");
 }
 
 size_t
 ftp_data_poll(struct ftp *f, struct pollfd *at)
 {
 	struct ftp_data *d = &f->data;
-	short events = 0;
-	int fd = -1;
+	size_t count = 0;
+	short events;
 
-	if (d->fd < 0) {
-		fd = d->listen_fd;
-		events = POLLIN;
-	} else if (!d->ready) {
-		fd = d->fd;
-		events = (short)(POLLIN | tls_events(d->tls));
-	} else {
-		fd = d->fd;
-		events = ftp_xfer_events(f);
+	if (d->fd >= 0) {
+		events = d->ready ? ftp_xfer_events(f) : (short)(POLLIN | tls_events(d->tls));
+		if (events != 0)
+			at[count++] = (struct pollfd) { .fd = d->fd, .events = events };
+		return count;
 	}
-	if (fd < 0 || events == 0)
-		return 0;
-	*at = (struct pollfd) { .fd = fd, .events = events };
-	return 1;
+	for (size_t i = 0; i < FTP_CANDIDATES; i++)
+		if (d->candidate[i] >= 0)
+			at[count++] = (struct pollfd) { .fd = d->candidate[i], .events = POLLIN };
+	if (d->listen_fd >= 0 && free_place(d))
+		at[count++] = (struct pollfd) { .fd = d->listen_fd, .events = POLLIN };
+	return count;
 }

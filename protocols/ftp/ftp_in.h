@@ -50,15 +50,21 @@ enum ftp_stage {
 
 enum ftp_format { FTP_LONG, FTP_NAMES, FTP_FACTS };
 
+/* Connections to the passive port that may wait for their turn. */
+#define FTP_CANDIDATES 8
+
 /* The data connection: a listening socket, or a port of the client to call, and who came. */
 struct ftp_data {
 	int listen_fd;
-	uint16_t call_port; /* active mode: where to connect to */
-	bool calling;	    /* worker was asked to connect */
-	int fd;
+	uint16_t call_port;	       /* active mode: where to connect to */
+	bool calling;		       /* worker was asked to connect */
+	int candidate[FTP_CANDIDATES]; /* accepted, from the right address, silent so far */
+	int fd;			       /* the one that speaks */
 	struct tls_conn *tls;
-	bool ready;	      /* handshake done */
-	bool unbound;	      /* done, but it did not resume our session */
+	bool ready;   /* handshake done */
+	bool unbound; /* done, but it did not resume our session */
+	int refusal;  /* reply to say when no better one comes; 0: nobody was refused */
+	char refusal_words[256];
 	uint64_t deadline_ms; /* until a data connection must be ready */
 };
 
@@ -231,10 +237,11 @@ bool ftp_data_is_arranged(const struct ftp_data *d);
 void ftp_data_close(struct ftp *f);
 /* 150 was said: from now on the data connection must come. */
 void ftp_data_want(struct ftp *f);
-/* Accepts, shakes hands, tells the transfer. */
-void ftp_data_pump(struct ftp *f);
-/* Adds what must be polled; returns how many (at most 2). */
+/* Puts what must be polled at at; returns how many, at most FTP_DATA_POLLS. */
 size_t ftp_data_poll(struct ftp *f, struct pollfd *at);
+#define FTP_DATA_POLLS (FTP_CANDIDATES + 1)
+/* Behind the poll: accepts, shakes hands, tells the transfer. */
+void ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count);
 
 /* ftp_xfer.c */
 void ftp_retr(struct ftp *f, char *arg);

@@ -315,8 +315,8 @@ static void
 wait_and_pump(struct loop *l)
 {
 	struct ftp *f = &l->f;
-	struct pollfd polls[POLL_FIXED + 2];
-	size_t count = POLL_FIXED, ask_at = 0;
+	struct pollfd polls[POLL_FIXED + 1 + FTP_DATA_POLLS];
+	size_t count = POLL_FIXED, ask_at = 0, data_at, data_count;
 
 	polls[POLL_CONTROL] =
 	    (struct pollfd) { .fd = f->s->client_fd, .events = control_events(l) };
@@ -326,7 +326,9 @@ wait_and_pump(struct loop *l)
 		polls[ask_at] =
 		    (struct pollfd) { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
 	}
-	count += ftp_data_poll(f, polls + count);
+	data_at = count;
+	data_count = ftp_data_poll(f, polls + data_at);
+	count += data_count;
 	if (poll(polls, (nfds_t)count, clock_poll(next_deadline(l))) < 0)
 		return; /* interrupted: look again */
 
@@ -336,7 +338,7 @@ wait_and_pump(struct loop *l)
 		return;
 	if (ask_at != 0 && polls[ask_at].revents && ask_pump(f->s->ask) < 0)
 		worker_gone(f);
-	ftp_data_pump(f);
+	ftp_data_pump(f, polls + data_at, data_count);
 	ftp_xfer_pump(f);
 	if (polls[POLL_CONTROL].revents & (POLLIN | POLLERR | POLLHUP) ||
 	    (f->tls && tls_pending(f->tls)))

@@ -77,8 +77,6 @@ say_end(struct ftp *f, int code, const char *words)
 	fd_close(&f->x.fd);
 	ftp_xfer_init(&f->x);
 	f->active_ms = clock_ms();
-	f->restart = 0;
-	f->has_range = false;
 	ftp_reply(f, code, "%s", words);
 	if (abor)
 		ftp_reply(f, 226, "Aborted.");
@@ -215,13 +213,12 @@ get_answer(void *ctx, struct vfs_reply *reply)
 
 	if (!take_file(f, reply))
 		return;
-	x->end = reply->attr.size;
-	if (x->at > x->end) {
+	if (x->at > reply->attr.size) {
 		ftp_xfer_fail(f, 554, "bad-offset", ftp_reply_words(-ERANGE));
 		return;
 	}
-	if (f->has_range && f->range_last < x->end)
-		x->end = f->range_last + 1;
+	if (x->end > reply->attr.size)
+		x->end = reply->attr.size;
 	text_init(&t, words, sizeof(words));
 	text_puts(&t, "Sending ");
 	text_printable(&t, path_name(f->path));
@@ -260,20 +257,32 @@ way_is_arranged(struct ftp *f)
 	return ftp_data_is_arranged(&f->data);
 }
 
+/* Offsets were given for this command; the next one begins at 0 again. */
+static bool
+take_offset(struct ftp *f, uint64_t *ret_first, uint64_t *ret_end)
+{
+	const bool any = f->has_range || f->restart > 0;
+
+	*ret_first = f->has_range ? f->range_first : f->restart;
+	*ret_end = f->has_range ? f->range_last + 1 : UINT64_MAX;
+	f->has_range = false;
+	f->restart = 0;
+	if (any && f->ascii)
+		ftp_reply(f, 504, "Offsets make sense in TYPE I only.");
+	return !any || !f->ascii;
+}
+
 void
 ftp_retr(struct ftp *f, char *arg)
 {
-	const uint64_t from = f->has_range ? f->range_first : f->restart;
+	uint64_t first, end;
 
 	(void)arg;
-	if (!way_is_arranged(f))
+	if (!take_offset(f, &first, &end) || !way_is_arranged(f))
 		return;
-	if (f->ascii && (from > 0 || f->has_range)) {
-		ftp_reply(f, 504, "Offsets make sense in TYPE I only.");
-		return;
-	}
 	ftp_xfer_start(f, FTP_GET);
-	f->x.at = from;
+	f->x.at = first;
+	f->x.end = end;
 	asked(f, vfs_open(f->s->vfs, f->path, VFS_OPEN_READ | VFS_OPEN_STREAM, VFS_MODE_DEFAULT, 0,
 			  get_answer, f));
 }
@@ -283,24 +292,23 @@ put(struct ftp *f, uint32_t flags, uint64_t offset)
 {
 	if (!way_is_arranged(f))
 		return;
-	if (f->ascii && offset > 0) {
-		ftp_reply(f, 504, "Offsets make sense in TYPE I only.");
-		return;
-	}
 	ftp_xfer_start(f, FTP_PUT);
-	asked(f, vfs_open(f->s->vfs, f->path,
-			  flags | VFS_OPEN_WRITE | VFS_OPEN_CREATE | VFS_OPEN_STREAM,
-			  VFS_MODE_DEFAULT, offset, put_answer, f));
+	flags |= VFS_OPEN_WRITE | VFS_OPEN_CREATE | VFS_OPEN_STREAM;
+	asked(f, vfs_open(f->s->vfs, f->path, flags, VFS_MODE_DEFAULT, offset, put_answer, f));
 }
 
 void
 ftp_stor(struct ftp *f, char *arg)
 {
+	uint64_t first, end;
+
 	(void)arg;
-	if (f->has_range)
+	if (!take_offset(f, &first, &end))
+		return;
+	if (end != UINT64_MAX)
 		ftp_reply(f, 504, "RANG is for downloads; use REST.");
 	else
-		put(f, f->restart > 0 ? VFS_OPEN_RESUME : VFS_OPEN_TRUNC, f->restart);
+		put(f, first > 0 ? VFS_OPEN_RESUME : VFS_OPEN_TRUNC, first);
 }
 
 void
