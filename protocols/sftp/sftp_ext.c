@@ -135,13 +135,22 @@ sftp_space_available(struct sftp_channel *ch, const struct sftp_request *r,
 	return space_of(ch, r, answer_space);
 }
 
-/* Quotas are those of a share, and a handle remembers the path that it was opened by. */
+/*
+ * Space is a matter of the share. A file that is being written may have no name yet, so it is asked
+ * for by its directory.
+ */
 int
 sftp_fstatvfs(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
 {
 	struct sftp_ask *a = sftp_ask_new(ch, r->id, NULL);
+	char dir[VFS_PATH_MAX];
+	const char *path = h->path;
 
-	return sftp_asked(a, vfs_statvfs(ch->f->s->vfs, h->path, answer_statvfs, a));
+	if (h->kind == SFTP_HANDLE_FILE) {
+		path_dir(h->path, dir, sizeof(dir));
+		path = dir;
+	}
+	return sftp_asked(a, vfs_statvfs(ch->f->s->vfs, path, answer_statvfs, a));
 }
 
 int

@@ -46,6 +46,7 @@ struct login {
 	ssh_message kept; /* any request without a secret, to refuse what libssh swallows */
 	unsigned int messages;
 	unsigned int requests; /* authentication requests that reached us */
+	unsigned int answers;  /* and answers to prompts */
 	uint32_t methods;      /* of auth.h: those that the client is told of */
 	size_t prompts;
 	bool greeted; /* the banner was sent */
@@ -60,7 +61,7 @@ struct login {
  * process: so these may be static.
  */
 static struct {
-	unsigned int requests;
+	unsigned int requests, answers;
 	char signature[64]; /* the algorithm of the last signature that was looked at */
 } seen;
 
@@ -69,6 +70,7 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 {
 	static const char request[] = "Auth request for service ";
 	static const char gssapi[] = "ssh-connection, method gssapi-with-mic for user '";
+	static const char answers[] = "kbdint: ";
 	static const char verify[] = "Going to verify a ";
 	const char *text = strstr(buffer, ": ");
 	size_t n;
@@ -83,6 +85,9 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 		/* GSSAPI is refused by libssh itself, which does answer that. */
 		if (strncmp(text + sizeof(request) - 1, gssapi, sizeof(gssapi) - 1) != 0)
 			seen.requests++;
+	} else if (strcmp(function, "ssh_packet_userauth_info_response") == 0 &&
+		   strncmp(text, answers, sizeof(answers) - 1) == 0) {
+		seen.answers++;
 	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
 		text += sizeof(verify) - 1;
 		n = strcspn(text, " ");
@@ -205,6 +210,7 @@ on_answers(struct login *l, ssh_message msg)
 	int count = ssh_userauth_kbdint_getnanswers(l->w->ssh);
 	size_t bytes = 0;
 
+	l->answers++;
 	if (l->state != PROMPTED || count < 0 || (size_t)count != l->prompts) {
 		stop(l, SESSION_PROTOCOL, "These answers fit no question.");
 		let_go(l, msg);
@@ -462,6 +468,8 @@ step(struct login *l)
 		on_message(l, msg);
 	else if (seen.requests > l->requests)
 		answer_swallowed(l);
+	else if (seen.answers > l->answers)
+		stop(l, SESSION_PROTOCOL, "These answers fit no question.");
 	else
 		wait_for_client(l);
 }
