@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/wait.h>
@@ -33,6 +34,7 @@
 #include "server/base/text.h"
 #include "server/listen_msg.h"
 #include "server/process.h"
+#include "server/sandbox_filter.h"
 #include "server/sign_serve.h"
 #include "server/source.h"
 #include "server/worker.h"
@@ -128,6 +130,10 @@ child_ended(struct child *c, const char *name, bool killed_by_us)
 		if (errno != EINTR)
 			die("waitpid: %s", strerror(errno));
 	fd_close(&c->pidfd);
+	if (WIFEXITED(status) && WEXITSTATUS(status) > 128) {
+		log_error("watchdog", "process=%s status=%d", name, WEXITSTATUS(status));
+		mon.crashed = true;
+	}
 	if (WIFSIGNALED(status) && !killed_by_us) {
 		log_error("crash", "process=%s signal=%d name=%s", name, WTERMSIG(status),
 			  sigabbrev_np(WTERMSIG(status)));
@@ -167,7 +173,7 @@ start_wire(void)
 
 	if (ipc_pair(ends) < 0 || ipc_pair(sign) < 0)
 		die("no socket pair: %s", strerror(errno));
-	pid = fork();
+	pid = sandbox_fork_wire(m->conf);
 	if (pid < 0)
 		die("fork: %s", strerror(errno));
 	if (pid > 0) {
@@ -253,6 +259,7 @@ fork_worker(void)
 {
 	struct worker w = { .conf = mon.m->conf,
 			    .account = auth_serve_account(mon.auth),
+			    .ports = mon.m->listener->protocol != CONF_SFTP,
 			    .local = mon.m->local,
 			    .peer = mon.m->peer };
 	int to_wire[2], to_us[2];
@@ -378,6 +385,33 @@ on_log(struct buf *b)
 	return AUTH_STEP_GO_ON;
 }
 
+/* A process of ours wanted what its filter forbids; the kernel is ending it already. */
+static enum auth_step
+on_violation(struct buf *b, const char *process)
+{
+	uint32_t call = buf_get_u32(b);
+
+	if (buf_done(b) == 0)
+		log_error("sandbox-violation", "process=%s call=%s number=%u", process,
+			  filter_call_name(call), call);
+	mon.crashed = true;
+	return AUTH_STEP_END;
+}
+
+/* The worker speaks to us once more only when it breaks its own filter, or by its end. */
+static void
+hear_worker(void)
+{
+	uint8_t room[64];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+
+	if (ipc_recv(mon.worker_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) == 0 &&
+	    type == FILTER_MSG_VIOLATION)
+		(void)on_violation(&b, "worker");
+}
+
 static enum auth_step
 on_client(struct buf *b)
 {
@@ -418,6 +452,8 @@ serve_wire(void)
 		return on_client(&b);
 	case AUTH_MSG_END:
 		return on_end(&b);
+	case FILTER_MSG_VIOLATION:
+		return on_violation(&b, "wire");
 	default:
 		step = auth_serve_message(mon.auth, type, &b);
 		mem_wipe(room, b.end);
@@ -486,6 +522,7 @@ finish(void)
 			    poll(&(struct pollfd){ .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
 
 	if (worker_first) {
+		hear_worker();
 		child_ended(&mon.worker, "worker", false);
 		mon.end = SESSION_WORKER_GONE;
 		mon.end_said = true;

@@ -8,6 +8,8 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +17,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "server/base/fail.h"
 #include "server/base/text.h"
+#include "server/base/log.h"
 #include "server/identity.h"
+#include "server/sandbox_filter.h"
 
 /* Wire holds the client, its monitor, its worker, a listener, a data connection, and open files. */
 #define WIRE_FILES_SPARE 32
@@ -132,6 +137,9 @@ sandbox_signer_memory(void)
 void
 sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 {
+	struct landlock nothing;
+
+	landlock_begin(&nothing, false);
 	limit(RLIMIT_NOFILE, conf->limits.sessions + conf->limits.waiting + SIGNER_FILES_SPARE);
 	if (conf->mode == CONF_SYSTEM) {
 		enter_empty_root(conf);
@@ -143,11 +151,26 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	no_new_privileges();
 	no_dumps();
 	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets. */
+	landlock_enter(&nothing);
+	filter_enter(FILTER_SIGNER, 0, -1);
+}
+
+/* The first process of a pid namespace is deaf to signals that it has no handler for. */
+static void
+end_by_watchdog(int number)
+{
+	_exit(128 + number);
 }
 
 void
-sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids)
+sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids, int report)
 {
+	const struct sigaction watchdog = { .sa_handler = end_by_watchdog };
+	struct landlock nothing;
+
+	landlock_begin(&nothing, false);
+	if (sigaction(SIGPROF, &watchdog, NULL) < 0)
+		die("sigaction: %s", strerror(errno));
 	no_dumps();
 	limit(RLIMIT_NOFILE, conf->sftp.max_handles + WIRE_FILES_SPARE);
 	limit(RLIMIT_DATA, WIRE_DATA_BYTES);
@@ -162,6 +185,8 @@ sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids)
 	no_new_privileges();
 	no_dumps(); /* a change of uid has its own opinion of it */
 	die_with_parent();
+	landlock_enter(&nothing);
+	filter_enter(FILTER_WIRE, 0, report);
 }
 
 void
@@ -178,12 +203,34 @@ sandbox_worker_user(const struct conf *conf, const struct account *account)
 }
 
 void
-sandbox_worker(const struct conf *conf)
+sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int report)
 {
+	uint32_t options = ports ? FILTER_PORTS | (conf->ftps.active ? FILTER_ACTIVE : 0) : 0;
+
 	if (conf->mode == CONF_SYSTEM)
 		no_capabilities();
 	limit(RLIMIT_NOFILE, 2 * conf->sftp.max_handles + WORKER_FILES_SPARE);
 	no_new_privileges();
 	no_dumps();
 	die_with_parent();
+	landlock_enter(paths);
+	filter_enter(FILTER_WORKER, options, report);
+}
+
+pid_t
+sandbox_fork_wire(const struct conf *conf)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid;
+
+	if (conf->mode == CONF_SYSTEM)
+		args.flags = CLONE_NEWPID | CLONE_NEWIPC;
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0 && (errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == ENOSYS)) {
+		/* A container may forbid namespaces: seccomp alone keeps wire from signals then. */
+		log_warn("namespaces", "result=none reason=\"%s\"", strerror(errno));
+		args.flags = 0;
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	}
+	return pid;
 }

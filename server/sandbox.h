@@ -10,6 +10,7 @@
 
 #include "auth/account.h"
 #include "conf/conf.h"
+#include "server/sandbox_landlock.h"
 
 /* Who wire and signer are in system mode; found by name once, at start. */
 struct sandbox_ids {
@@ -30,13 +31,23 @@ void sandbox_signer_memory(void);
 void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);
 
 /*
- * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors.
- * Afterwards only the given sockets are left to it.
+ * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors, no path
+ * for Landlock, and the system calls of its list. A call that is not on it is told to report first
+ * (sandbox_filter.h). Afterwards only the given sockets are left to it.
  */
-void sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids);
+void sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids, int report);
 
-/* Worker, in two steps: become the user; then, with the roots of the shares open, close the door. */
+/*
+ * Worker, in two steps: become the user; then, with the roots of the shares open and allowed in paths,
+ * close the door. ports: the session may want data connections.
+ */
 void sandbox_worker_user(const struct conf *conf, const struct account *account);
-void sandbox_worker(const struct conf *conf);
+void sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int report);
+
+/*
+ * fork(2) for wire. In system mode the child is alone in a pid and an ipc namespace of its own: it can
+ * name no process to signal, and no shared memory.
+ */
+pid_t sandbox_fork_wire(const struct conf *conf);
 
 #endif

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -104,4 +105,14 @@ filter_enter(enum filter_process process, uint32_t options, int report)
 	if (err < 0)
 		die("the kernel refuses our seccomp filter: %s", strerror(-err));
 	seccomp_release(filter);
+}
+
+const char *
+filter_call_name(uint32_t number)
+{
+	static char *name;
+
+	free(name);
+	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)number);
+	return name ? name : "?";
 }

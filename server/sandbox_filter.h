@@ -44,6 +44,9 @@ size_t filter_lists(enum filter_process process, uint32_t options, struct filter
  */
 void filter_enter(enum filter_process process, uint32_t options, int report);
 
+/* "openat" for its number, or "?"; the text is good until the next call. */
+const char *filter_call_name(uint32_t number);
+
 /* u32 number of the call */
 #define FILTER_MSG_VIOLATION 0x700
 

@@ -48,7 +48,7 @@ wire_run(struct session *s, const struct wire_servers *servers, int sign_sock)
 	log_process("wire");
 	log_to(log_through_monitor, s);
 	sign_use(sign_sock);
-	sandbox_wire(s->conf, &servers->ids);
+	sandbox_wire(s->conf, &servers->ids, auth_fd(s->auth));
 	if (s->listener->protocol == CONF_SFTP)
 		end = sftp_run(s, servers->ssh);
 	else

@@ -84,10 +84,17 @@ serve(struct worker *w, struct vfs_serve *files)
 	}
 }
 
+static void
+allow_root(void *ctx, int root, bool write)
+{
+	landlock_allow(ctx, root, write);
+}
+
 void
 worker_run(struct worker *w)
 {
 	struct vfs_serve *files;
+	struct landlock paths;
 	int err;
 
 	log_process("worker");
@@ -98,7 +105,9 @@ worker_run(struct worker *w)
 		tell_monitor(w, err);
 		_exit(1);
 	}
-	sandbox_worker(w->conf);
+	landlock_begin(&paths, w->ports);
+	vfs_serve_roots(files, allow_root, &paths);
+	sandbox_worker(w->conf, &paths, w->ports, w->monitor_sock);
 	tell_monitor(w, 0);
 	serve(w, files);
 	vfs_serve_free(files);

@@ -13,6 +13,7 @@ struct worker {
 	const struct account *account;
 	int wire_sock;	  /* questions come from here, distrusted */
 	int monitor_sock; /* one message when we are ready; its end means that we must go */
+	bool ports;	  /* the session's protocol wants data connections */
 	struct sockaddr_storage local, peer;
 };
 

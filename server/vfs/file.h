@@ -46,6 +46,7 @@ struct file {
 	enum file_begin begin;
 	uint32_t end_mode; /* PART: mode to get when published, or VFS_MODE_DEFAULT */
 	uint64_t offset;   /* where this session's bytes begin */
+	uint64_t had;	   /* PART: bytes that were there before this session wrote */
 	uint64_t started_ms;
 	dev_t dev; /* of fd */
 	ino_t ino;

@@ -92,9 +92,9 @@ is_over(const struct share *share, enum part_kind kind, const struct stat *st)
 
 /* What we would go on writing must be ours alone: not planted, not linked from elsewhere. */
 static bool
-is_ours(const struct stat *st)
+is_ours(const struct world *w, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1;
+	return S_ISREG(st->st_mode) && st->st_uid == w->account->uid && st->st_nlink == 1;
 }
 
 int
@@ -105,7 +105,7 @@ part_find_kept(struct world *w, const struct share *share, int dir, const char *
 	struct stat st;
 
 	name_of(w, PART_KEPT, name, hidden);
-	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_ours(&st))
+	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_ours(w, &st))
 		return -ENOENT;
 	if (is_over(share, PART_KEPT, &st)) {
 		part_remove(w, PART_KEPT, dir, name);
@@ -238,9 +238,9 @@ part_recover(struct world *w, const struct share *share, int dir, const char *na
 	if (fd < 0 && !is_over(share, PART_ACTIVE, &st))
 		return -EBUSY;
 	/* Virtual users share a uid: whose it was cannot be told. */
-	if (fd >= 0 && !target && is_ours(&st) && !w->account->is_virtual && st.st_size > 0)
+	if (fd >= 0 && !target && is_ours(w, &st) && !w->account->is_virtual && st.st_size > 0)
 		return part_keep(w, share, dir, name);
-	if (fd >= 0 && target && is_ours(&st))
+	if (fd >= 0 && target && is_ours(w, &st))
 		err = part_mark(w, dir, name, target);
 	if (err == 0 && unlinkat(dir, hidden, 0) < 0 && errno != ENOENT)
 		err = -errno;

@@ -162,7 +162,7 @@ is_whole(const struct file *f, uint64_t bytes, const struct stat *st)
 
 	if (f->flags & VFS_OPEN_STREAM)
 		return true;
-	if (bytes > 0 && f->offset + bytes < size)
+	if (bytes > 0 && f->had + bytes < size)
 		return false;
 	hole = lseek(f->fd, 0, SEEK_HOLE);
 	return hole < 0 || (uint64_t)hole >= size;

@@ -167,6 +167,7 @@ take_kept(struct world *w, struct opening *o)
 		return errno == EEXIST ? writing_busy(w) : -errno;
 	f->kind = FILE_PART;
 	w->upload_count++;
+	f->had = size;
 	if (f->flags & VFS_OPEN_RESUME) {
 		f->offset = o->offset;
 		f->begin = o->offset < size ? FILE_BEGIN_CUT : FILE_BEGIN_NOTHING;

@@ -320,6 +320,21 @@ vfs_serve_new(const struct conf *conf, const struct account *account, struct vfs
 	return 0;
 }
 
+void
+vfs_serve_roots(const struct vfs_serve *s, vfs_root_fn *each, void *ctx)
+{
+	const uint32_t reading = RIGHTS_READ_ONLY;
+
+	for (size_t i = 0; i < s->world.shares.count; i++) {
+		const struct share *share = &s->world.shares.at[i];
+		uint32_t rights = share->conf->rights;
+
+		for (size_t j = 0; j < share->conf->rule_count; j++)
+			rights |= share->conf->rules[j].rights;
+		each(ctx, share->root, (rights & ~reading) != 0);
+	}
+}
+
 int
 vfs_serve_message(struct vfs_serve *s, int sock, uint16_t type, uint32_t id, struct buf *b)
 {

@@ -21,6 +21,13 @@ int vfs_serve_new(const struct conf *conf, const struct account *account,
 		  struct vfs_serve **ret_serve) MUST_CHECK;
 
 /*
+ * Calls each with the root of every share (O_PATH, stays ours) and whether anything in it may be
+ * changed: for the sandbox.
+ */
+typedef void vfs_root_fn(void *ctx, int root, bool write);
+void vfs_serve_roots(const struct vfs_serve *s, vfs_root_fn *each, void *ctx);
+
+/*
  * Answers one question of wire on sock. b stands behind the head of the message. Returns 0, or
  * -EBADMSG when the message is not one of ours (the session ends), or -errno of the sending.
  */

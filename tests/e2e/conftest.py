@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Servers and clients for the end-to-end tests.
 
-As root, the whole run lives in a mount namespace of its own, in which /etc is an overlay: accounts and
-PAM services that tests make exist there and nowhere else.
+As root, the whole run lives in mount and network namespaces of its own: /etc is an overlay, so accounts
+and PAM services that tests make exist there and nowhere else, and the loopback interface carries no
+stranger's traffic.
 """
 
 import contextlib
@@ -33,8 +34,9 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: system accounts
 def private_etc():
     """A mount namespace with an overlay over /etc, and the accounts of the tests in it."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
+    if libc.unshare(0x00020000 | 0x40000000) != 0:  # CLONE_NEWNS | CLONE_NEWNET
         raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     where = tempfile.mkdtemp(prefix="coffer-etc-")
     subprocess.run(["mount", "-t", "tmpfs", "none", where], check=True)

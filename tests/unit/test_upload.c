@@ -479,6 +479,25 @@ test_part_with_a_gap_is_not_kept(void **state)
 }
 
 static void
+test_part_that_breaks_twice_is_still_kept(void **state)
+{
+	int fd;
+
+	(void)state;
+	fx_begin();
+	assert_int_equal(do_break("/a", SFTP_PUT, 0, "one "), 0);
+	/* As psftp's and lftp's reput: no TRUNC, no APPEND, and offsets of its own. */
+	assert_int_equal(do_open("/a", VFS_OPEN_WRITE, 0), 0);
+	fd = fx_answer.fd;
+	fx_answer.fd = -1;
+	assert_int_equal(fd_pwrite_full(fd, "two ", 4, 4), 0);
+	fd_close(&fd);
+	assert_int_equal(do_abort(fx_answer.r.ticket, 4), 0);
+	assert_int_equal(do_stat("/a"), 0);
+	assert_int_equal(fx_answer.r.attr.size, 8);
+}
+
+static void
 test_bytes_that_are_not_there_are_no_success(void **state)
 {
 	(void)state;
@@ -624,6 +643,7 @@ main(void)
 		FX_TEST(test_dead_writers_are_found_and_their_parts_kept),
 		FX_TEST(test_session_end_is_an_interruption),
 		FX_TEST(test_part_with_a_gap_is_not_kept),
+		FX_TEST(test_part_that_breaks_twice_is_still_kept),
 		FX_TEST(test_bytes_that_are_not_there_are_no_success),
 		FX_TEST(test_limits_of_the_share_hold),
 		FX_TEST(test_names_of_255_bytes_can_be_uploaded),
