@@ -124,8 +124,8 @@ struct sftp_request {
 int sftp_packet_size(const void *at, size_t len, size_t *ret_size) MUST_CHECK;
 
 /*
- * Takes a whole packet apart. Returns 0; -EBADMSG when its fields do not fit (ret_request->id can
- * be answered); -EPROTO when it has not even an id.
+ * Takes a whole packet apart; what stands behind its fields is ignored. Returns 0; -EBADMSG when
+ * its fields do not fit (ret_request->id can be answered); -EPROTO when it has not even an id.
  */
 int sftp_packet_decode(const void *at, size_t size, struct sftp_request *ret_request) MUST_CHECK;
 
