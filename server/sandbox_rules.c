@@ -90,6 +90,8 @@ static const struct filter_rule wire[] = {
 	CALL_IF2(getsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_TYPE, "what libssh asks a socket"),
 	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY, "small replies at once"),
 	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_CORK, "full segments"),
+	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_QUICKACK,
+		 "small uploads that wait for our acknowledgement"),
 	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_LINGER, "a connection that is cut"),
 	CALL(getrusage, "randomness of libraries"),
 	CALL(setitimer, "the watchdog over libssh"),

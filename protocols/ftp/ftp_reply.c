@@ -124,5 +124,5 @@ ftp_reply_error(struct ftp *f, int err, const char *why)
 bool
 ftp_reply_has_room(const struct ftp *f)
 {
-	return f->out.size - f->out.len >= FTP_REPLY_ROOM;
+	return f->out.size - f->out.len > FTP_REPLY_ROOM;
 }

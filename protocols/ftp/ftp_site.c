@@ -55,14 +55,13 @@ static bool
 site_utime(struct ftp *f, char *arg)
 {
 	struct vfs_change change = { .set = VFS_SET_TIMES, .atime = VFS_TIME_KEEP };
-	char digits[16], *words[4], *path = NULL;
+	char digits[15], *words[4], *path = NULL;
 	size_t len = strcspn(arg, " "), i;
 
 	if ((len == 12 || len == 14) && strspn(arg, "0123456789") == len && arg[len] &&
 	    arg[len + 1]) {
+		memcpy(digits, "00000000000000", sizeof(digits));
 		memcpy(digits, arg, len);
-		memcpy(digits + len, "00", 3);
-		digits[14] = '\0';
 		path = arg + len + 1;
 		if (ftp_fact_time(digits, &change.mtime) < 0)
 			return false;
