@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,20 +102,19 @@ static void
 log_transfer(const struct file *f, const char *path, uint64_t bytes, const char *reason)
 {
 	struct log_value path_v, why;
-	bool appends = (f->flags & VFS_OPEN_APPEND) || f->offset > 0;
+	bool appends = f->flags & VFS_OPEN_APPEND;
 	const char *op = !(f->flags & VFS_OPEN_WRITE) ? "get" : appends ? "append" : "put";
-	uint64_t ms = clock_ms() - f->started_ms;
+	char head[96];
 
+	(void)snprintf(head, sizeof(head),
+		       "bytes=%" PRIu64 " offset=%" PRIu64 " duration_ms=%" PRIu64, bytes,
+		       f->offset, clock_ms() - f->started_ms);
 	if (reason)
-		log_notice("transfer",
-			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
-			   " outcome=aborted reason=%s",
-			   op, log_q(&path_v, path), bytes, ms, log_q(&why, reason));
+		log_notice("transfer", "op=%s path=%s %s outcome=aborted reason=%s", op,
+			   log_q(&path_v, path), head, log_q(&why, reason));
 	else
-		log_notice("transfer",
-			   "op=%s path=%s bytes=%" PRIu64 " duration_ms=%" PRIu64
-			   " outcome=complete",
-			   op, log_q(&path_v, path), bytes, ms);
+		log_notice("transfer", "op=%s path=%s %s outcome=complete", op,
+			   log_q(&path_v, path), head);
 }
 
 /* The place of an open file, for rights. */

@@ -185,36 +185,45 @@ part_is_marked(struct world *w, const struct share *share, int dir, const char *
 	return false;
 }
 
+/* Was it touched just now? */
+static bool
+is_fresh(const struct stat *st)
+{
+	struct timespec now;
+	time_t age =
+	    clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0 ? 0 : now.tv_sec - st->st_ctim.tv_sec;
+
+	return age >= 0 && age <= BIRTH_S;
+}
+
 /*
- * Opens a part that is there and takes its lock. *ret_fd stays -1 when it may not be opened at all
- * (it is another user's). -EBUSY: somebody holds it, or has just made it.
+ * Opens a part that is there and takes its lock. *ret_fd stays -1 when that cannot be done (it is
+ * another user's, or there are no locks here): age must tell. -EBUSY: somebody holds it, or has
+ * just made it.
  */
 static int
 seize(int dir, const char *hidden, int *ret_fd, struct stat *ret_st)
 {
 	FD_OWN int fd = -1;
 	struct stat st, named;
-	struct timespec now;
-	int err = resolve_at(dir, hidden, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd);
+	/* For writing: NFS locks nothing for readers. */
+	int err = resolve_at(dir, hidden, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd);
 
-	if (err == -EACCES) {
-		if (fstatat(dir, hidden, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		return 0;
-	}
-	if (err < 0)
+	if (err < 0 && err != -EACCES)
 		return err;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return -EBUSY;
-	if (fstat(fd, &st) < 0 || fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (st.st_ino != named.st_ino || st.st_dev != named.st_dev)
-		return -EBUSY; /* somebody dealt with it while we waited for nothing */
-	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
-	    now.tv_sec - st.st_ctim.tv_sec >= 0 && now.tv_sec - st.st_ctim.tv_sec <= BIRTH_S)
+	*ret_st = named;
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* Somebody dealt with it while we came, or is about to lock what he has made. */
+	if (st.st_ino != named.st_ino || st.st_dev != named.st_dev || is_fresh(&st))
 		return -EBUSY;
 	*ret_fd = fd_give(&fd);
-	*ret_st = st;
 	return 0;
 }
 

@@ -148,11 +148,18 @@ split(const char *inner, char *room)
 	return slash ? slash + 1 : inner;
 }
 
+static int
+check_parent(struct world *w, const struct place *p, int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) < 0 ? -errno : check_dev(w, p, dir, &st);
+}
+
 int
 place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_name)
 {
 	char dir[VFS_PATH_MAX];
-	const char *name;
 	int err;
 
 	if (!p->share)
@@ -160,12 +167,12 @@ place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_na
 	if (p->inner[0] == '\0')
 		return world_why(w, -EBUSY, "a share is mounted here");
 	for (int i = 0; i < 2; i++) {
-		name = split(p->inner, dir);
+		*ret_name = split(p->inner, dir);
 		err = resolve_at(p->share->root, dir, O_PATH | O_DIRECTORY, 0, ret_dir);
-		if (err != -ELOOP) {
-			*ret_name = name;
+		if (err == 0)
+			return check_parent(w, p, *ret_dir);
+		if (err != -ELOOP)
 			return err;
-		}
 		err = move(w, p, false, PLACE_OLD);
 		if (err < 0)
 			return err;

@@ -149,6 +149,51 @@ test_overlong_path_is_not_sent(void **state)
 	assert_int_equal(do_stat(path), -ENAMETOOLONG);
 }
 
+/* Nothing that wire can send does more than end its session. */
+static void
+test_random_messages_are_answered_or_refused(void **state)
+{
+	unsigned int seed = 42;
+	uint8_t bytes[96], room[1024];
+
+	(void)state;
+	assert_int_equal(mkdir(fx_path("/a"), 0755), 0);
+	fx_write("/a/b", "x");
+	fx_begin();
+	for (int i = 0; i < 40000; i++) {
+		uint16_t type =
+		    (uint16_t)(VFS_MSG_STAT + rand_r(&seed) % (VFS_MSG_END - VFS_MSG_STAT));
+		struct buf b, answer;
+		uint16_t answer_type;
+		uint32_t id;
+		size_t len;
+		int fd = -1, err;
+
+		buf_init(&b, bytes, sizeof(bytes));
+		/* Half of them begin like a path, so that they get further. */
+		if (rand_r(&seed) % 2) {
+			buf_put_cstring(&b, rand_r(&seed) % 2 ? "/a/b" : "/a/new");
+			if (rand_r(&seed) % 2)
+				buf_put_cstring(&b, "/a/other");
+		}
+		len = b.end + (size_t)(rand_r(&seed) % 5) * 4;
+		for (size_t k = b.end; k < len; k++)
+			bytes[k] = rand_r(&seed) % 3 ? 0 : (uint8_t)rand_r(&seed);
+		buf_init_read(&b, bytes, len);
+		err = vfs_serve_message(fx.serve, fx.sock, type, 7, &b);
+		assert_true(err == 0 || err == -EBADMSG);
+		if (err == 0) {
+			assert_int_equal(ipc_recv(ask_fd(fx.ask), MSG_DONTWAIT, room, sizeof(room),
+						  &answer, &answer_type, &id, &fd),
+					 0);
+			assert_int_equal(answer_type, type);
+			fd_close(&fd);
+		}
+		fx_log[0] = '\0';
+	}
+	assert_int_equal(do_stat("/"), 0);
+}
+
 int
 main(void)
 {
@@ -161,6 +206,7 @@ main(void)
 		FX_TEST(test_malformed_question_ends_the_session),
 		FX_TEST(test_questions_may_be_sent_without_waiting),
 		FX_TEST(test_overlong_path_is_not_sent),
+		FX_TEST(test_random_messages_are_answered_or_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
