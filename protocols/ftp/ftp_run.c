@@ -104,9 +104,16 @@ replies_are_out(const struct ftp *f)
 }
 
 static void
-shake_hands(struct ftp *f)
+log_tls_failure(struct ftp *f)
 {
 	struct log_value why;
+
+	log_notice("tls", "failed=%s", log_q(&why, tls_error(f->tls)));
+}
+
+static void
+shake_hands(struct ftp *f)
+{
 	int err = tls_handshake(f->tls);
 
 	if (err == -EAGAIN)
@@ -116,7 +123,7 @@ shake_hands(struct ftp *f)
 		f->active_ms = clock_ms();
 		return;
 	}
-	log_notice("tls", "failed=%s", log_q(&why, tls_error(f->tls)));
+	log_tls_failure(f);
 	ftp_end(f, err == -ECONNRESET ? SESSION_LOST : SESSION_PROTOCOL);
 }
 
@@ -159,6 +166,11 @@ read_control(struct loop *l)
 	n = receive(f, at, room);
 	if (n == -EAGAIN)
 		return;
+	if (n == -EPROTO) {
+		log_tls_failure(f);
+		ftp_end(f, SESSION_PROTOCOL);
+		return;
+	}
 	if (n <= 0) {
 		l->eof = true;
 		return;
