@@ -15,7 +15,9 @@
 
 #include "protocols/sftp/ssh_keys.h"
 #include "protocols/sftp/ssh_local.h"
+#include "protocols/sftp/ssh_selftest.h"
 #include "protocols/sftp/ssh_shim.h"
+#include "server/base/text.h"
 
 /* RFC 4253, 4.2 wants a name here. It is no product's. */
 #define VERSION_NAME "SFTP"
@@ -30,9 +32,6 @@
 	"diffie-hellman-group18-sha512"
 #define KEX_COMPATIBLE \
 	KEX_MODERN ",ecdh-sha2-nistp256,ecdh-sha2-nistp384,diffie-hellman-group14-sha256"
-#define CIPHERS                                                                                   \
-	"aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr," \
-	"aes192-ctr,aes128-ctr"
 #define MACS_MODERN "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 #define MACS_COMPATIBLE MACS_MODERN ",hmac-sha2-256,hmac-sha2-512"
 #define HOST_MODERN "ssh-ed25519,rsa-sha2-512,rsa-sha2-256"
@@ -63,6 +62,40 @@ static const char *const plain_mac_clients[] = {
 	"SSH-2.0-SSHJ_0",	"SSH-2.0-phpseclib_",
 };
 
+static const char *const ciphers[] = {
+	"aes256-gcm@openssh.com",
+	"aes128-gcm@openssh.com",
+	"chacha20-poly1305@openssh.com",
+	"aes256-ctr",
+	"aes192-ctr",
+	"aes128-ctr",
+};
+
+/*
+ * Puts those ciphers together in which the installed libssh notices a forged byte. AES-CTR is tried
+ * with both kinds of MAC; for the others libssh ignores which MAC is named. Done once in a process:
+ * a reload changes nothing about libssh.
+ */
+static const char *
+tested_ciphers(void)
+{
+	static char list[192];
+	struct text t;
+
+	if (list[0])
+		return list;
+	text_init(&t, list, sizeof(list));
+	for (size_t i = 0; i < COUNT_OF(ciphers); i++) {
+		if (!ssh_selftest(ciphers[i], "hmac-sha2-256-etm@openssh.com") ||
+		    (i == 3 && !ssh_selftest(ciphers[i], "hmac-sha2-256")))
+			continue;
+		if (t.len > 0)
+			text_putc(&t, ',');
+		text_puts(&t, ciphers[i]);
+	}
+	return list;
+}
+
 static const char *
 host_algorithms(const struct conf *conf, unsigned int kinds)
 {
@@ -84,8 +117,8 @@ set_lists(ssh_bind bind, const struct conf *conf, unsigned int kinds)
 	} lists[] = {
 		{ SSH_BIND_OPTIONS_BANNER, VERSION_NAME },
 		{ SSH_BIND_OPTIONS_KEY_EXCHANGE, kex },
-		{ SSH_BIND_OPTIONS_CIPHERS_C_S, CIPHERS },
-		{ SSH_BIND_OPTIONS_CIPHERS_S_C, CIPHERS },
+		{ SSH_BIND_OPTIONS_CIPHERS_C_S, tested_ciphers() },
+		{ SSH_BIND_OPTIONS_CIPHERS_S_C, tested_ciphers() },
 		{ SSH_BIND_OPTIONS_HMAC_C_S, macs },
 		{ SSH_BIND_OPTIONS_HMAC_S_C, macs },
 		{ SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, host_algorithms(conf, kinds) },
@@ -129,7 +162,8 @@ ssh_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	if (ssh_keys_load(conf, server->bind, complain, ctx, &kinds) < 0)
 		goto fail;
 	if (set_lists(server->bind, conf, kinds) < 0) {
-		complain(ctx, &place, "this libssh knows none of the algorithms of sftp.policy");
+		complain(ctx, &place,
+			 "this libssh has none of the algorithms of sftp.policy in order");
 		goto fail;
 	}
 	*ret_server = server;

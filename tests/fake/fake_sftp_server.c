@@ -69,6 +69,7 @@ verdict(int sock, enum auth_answer answer)
 			die("no sockets");
 		if (fork() == 0) {
 			close(ends[0]);
+			close(sock);
 			worker(ends[1]);
 		}
 		close(ends[1]);
@@ -206,8 +207,8 @@ main(int argc, char **argv)
 	conf.sftp.max_channels = 10;
 	conf.sftp.max_handles = 256;
 	conf.sftp.window_bytes = getenv("WINDOW") ? strtoull(getenv("WINDOW"), NULL, 10) : 4 << 20;
-	conf.limits.login_ms = 60000;
-	conf.limits.idle_ms = 600000;
+	conf.limits.login_ms = getenv("LOGIN") ? strtoull(getenv("LOGIN"), NULL, 10) : 60000;
+	conf.limits.idle_ms = getenv("IDLE") ? strtoull(getenv("IDLE"), NULL, 10) : 600000;
 	share.name = name;
 	share.mount = root;
 	share.path = argv[3];
