@@ -44,19 +44,25 @@ publish_begin(struct world *w, struct file *f)
 	return err;
 }
 
-/* The name was free when the upload began, and is not now. */
+/*
+ * The rename that replaces nothing was refused: the name was free when the upload began and is not
+ * now, or the filesystem does not know such renames (some FUSE, old NFS).
+ */
 static int
 rename_over(struct world *w, struct file *f, const char *hidden)
 {
 	const struct conf_place *rule;
 	struct stat st;
 
-	if (f->flags & (VFS_OPEN_EXCL | VFS_OPEN_UNIQUE))
-		return -EEXIST;
-	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (!S_ISREG(st.st_mode) ||
-	     !(rule_rights(f->share->conf, f->inner, &rule) & RIGHT_OVERWRITE)))
-		return world_why(w, -EEXIST, "somebody else made this name meanwhile");
+	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (f->flags & (VFS_OPEN_EXCL | VFS_OPEN_UNIQUE))
+			return -EEXIST;
+		if (!S_ISREG(st.st_mode) ||
+		    !(rule_rights(f->share->conf, f->inner, &rule) & RIGHT_OVERWRITE))
+			return world_why(w, -EEXIST, "somebody else made this name meanwhile");
+	} else if (errno != ENOENT) {
+		return -errno;
+	}
 	return renameat(f->dir, hidden, f->dir, f->name) < 0 ? -errno : 0;
 }
 
@@ -71,7 +77,6 @@ publish_now(struct world *w, struct file *f)
 		return -errno;
 	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
 		err = -errno;
-	/* EINVAL: the filesystem does not know RENAME_NOREPLACE. */
 	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
 		err = rename_over(w, f, hidden);
 	if (err < 0)
@@ -175,8 +180,13 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 	struct stat st;
 
 	if (f->replaces) {
-		int err = part_mark(w, f->dir, f->name, &f->was);
+		int err;
 
+		/* On a full disk the note needs the room of the part, which must stay until it is
+		 * written. */
+		if (ftruncate(f->fd, 0) < 0)
+			log_debug("upload", "result=%s", strerrorname_np(errno));
+		err = part_mark(w, f->dir, f->name, &f->was);
 		if (err < 0)
 			log_warn("upload",
 				 "result=%s why=\"an interrupted upload could not be marked\"",

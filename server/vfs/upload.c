@@ -118,7 +118,7 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 				return way;
 		}
 	}
-	if (err == -EACCES && o->exists)
+	if (err == -EACCES)
 		return world_why(
 		    w, -EACCES,
 		    "the directory does not let you make the temporary file that a safe "
@@ -163,7 +163,8 @@ take_kept(struct world *w, struct opening *o)
 	/* Locked before it gets the name under which others look for a lock. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
-	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0)
+	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0 &&
+	    (errno != EINVAL || renameat(f->dir, kept, f->dir, active) < 0))
 		return errno == EEXIST ? writing_busy(w) : -errno;
 	f->kind = FILE_PART;
 	w->upload_count++;

@@ -15,9 +15,9 @@ static void
 test_nearest_rule_wins(void **state)
 {
 	struct conf_rule rules[] = {
-		{ .path = (char[]) { "/in" }, .rights = 2 },
 		{ .path = (char[]) { "/in/archive/" }, .rights = 3 },
 		{ .path = (char[]) { "/in/a" }, .rights = 4 },
+		{ .path = (char[]) { "/in" }, .rights = 2 },
 	};
 	struct conf_share share = { .rights = 1, .rules = rules, .rule_count = COUNT_OF(rules) };
 	const struct {
@@ -275,6 +275,33 @@ test_a_link_does_not_carry_rights_of_one_path_to_another(void **state)
 }
 
 static void
+test_moving_makes_nothing_readable_and_carries_no_rule_away(void **state)
+{
+	struct conf_rule rules[] = {
+		{ .path = (char[]) { "/box" }, .rights = RIGHT_CREATE | RIGHT_RENAME },
+		{ .path = (char[]) { "/a/b/ro" }, .rights = RIGHTS_READ_ONLY },
+	};
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/box"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/a"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/a/b"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/a/b/ro"), 0755), 0);
+	fx_write("/box/theirs", "x");
+	fx_begin();
+	assert_int_equal(do_rename("/box/theirs", "/theirs", 0), -EACCES);
+	assert_int_equal(do_rename("/box/theirs", "/box/renamed", 0), 0);
+	assert_int_equal(do_put("/box/mine", STOR, 0, "x"), 0);
+	assert_int_equal(do_rename("/box/mine", "/mine", 0), 0);
+	assert_int_equal(do_rename("/a/b", "/a/c", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "tied to this directory"));
+	assert_int_equal(do_rename("/a", "/c", 0), -EACCES);
+	assert_int_equal(do_rename("/mine", "/box/mine", 0), 0);
+}
+
+static void
 test_modes_from_clients_stay_within_the_share(void **state)
 {
 	struct vfs_change change = { .set = VFS_SET_MODE, .mode = 06777 };
@@ -379,6 +406,7 @@ main(void)
 		FX_TEST(test_drop_box_takes_files_and_lets_their_maker_finish_them),
 		FX_TEST(test_append_only_gets_a_descriptor_that_can_only_append),
 		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
+		FX_TEST(test_moving_makes_nothing_readable_and_carries_no_rule_away),
 		FX_TEST(test_modes_from_clients_stay_within_the_share),
 		FX_TEST(test_mode_requests_without_the_right_do_what_the_share_says),
 		FX_TEST(test_owners_cannot_be_changed_but_may_be_repeated),

@@ -116,9 +116,11 @@ fx_setup(void **state)
 {
 	(void)state;
 	umask(0);
+	fx_answer.fd = -1;
 	memset(&fx_conf, 0, sizeof(fx_conf));
 	memset(&fx_account, 0, sizeof(fx_account));
-	snprintf(fx_dir, sizeof(fx_dir), "/tmp/coffer-vfs-XXXXXX");
+	snprintf(fx_dir, sizeof(fx_dir), "%.40s/coffer-vfs-XXXXXX",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	assert_non_null(mkdtemp(fx_dir));
 	assert_int_equal(chmod(fx_dir, 0755), 0);
 	snprintf(fx_account.name, sizeof(fx_account.name), "anna");
