@@ -139,7 +139,10 @@ int vfs_setattr(struct vfs *v, const char *path, uint32_t flags, const struct vf
 int vfs_open(struct vfs *v, const char *path, uint32_t flags, uint32_t mode, uint64_t offset,
 	     vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_begin(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
-/* bytes: how many this session moved. fn may be NULL for downloads. The ticket ends here. */
+/*
+ * bytes: how many this session moved. After VFS_OPEN_STREAM they must be what stands in the file behind
+ * the offset that open gave, else -EIO. fn may be NULL for downloads. The ticket ends here.
+ */
 int vfs_commit(struct vfs *v, uint32_t ticket, uint64_t bytes, vfs_fn *fn, void *ctx) MUST_CHECK;
 /* reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket
  * ends. */
