@@ -12,6 +12,8 @@
 #include "protocols/ftp/ftp_in.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "server/base/fd.h"
@@ -160,6 +162,14 @@ refuse(struct ftp *f, int code, const char *words)
 		ftp_xfer_fail(f, code, "no-data-connection", d->refusal_words);
 }
 
+void
+ftp_data_hurry(struct ftp *f)
+{
+	const int on = 1;
+
+	ignore_result(setsockopt(f->data.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
+}
+
 static void
 shake_hands(struct ftp *f)
 {
@@ -168,8 +178,10 @@ shake_hands(struct ftp *f)
 	struct text t;
 	int err = tls_handshake(d->tls);
 
-	if (err == -EAGAIN)
+	if (err == -EAGAIN) {
+		ftp_data_hurry(f); /* GnuTLS sends its last flight in two pieces */
 		return;
+	}
 	if (err == 0) {
 		d->ready = true;
 		d->unbound = !tls_is_resumed(d->tls);

@@ -235,6 +235,11 @@ void ftp_eprt(struct ftp *f, char *arg);
 void ftp_data_init(struct ftp_data *d);
 bool ftp_data_is_arranged(const struct ftp_data *d);
 void ftp_data_close(struct ftp *f);
+/*
+ * Acknowledge at once what came, and not 40 ms later: a client without TCP_NODELAY holds back the rest
+ * of what it has to say until then. The kernel forgets this as soon as we send.
+ */
+void ftp_data_hurry(struct ftp *f);
 /* 150 was said: from now on the data connection must come. */
 void ftp_data_want(struct ftp *f);
 /* Puts what must be polled at at; returns how many, at most FTP_DATA_POLLS. */

@@ -612,10 +612,8 @@ put_end(struct ftp *f)
 static void
 hurry(struct ftp *f)
 {
-	const int on = 1;
-
 	if (f->x.t.bytes < HURRY_MAX)
-		ignore_result(setsockopt(f->data.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
+		ftp_data_hurry(f);
 }
 
 static void
