@@ -31,8 +31,9 @@
 /* A flood must end this process, not the machine (security: H33). */
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)
 #define SIGNER_FILES_SPARE 16
-/* A worker keeps a descriptor per open file and directory, and opens parents on the way. */
-#define WORKER_FILES_SPARE 64
+/* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the way. */
+#define WORKER_FILES_EACH 3
+#define WORKER_FILES_SPARE 160
 
 static void
 limit(__rlimit_resource_t what, rlim_t value)
@@ -209,7 +210,7 @@ sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int 
 
 	if (conf->mode == CONF_SYSTEM)
 		no_capabilities();
-	limit(RLIMIT_NOFILE, 2 * conf->sftp.max_handles + WORKER_FILES_SPARE);
+	limit(RLIMIT_NOFILE, WORKER_FILES_EACH * conf->sftp.max_handles + WORKER_FILES_SPARE);
 	no_new_privileges();
 	no_dumps();
 	die_with_parent();

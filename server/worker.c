@@ -26,6 +26,9 @@
 /* The largest question: two paths. */
 #define QUESTION_MAX (2 * IPC_PATH_MAX + 256)
 
+/* Between two looks at monitor. */
+#define QUESTIONS_AT_ONCE 64
+
 static void
 tell_monitor(const struct worker *w, int err)
 {
@@ -38,7 +41,7 @@ tell_monitor(const struct worker *w, int err)
 		die("monitor does not listen");
 }
 
-/* One question. Returns 0 or -errno when the session is over. */
+/* One question. Returns 0, -EAGAIN (there is none), or -errno when the session is over. */
 static int
 serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 {
@@ -50,7 +53,7 @@ serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 
 	err = ipc_recv(w->wire_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
 	if (err == -EAGAIN)
-		return 0;
+		return err;
 	if (err == 0 && type >= VFS_MSG_STAT && type < VFS_MSG_END)
 		err = vfs_serve_message(files, w->wire_sock, type, id, &b);
 	else if (err == 0 && type >= PORT_MSG_LISTEN && type < PORT_MSG_END)
@@ -72,6 +75,8 @@ serve(struct worker *w, struct vfs_serve *files)
 	};
 
 	for (;;) {
+		int err = -EAGAIN;
+
 		if (poll(fds, COUNT_OF(fds), -1) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -79,7 +84,11 @@ serve(struct worker *w, struct vfs_serve *files)
 		}
 		if (fds[1].revents)
 			return;
-		if (fds[0].revents && serve_one(w, files, &ports) < 0)
+		/* Pipelined questions are answered without a poll between them. */
+		for (int i = 0; fds[0].revents && i < QUESTIONS_AT_ONCE; i++)
+			if ((err = serve_one(w, files, &ports)) < 0)
+				break;
+		if (err < 0 && err != -EAGAIN)
 			return;
 	}
 }
