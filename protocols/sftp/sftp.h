@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "server/session.h"
+#include "server/sign.h"
 
 /* Host keys and algorithm lists, ready before any fork so that no wire opens a file. */
 struct ssh_server;
@@ -18,6 +19,15 @@ struct ssh_server;
  */
 int ssh_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		   struct ssh_server **ret_server) MUST_CHECK;
+
+/*
+ * The same when signer holds the private host keys: keys are their public halves. Every handshake
+ * and rekey then is one sign_ask() in wire, and logins by key carry the signature to monitor.
+ */
+int ssh_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
+			  conf_complain_fn *complain, void *ctx,
+			  struct ssh_server **ret_server) MUST_CHECK;
+
 void ssh_server_free(struct ssh_server *server);
 
 /*

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "protocols/sftp/ssh_sign.h"
 #include "server/base/buf.h"
 #include "server/base/text.h"
 
@@ -124,53 +125,66 @@ host_kind(ssh_key key)
 	}
 }
 
-/* Loads one file. Returns NULL, or what is wrong with it. */
+/* Gives bind a key, which it then owns. Returns NULL, or what is wrong with it. */
 static const char *
-load_one(ssh_bind bind, const char *file, unsigned int *kinds)
+use_one(ssh_bind bind, ssh_key key, unsigned int *kinds)
 {
-	unsigned int kind;
+	unsigned int kind = host_kind(key);
+	const char *wrong = NULL;
+
+	if (kind == 0)
+		wrong = "is of a kind that is not served: use ed25519, rsa or ecdsa";
+	else if (*kinds & kind)
+		wrong = "is the second key of its kind: list one of each";
+	else if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) < 0)
+		wrong = "is not strong enough: an RSA key needs 2048 bits";
+	if (wrong)
+		ssh_key_free(key);
+	else
+		*kinds |= kind;
+	return wrong;
+}
+
+static const char *
+load_file(ssh_bind bind, const char *file, unsigned int *kinds)
+{
 	ssh_key key;
 
 	if (ssh_pki_import_privkey_file(file, NULL, NULL, NULL, &key) != SSH_OK)
 		return "cannot be read as a private key without a passphrase";
-	kind = host_kind(key);
-	if (kind == 0) {
-		ssh_key_free(key);
-		return "is of a kind that is not served: use ed25519, rsa or ecdsa";
-	}
-	if (*kinds & kind) {
-		ssh_key_free(key);
-		return "is the second key of its kind: list one of each";
-	}
-	if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) < 0) {
-		ssh_key_free(key);
-		return "is not strong enough: an RSA key needs 2048 bits";
-	}
-	*kinds |= kind; /* bind owns the key now */
-	return NULL;
+	return use_one(bind, key, kinds);
 }
 
-int
-ssh_keys_load(const struct conf *conf, ssh_bind bind, conf_complain_fn *complain, void *ctx,
-	      unsigned int *ret_kinds)
+static const char *
+load_remote(ssh_bind bind, const struct sign_key *public, unsigned int *kinds)
+{
+	ssh_key key;
+
+	if (ssh_sign_stand_in(public, &key) < 0)
+		return "is of a kind that is not served: use ed25519, rsa or ecdsa";
+	return use_one(bind, key, kinds);
+}
+
+static void
+complain_of(const struct conf *conf, const char *file, const char *wrong,
+	    conf_complain_fn *complain, void *ctx)
 {
 	struct conf_place place = { .file = conf->file };
-	unsigned int kinds = 0;
-	int err = 0;
+	char room[512];
+	struct text t;
 
-	for (size_t i = 0; i < conf->sftp.host_keys.count; i++) {
-		const char *file = conf->sftp.host_keys.at[i];
-		const char *wrong = load_one(bind, file, &kinds);
-		char room[512];
-		struct text t;
+	text_init(&t, room, sizeof(room));
+	text_printf(&t, "sftp.host-keys: %s %s", file, wrong);
+	complain(ctx, &place, room);
+}
 
-		if (!wrong)
-			continue;
-		text_init(&t, room, sizeof(room));
-		text_printf(&t, "sftp.host-keys: %s %s", file, wrong);
-		complain(ctx, &place, room);
-		err = -EINVAL;
-	}
+/* All keys were looked at: are there any? */
+static int
+done(const struct conf *conf, int err, unsigned int kinds, conf_complain_fn *complain, void *ctx,
+     unsigned int *ret_kinds)
+{
+	struct conf_place place = { .file = conf->file };
+
 	if (err == 0 && kinds == 0) {
 		complain(ctx, &place,
 			 "sftp.host-keys: no host key; make one with: "
@@ -180,4 +194,45 @@ ssh_keys_load(const struct conf *conf, ssh_bind bind, conf_complain_fn *complain
 	if (err == 0)
 		*ret_kinds = kinds;
 	return err;
+}
+
+int
+ssh_keys_load(const struct conf *conf, ssh_bind bind, conf_complain_fn *complain, void *ctx,
+	      unsigned int *ret_kinds)
+{
+	unsigned int kinds = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < conf->sftp.host_keys.count; i++) {
+		const char *file = conf->sftp.host_keys.at[i];
+		const char *wrong = load_file(bind, file, &kinds);
+
+		if (!wrong)
+			continue;
+		complain_of(conf, file, wrong, complain, ctx);
+		err = -EINVAL;
+	}
+	return done(conf, err, kinds, complain, ctx, ret_kinds);
+}
+
+int
+ssh_keys_load_remote(const struct conf *conf, const struct sign_keys *keys, ssh_bind bind,
+		     conf_complain_fn *complain, void *ctx, unsigned int *ret_kinds)
+{
+	unsigned int kinds = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct sign_key *key = &keys->at[i];
+		const char *wrong;
+
+		if (key->purpose != SIGN_SSH || key->index >= conf->sftp.host_keys.count)
+			continue;
+		wrong = load_remote(bind, key, &kinds);
+		if (!wrong)
+			continue;
+		complain_of(conf, conf->sftp.host_keys.at[key->index], wrong, complain, ctx);
+		err = -EINVAL;
+	}
+	return done(conf, err, kinds, complain, ctx, ret_kinds);
 }

@@ -7,6 +7,7 @@
 #include <libssh/server.h>
 
 #include "conf/conf.h"
+#include "server/sign.h"
 
 /* Bits of RSA below which a key proves nothing any more. */
 #define SSH_KEYS_RSA_MIN 2048
@@ -20,6 +21,12 @@ enum ssh_keys_kind { SSH_KEYS_ED25519 = 1, SSH_KEYS_RSA = 2, SSH_KEYS_ECDSA = 4 
  */
 int ssh_keys_load(const struct conf *conf, ssh_bind bind, conf_complain_fn *complain, void *ctx,
 		  unsigned int *ret_kinds) MUST_CHECK;
+
+/*
+ * The same with the public halves of keys that signer holds: each signature is asked for there.
+ */
+int ssh_keys_load_remote(const struct conf *conf, const struct sign_keys *keys, ssh_bind bind,
+			 conf_complain_fn *complain, void *ctx, unsigned int *ret_kinds) MUST_CHECK;
 
 /*
  * A client's public key: its blob as on the wire (RFC 4253, 6.6) in room, and the name of the

@@ -19,6 +19,7 @@
 #include "protocols/sftp/ssh_keys.h"
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_shim.h"
+#include "protocols/sftp/ssh_sign.h"
 #include "server/base/clock.h"
 
 /* Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
@@ -47,7 +48,8 @@ struct login {
 	unsigned int messages;
 	unsigned int requests; /* authentication requests that reached us */
 	unsigned int answers;  /* and answers to prompts */
-	uint32_t methods;      /* of auth.h: those that the client is told of */
+	uint32_t allowed;      /* of auth.h: monitor takes no other question */
+	uint32_t methods;      /* those that the client is told of */
 	size_t prompts;
 	bool greeted; /* the banner was sent */
 	bool done, logged_in;
@@ -121,16 +123,12 @@ configured_methods(const struct conf *conf)
 	uint32_t methods = 0;
 
 	for (size_t i = 0; i < conf->auth.methods.count; i++) {
-		/* "publickey+password" begins with a key, and goes on by monitor's PARTIAL. */
-		const char *name = conf->auth.methods.at[i];
-		size_t len = strcspn(name, "+");
-
 		for (size_t k = 0; k < COUNT_OF(names); k++) {
-			if (strlen(names[k].name) == len && strncmp(names[k].name, name, len) == 0)
+			if (strcmp(names[k].name, conf->auth.methods.at[i]) == 0)
 				methods |= names[k].method;
 		}
 	}
-	return methods ? methods : AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE;
+	return methods;
 }
 
 static void
@@ -188,9 +186,9 @@ on_key(struct login *l, ssh_message msg, const char *user)
 	enum ssh_publickey_state_e state = ssh_message_auth_publickey_state(msg);
 	ssh_key key = ssh_message_auth_pubkey(msg);
 	bool verified = state == SSH_PUBLICKEY_STATE_VALID;
-	uint8_t blob[AUTH_KEY_MAX];
+	uint8_t blob[AUTH_KEY_MAX], signature[SSH_SIGN_SIGNATURE_MAX];
+	size_t len, signature_len = 0;
 	const char *algorithm;
-	size_t len;
 
 	if ((!verified && state != SSH_PUBLICKEY_STATE_NONE) || !key ||
 	    ssh_keys_public(key, blob, sizeof(blob), &len, &algorithm) < 0) {
@@ -200,7 +198,13 @@ on_key(struct login *l, ssh_message msg, const char *user)
 	}
 	if (verified && ssh_key_type(key) == SSH_KEYTYPE_RSA && seen.signature[0] != 0)
 		algorithm = seen.signature;
-	asked(l, msg, auth_send_key(l->s->auth, user, algorithm, blob, len, NULL, 0, verified));
+	if (verified && ssh_sign_is_remote()) {
+		signature_len = ssh_sign_take_verified(ssh_key_type(key), signature);
+		verified = signature_len > 0; /* without one it is worth no more than a probe */
+	}
+	asked(l, msg,
+	      auth_send_key(l->s->auth, user, algorithm, blob, len, signature, signature_len,
+			    verified));
 }
 
 static void
@@ -230,6 +234,21 @@ on_answers(struct login *l, ssh_message msg)
 	asked(l, msg, auth_send_answers(l->s->auth, answers, (size_t)count));
 }
 
+static uint32_t
+method_of(ssh_message msg)
+{
+	switch (ssh_message_subtype(msg)) {
+	case SSH_AUTH_METHOD_PASSWORD:
+		return AUTH_PASSWORD;
+	case SSH_AUTH_METHOD_PUBLICKEY:
+		return AUTH_PUBLICKEY;
+	case SSH_AUTH_METHOD_INTERACTIVE:
+		return AUTH_INTERACTIVE;
+	default:
+		return 0;
+	}
+}
+
 static void
 on_request(struct login *l, ssh_message msg)
 {
@@ -245,15 +264,15 @@ on_request(struct login *l, ssh_message msg)
 		asked(l, NULL, auth_send_cancel(l->s->auth));
 		return;
 	}
-	switch (ssh_message_subtype(msg)) {
-	case SSH_AUTH_METHOD_PASSWORD:
+	switch (l->allowed & method_of(msg)) {
+	case AUTH_PASSWORD:
 		password = ssh_message_auth_password(msg);
 		asked(l, msg, auth_send_password(l->s->auth, user, password ? password : ""));
 		break;
-	case SSH_AUTH_METHOD_PUBLICKEY:
+	case AUTH_PUBLICKEY:
 		on_key(l, msg, user);
 		break;
-	case SSH_AUTH_METHOD_INTERACTIVE:
+	case AUTH_INTERACTIVE:
 		asked(l, msg, auth_send_interactive(l->s->auth, user));
 		break;
 	default: /* "none" asks for the list of methods; the rest we do not have */
@@ -477,8 +496,9 @@ step(struct login *l)
 bool
 ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_reason)
 {
-	struct login l = { .w = w, .s = w->s, .methods = configured_methods(w->s->conf) };
+	struct login l = { .w = w, .s = w->s, .allowed = configured_methods(w->s->conf) };
 
+	l.methods = l.allowed;
 	ssh_shim_hold(true);
 	(void)ssh_set_log_callback(watch_log);
 	(void)ssh_set_log_level(WATCHED_LEVEL);

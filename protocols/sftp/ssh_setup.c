@@ -136,12 +136,20 @@ int
 ssh_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	       struct ssh_server **ret_server)
 {
+	return ssh_server_new_remote(conf, NULL, complain, ctx, ret_server);
+}
+
+int
+ssh_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
+		      conf_complain_fn *complain, void *ctx, struct ssh_server **ret_server)
+{
 	const struct conf_place place = { .file = conf->file };
 	const bool process_config = false;
 	const int rsa_min = SSH_KEYS_RSA_MIN;
 	struct ssh_server *server;
 	unsigned int kinds;
 	uint8_t warm[16];
+	int err;
 
 	/* The first random bytes read OpenSSL's configuration: here, where there still are files.
 	 */
@@ -159,7 +167,9 @@ ssh_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		complain(ctx, &place, "this libssh refuses its options: 0.10 or later is needed");
 		goto fail;
 	}
-	if (ssh_keys_load(conf, server->bind, complain, ctx, &kinds) < 0)
+	err = keys ? ssh_keys_load_remote(conf, keys, server->bind, complain, ctx, &kinds)
+		   : ssh_keys_load(conf, server->bind, complain, ctx, &kinds);
+	if (err < 0)
 		goto fail;
 	if (set_lists(server->bind, conf, kinds) < 0) {
 		complain(ctx, &place,

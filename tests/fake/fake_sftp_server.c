@@ -189,7 +189,9 @@ main(int argc, char **argv)
 {
 	static struct conf_share share = { .rights = RIGHTS_READ_WRITE | RIGHT_LINK,
 					   .create = false };
-	static char root[] = "/", name[] = "files";
+	static char root[] = "/", name[] = "files", one[] = "password", two[] = "publickey",
+		    three[] = "keyboard-interactive";
+	static char *methods[] = { one, two, three };
 	struct sockaddr_in here = { .sin_family = AF_INET,
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct ssh_server *server;
@@ -207,6 +209,7 @@ main(int argc, char **argv)
 	conf.sftp.max_channels = 10;
 	conf.sftp.max_handles = 256;
 	conf.sftp.window_bytes = getenv("WINDOW") ? strtoull(getenv("WINDOW"), NULL, 10) : 4 << 20;
+	conf.auth.methods = (struct conf_list) { methods, 3 };
 	conf.limits.login_ms = getenv("LOGIN") ? strtoull(getenv("LOGIN"), NULL, 10) : 60000;
 	conf.limits.idle_ms = getenv("IDLE") ? strtoull(getenv("IDLE"), NULL, 10) : 600000;
 	share.name = name;
