@@ -76,8 +76,9 @@ struct sftp {
 	size_t channel_count, channel_max;
 	struct sftp_ask asks[ASK_MAX], *free_ask;
 	struct rate up, down;
-	unsigned int lost;    /* handles in state LOST */
-	uint64_t progress_ms; /* clock_ms() of the last request or byte */
+	unsigned int lost;	/* handles in state LOST */
+	uint64_t progress_ms;	/* clock_ms() of the last request or reply */
+	uint64_t sent, sent_ms; /* bytes that went out, and when that changed or nothing waited */
 	struct sftp_name users[SFTP_NAMES_SEEN], groups[SFTP_NAMES_SEEN];
 	unsigned int user_count, group_count;
 };
@@ -94,7 +95,11 @@ enum sftp_need {
 
 typedef int sftp_fn(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h);
 
-/* sftp_run.c */
+/* sftp_table.c */
+/* ops->input of ssh_wire.h: takes whole requests from the front. */
+size_t sftp_input(void *owner, const uint8_t *at, size_t len, size_t *ret_need);
+
+/* sftp_reply.c */
 /* Room for one more reply of at most bytes; a pointer to it that lives until the next call. */
 struct buf *sftp_room(struct sftp_channel *ch, size_t bytes);
 void sftp_reply_status(struct sftp_channel *ch, uint32_t id, enum sftp_status status,
@@ -113,8 +118,6 @@ void sftp_answer_status(void *ctx, struct vfs_reply *reply);
 /* string number i of r as a clean absolute path in room. Returns 0 or -errno. */
 int sftp_path(const struct sftp_channel *ch, const struct sftp_request *r, unsigned int i,
 	      char room[VFS_PATH_MAX]) MUST_CHECK;
-/* Remembers the names of an entry's owner and group. */
-void sftp_saw_names(struct sftp *f, const struct vfs_attr *attr);
 
 /* sftp_file.c */
 sftp_fn sftp_open, sftp_close, sftp_read, sftp_write, sftp_fstat, sftp_fsetstat, sftp_fsync,
@@ -140,6 +143,8 @@ void sftp_reply_name(struct sftp_channel *ch, uint32_t id, const char *name);
 void sftp_answer_attrs(void *ctx, struct vfs_reply *reply);
 
 /* sftp_ext.c */
+/* Remembers the names of an entry's owner and group. */
+void sftp_saw_names(struct sftp *f, const struct vfs_attr *attr);
 sftp_fn sftp_init, sftp_statvfs, sftp_fstatvfs, sftp_limits, sftp_expand_path, sftp_home_directory,
     sftp_users_groups, sftp_space_available, sftp_vendor_id;
 

@@ -9,6 +9,9 @@
 
 #include "protocols/sftp/ssh_wire.h"
 
+/* libssh up to 0.10 grows a window by itself to this; a larger one has to be asked for. */
+#define SSH_WINDOW_OWN (1280u * 1024u)
+
 struct ssh_pipe {
 	struct ssh_wire *wire;
 	ssh_channel channel; /* NULL: this place is free */
@@ -40,6 +43,19 @@ struct ssh_wire {
 	uint64_t window;  /* bytes that we let a client send ahead */
 	uint8_t *scratch; /* window bytes, for grow(); NULL where that is of no use */
 };
+
+/* ssh_pipe.c - makes p the pipe of a channel that was accepted. Returns 0 or -ENOMEM. */
+int ssh_pipe_open(struct ssh_pipe *p, struct ssh_wire *w, ssh_channel channel) MUST_CHECK;
+
+/* ssh_seen.c - what libssh says in its log during a login; see there. */
+struct ssh_seen {
+	unsigned int requests; /* authentication requests, also those that libssh then drops */
+	unsigned int answers;  /* answers to prompts, also those */
+	char signature[64];    /* the algorithm of the last signature that was looked at */
+};
+/* Starts and ends the listening; one session per process. */
+const struct ssh_seen *ssh_seen_start(void);
+void ssh_seen_stop(void);
 
 /* ssh_setup.c - sets options that are the session's own, and takes the socket over. */
 int ssh_setup_session(const struct ssh_server *server, struct session *s,

@@ -31,8 +31,6 @@
 #define LOGIN_MESSAGES 64
 /* Of all answers to prompts together (ledger AU05). */
 #define ANSWERS_BYTES 4096
-/* The level at which libssh says which request came, and by what a signature was made. */
-#define WATCHED_LEVEL 4
 
 enum login_state { KEX, READY, ASKED, PROMPTED };
 
@@ -45,6 +43,7 @@ struct login {
 	ssh_message
 	    waiting;	  /* came instead of an answer; is handled when the cancel is confirmed */
 	ssh_message kept; /* any request without a secret, to refuse what libssh swallows */
+	const struct ssh_seen *seen;
 	unsigned int messages;
 	unsigned int requests; /* authentication requests that reached us */
 	unsigned int answers;  /* and answers to prompts */
@@ -56,49 +55,6 @@ struct login {
 	enum session_end end;
 	const char *reason;
 };
-
-/*
- * libssh drops a request whose key it does not know, or whose signature is wrong, without any
- * answer, and the client would wait for ever. Its log tells that there was one. One connection per
- * process: so these may be static.
- */
-static struct {
-	unsigned int requests, answers;
-	char signature[64]; /* the algorithm of the last signature that was looked at */
-} seen;
-
-static void
-watch_log(int priority, const char *function, const char *buffer, void *userdata)
-{
-	static const char request[] = "Auth request for service ";
-	static const char gssapi[] = "ssh-connection, method gssapi-with-mic for user '";
-	static const char answers[] = "kbdint: ";
-	static const char verify[] = "Going to verify a ";
-	const char *text = strstr(buffer, ": ");
-	size_t n;
-
-	(void)priority;
-	(void)userdata;
-	if (!text)
-		return;
-	text += 2;
-	if (strcmp(function, "ssh_packet_userauth_request") == 0 &&
-	    strncmp(text, request, sizeof(request) - 1) == 0) {
-		/* GSSAPI is refused by libssh itself, which does answer that. */
-		if (strncmp(text + sizeof(request) - 1, gssapi, sizeof(gssapi) - 1) != 0)
-			seen.requests++;
-	} else if (strcmp(function, "ssh_packet_userauth_info_response") == 0 &&
-		   strncmp(text, answers, sizeof(answers) - 1) == 0) {
-		seen.answers++;
-	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
-		text += sizeof(verify) - 1;
-		n = strcspn(text, " ");
-		if (n < sizeof(seen.signature)) {
-			memcpy(seen.signature, text, n);
-			seen.signature[n] = 0;
-		}
-	}
-}
 
 static void
 stop(struct login *l, enum session_end end, const char *reason)
@@ -196,8 +152,8 @@ on_key(struct login *l, ssh_message msg, const char *user)
 		let_go(l, msg);
 		return;
 	}
-	if (verified && ssh_key_type(key) == SSH_KEYTYPE_RSA && seen.signature[0] != 0)
-		algorithm = seen.signature;
+	if (verified && ssh_key_type(key) == SSH_KEYTYPE_RSA && l->seen->signature[0] != 0)
+		algorithm = l->seen->signature;
 	if (verified && ssh_sign_is_remote()) {
 		signature_len = ssh_sign_take_verified(ssh_key_type(key), signature);
 		verified = signature_len > 0; /* without one it is worth no more than a probe */
@@ -421,7 +377,7 @@ wait_for_verdict(struct login *l)
 static void
 answer_swallowed(struct login *l)
 {
-	l->requests = seen.requests;
+	l->requests = l->seen->requests;
 	if (l->kept)
 		refuse(l, l->kept, 0, false);
 	else
@@ -485,9 +441,9 @@ step(struct login *l)
 	msg = ssh_message_get(l->w->ssh);
 	if (msg)
 		on_message(l, msg);
-	else if (seen.requests > l->requests)
+	else if (l->seen->requests > l->requests)
 		answer_swallowed(l);
-	else if (seen.answers > l->answers)
+	else if (l->seen->answers > l->answers)
 		stop(l, SESSION_PROTOCOL, "These answers fit no question.");
 	else
 		wait_for_client(l);
@@ -500,8 +456,7 @@ ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_re
 
 	l.methods = l.allowed;
 	ssh_shim_hold(true);
-	(void)ssh_set_log_callback(watch_log);
-	(void)ssh_set_log_level(WATCHED_LEVEL);
+	l.seen = ssh_seen_start();
 	while (!l.done) {
 		if (clock_ms() >= l.s->login_deadline_ms)
 			stop(&l, SESSION_LOGIN_TIME, "The time to log in is over.");
@@ -512,7 +467,7 @@ ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_re
 		else
 			step(&l);
 	}
-	(void)ssh_set_log_level(0);
+	ssh_seen_stop();
 	if (l.held)
 		ssh_message_free(l.held);
 	if (l.waiting)

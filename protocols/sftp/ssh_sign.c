@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -55,11 +56,18 @@ find_real(const char *name, void *ret_function, size_t size)
 static int
 find_stand_in(const EVP_PKEY *key)
 {
-	for (unsigned int i = 0; key && i < stand_in_count; i++) {
+	int found = -1;
+
+	/*
+	 * Keys of two kinds are an error for OpenSSL, which must not stay behind: TLS, which signs
+	 * by the same function, would take it for its own.
+	 */
+	ERR_set_mark();
+	for (unsigned int i = 0; key && found < 0 && i < stand_in_count; i++)
 		if (EVP_PKEY_eq(key, stand_ins[i].key) == 1)
-			return (int)i;
-	}
-	return -1;
+			found = (int)i;
+	ERR_pop_to_mark();
+	return found;
 }
 
 static const char *

@@ -211,6 +211,9 @@ main(int argc, char **argv)
 	conf.sftp.window_bytes = getenv("WINDOW") ? strtoull(getenv("WINDOW"), NULL, 10) : 4 << 20;
 	conf.auth.methods = (struct conf_list) { methods, 3 };
 	conf.limits.login_ms = getenv("LOGIN") ? strtoull(getenv("LOGIN"), NULL, 10) : 60000;
+	conf.limits.stall_ms = getenv("STALL") ? strtoull(getenv("STALL"), NULL, 10) : 60000;
+	conf.limits.rate_up = conf.limits.rate_down =
+	    getenv("RATE") ? strtoull(getenv("RATE"), NULL, 10) : 0;
 	conf.limits.idle_ms = getenv("IDLE") ? strtoull(getenv("IDLE"), NULL, 10) : 600000;
 	share.name = name;
 	share.mount = root;

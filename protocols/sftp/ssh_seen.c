@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ssh_seen.c - listens to libssh's log during a login. libssh drops a request whose key it does not
+ * know, or whose signature is wrong, without any answer, and the client would wait for ever; its
+ * log is the only sign that there was one. It also tells by which algorithm a signature was made.
+ * All three texts are the same from 0.10 to 0.12; were one ever missing, such a client would wait
+ * for its deadline, and an RSA key would be said to sign by rsa-sha2-256.
+ */
+#include <string.h>
+
+#include "protocols/sftp/ssh_local.h"
+
+/* The level at which libssh says these things. */
+#define WATCHED_LEVEL 4
+
+static struct ssh_seen seen;
+
+static void
+watch_log(int priority, const char *function, const char *buffer, void *userdata)
+{
+	static const char request[] = "Auth request for service ";
+	static const char gssapi[] = "ssh-connection, method gssapi-with-mic for user '";
+	static const char answers[] = "kbdint: ";
+	static const char verify[] = "Going to verify a ";
+	const char *text = strstr(buffer, ": ");
+	size_t n;
+
+	(void)priority;
+	(void)userdata;
+	if (!text)
+		return;
+	text += 2;
+	if (strcmp(function, "ssh_packet_userauth_request") == 0 &&
+	    strncmp(text, request, sizeof(request) - 1) == 0) {
+		/* GSSAPI is refused by libssh itself, which does answer that. */
+		if (strncmp(text + sizeof(request) - 1, gssapi, sizeof(gssapi) - 1) != 0)
+			seen.requests++;
+	} else if (strcmp(function, "ssh_packet_userauth_info_response") == 0 &&
+		   strncmp(text, answers, sizeof(answers) - 1) == 0) {
+		seen.answers++;
+	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
+		text += sizeof(verify) - 1;
+		n = strcspn(text, " ");
+		if (n < sizeof(seen.signature)) {
+			memcpy(seen.signature, text, n);
+			seen.signature[n] = 0;
+		}
+	}
+}
+
+const struct ssh_seen *
+ssh_seen_start(void)
+{
+	memset(&seen, 0, sizeof(seen));
+	(void)ssh_set_log_callback(watch_log);
+	(void)ssh_set_log_level(WATCHED_LEVEL);
+	return &seen;
+}
+
+void
+ssh_seen_stop(void)
+{
+	(void)ssh_set_log_level(0);
+}
