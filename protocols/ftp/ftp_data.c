@@ -19,9 +19,6 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 
-/* Connections taken before the loop has its turn again. */
-#define ACCEPTS_MAX 64
-
 void
 ftp_data_init(struct ftp_data *d)
 {
@@ -102,27 +99,27 @@ has_candidates(const struct ftp_data *d)
 	return false;
 }
 
-/* Takes who came to the listening socket. */
+/* Takes who came to the listening socket: one, since there rarely are two, and poll knows of those.
+ */
 static void
-accept_all(struct ftp *f)
+accept_one(struct ftp *f)
 {
 	struct ftp_data *d = &f->data;
-	int *place;
+	struct sockaddr_storage from = { 0 };
+	socklen_t len = sizeof(from);
+	int *place = free_place(d);
+	FD_OWN int fd = -1;
 
-	for (int i = 0; d->listen_fd >= 0 && (place = free_place(d)) && i < ACCEPTS_MAX; i++) {
-		struct sockaddr_storage from = { 0 };
-		socklen_t len = sizeof(from);
-		FD_OWN int fd = accept4(d->listen_fd, (struct sockaddr *)&from, &len,
-					SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && errno == EAGAIN)
-			return;
-		if (fd < 0)
-			continue;
-		if (is_peer(&from, &f->s->peer))
-			*place = fd_give(&fd);
-		else
-			log_notice("data-stranger", "closed=yes");
+	if (d->listen_fd < 0 || !place)
+		return;
+	fd = accept4(d->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return; /* it went away again */
+	if (is_peer(&from, &f->s->peer)) {
+		*place = fd_give(&fd);
+	} else if (!f->logged_stranger) {
+		f->logged_stranger = true;
+		log_notice("data-stranger", "closed=yes");
 	}
 }
 
@@ -154,7 +151,7 @@ refuse(struct ftp *f, int code, const char *words)
 	struct text t;
 
 	drop_connection(d);
-	accept_all(f);
+	accept_one(f);
 	d->refusal = code;
 	text_init(&t, d->refusal_words, sizeof(d->refusal_words));
 	text_puts(&t, words);
@@ -256,7 +253,7 @@ look_at(struct ftp *f, int fd)
 	struct ftp_data *d = &f->data;
 
 	if (fd == d->listen_fd) {
-		accept_all(f);
+		accept_one(f);
 		return;
 	}
 	for (size_t i = 0; i < FTP_CANDIDATES && d->fd < 0; i++)

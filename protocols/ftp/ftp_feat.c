@@ -26,7 +26,8 @@ ftp_feat(struct ftp *f, char *arg)
 	(void)arg;
 	ftp_reply_first(f, 211, "Features:");
 	for (size_t i = 0; i < COUNT_OF(features); i++)
-		ftp_reply_more(f, "%s", features[i]);
+		if (f->s->conf->ftps.active || strcmp(features[i], "EPRT") != 0)
+			ftp_reply_more(f, "%s", features[i]);
 	text_init(&t, room, sizeof(room));
 	ftp_fact_names(&t, f->facts, "*", true);
 	ftp_reply_more(f, "MLST %s", room);

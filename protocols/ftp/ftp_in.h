@@ -124,7 +124,7 @@ struct ftp {
 	unsigned int refused_clear, unknown_verbs;
 
 	/* What commands set. */
-	bool has_pbsz, has_prot, epsv_all, logged_unbound;
+	bool has_pbsz, has_prot, epsv_all, logged_unbound, logged_stranger;
 	bool ascii;
 	uint64_t restart, range_first, range_last;
 	bool has_range;
@@ -168,6 +168,7 @@ void ftp_asked(struct ftp *f, int err);
 void ftp_answered(struct ftp *f);
 
 /* ftp_login.c */
+void ftp_login_greet(struct ftp *f);
 void ftp_login_verdict(struct ftp *f); /* auth_fd is readable */
 void ftp_login_secured(struct ftp *f); /* the handshake is done */
 void ftp_auth(struct ftp *f, char *arg);
@@ -236,8 +237,8 @@ void ftp_data_init(struct ftp_data *d);
 bool ftp_data_is_arranged(const struct ftp_data *d);
 void ftp_data_close(struct ftp *f);
 /*
- * Acknowledge at once what came, and not 40 ms later: a client without TCP_NODELAY holds back the rest
- * of what it has to say until then. The kernel forgets this as soon as we send.
+ * Acknowledge at once what came, and not 40 ms later: a client without TCP_NODELAY holds back the
+ * rest of what it has to say until then. The kernel forgets this as soon as we send.
  */
 void ftp_data_hurry(struct ftp *f);
 /* 150 was said: from now on the data connection must come. */

@@ -20,6 +20,23 @@ static const char refused_clear[] = "This server accepts encrypted logins only: 
 				    "FTP over TLS\" (AUTH TLS) in your "
 				    "client.";
 
+/* The administrator's banner, of one line or several. */
+void
+ftp_login_greet(struct ftp *f)
+{
+	const char *banner = f->s->conf->ftps.banner, *end;
+
+	if (!banner || *banner == '\0')
+		banner = "Ready.";
+	while ((end = strchr(banner, '\n')) != NULL && end[1] != '\0') {
+		text_puts(&f->out, "220-");
+		text_putn(&f->out, banner, (size_t)(end - banner));
+		text_puts(&f->out, "\r\n");
+		banner = end + 1;
+	}
+	ftp_reply(f, 220, "%.*s", (int)strcspn(banner, "\r\n"), banner);
+}
+
 /* USER, PASS, ACCT or anything else that belongs to a login came in clear. */
 static void
 refuse_clear(struct ftp *f, const char *verb, const char *user)

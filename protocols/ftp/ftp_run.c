@@ -75,9 +75,7 @@ send_replies(struct ftp *f)
 	ssize_t n = 0;
 
 	if (f->tls) {
-		if (f->control != FTP_SECURE)
-			return true;
-		if (len > 0)
+		if (len > 0 && f->control == FTP_SECURE)
 			n = tls_write(f->tls, at, len);
 		if (n < 0 && n != -EAGAIN)
 			return false;
@@ -264,11 +262,8 @@ look_at_clocks(struct loop *l)
 	struct ftp *f = &l->f;
 	uint64_t now = clock_ms();
 
-	if (f->over) {
-		if (l->goodbye_ms == 0)
-			l->goodbye_ms = now + GOODBYE_MS;
+	if (f->over)
 		return;
-	}
 	if (!f->s->logged_in && now >= f->s->login_deadline_ms) {
 		if (f->control != FTP_HANDSHAKE)
 			ftp_reply(f, 421, "The login took too long; goodbye.");
@@ -284,10 +279,10 @@ next_deadline(struct loop *l)
 {
 	struct ftp *f = &l->f;
 	uint64_t at;
+	size_t room;
 
-	if (f->over)
-		return l->goodbye_ms;
-	if (f->tls && f->control == FTP_SECURE && tls_pending(f->tls) && may_serve(f))
+	ignore_result(ftp_line_space(&f->in, &room) == NULL);
+	if (f->tls && tls_pending(f->tls) && room > 0)
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
 	return f->s->logged_in ? at : clock_first(at, f->s->login_deadline_ms);
@@ -323,41 +318,71 @@ worker_gone(struct ftp *f)
 	ftp_end(f, SESSION_WORKER_GONE);
 }
 
+/* What a turn of the loop waits for; parts that are not there have no place. */
+struct wait {
+	struct pollfd at[POLL_FIXED + 1 + FTP_DATA_POLLS];
+	size_t count, data_at;
+	short ask; /* what happened to worker's socket */
+};
+
+static int
+wait_for_all(struct loop *l, struct wait *w)
+{
+	struct ftp *f = &l->f;
+	size_t ask_at = 0;
+	int n;
+
+	/* Once it is at its end its socket would wake us for ever, and nobody wants to read it. */
+	w->at[POLL_CONTROL] =
+	    (struct pollfd) { .fd = l->eof ? -1 : f->s->client_fd, .events = control_events(l) };
+	w->at[POLL_AUTH] = (struct pollfd) { .fd = auth_fd(f->s->auth), .events = POLLIN };
+	w->count = POLL_FIXED;
+	if (f->s->ask) {
+		ask_at = w->count++;
+		w->at[ask_at] =
+		    (struct pollfd) { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
+	}
+	w->data_at = w->count;
+	w->count += ftp_data_poll(f, w->at + w->data_at);
+	n = poll(w->at, (nfds_t)w->count, clock_poll(next_deadline(l)));
+	w->ask = ask_at != 0 ? w->at[ask_at].revents : 0;
+	return n;
+}
+
 static void
 wait_and_pump(struct loop *l)
 {
 	struct ftp *f = &l->f;
-	struct pollfd polls[POLL_FIXED + 1 + FTP_DATA_POLLS];
-	size_t count = POLL_FIXED, ask_at = 0, data_at, data_count;
+	struct wait w;
+	short control;
 
-	polls[POLL_CONTROL] =
-	    (struct pollfd) { .fd = f->s->client_fd, .events = control_events(l) };
-	polls[POLL_AUTH] = (struct pollfd) { .fd = auth_fd(f->s->auth), .events = POLLIN };
-	if (f->s->ask) {
-		ask_at = count++;
-		polls[ask_at] =
-		    (struct pollfd) { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
-	}
-	data_at = count;
-	data_count = ftp_data_poll(f, polls + data_at);
-	count += data_count;
-	if (poll(polls, (nfds_t)count, clock_poll(next_deadline(l))) < 0)
+	if (wait_for_all(l, &w) < 0)
 		return; /* interrupted: look again */
-
-	if (polls[POLL_AUTH].revents)
+	if (w.at[POLL_AUTH].revents)
 		ftp_login_verdict(f);
 	if (f->over && f->end == SESSION_MONITOR_GONE)
 		return;
-	if (ask_at != 0 && polls[ask_at].revents && ask_pump(f->s->ask) < 0)
+	if (w.ask && ask_pump(f->s->ask) < 0) {
 		worker_gone(f);
-	ftp_data_pump(f, polls + data_at, data_count);
+		return;
+	}
+	ftp_data_pump(f, w.at + w.data_at, w.count - w.data_at);
 	ftp_xfer_pump(f);
-	if (polls[POLL_CONTROL].revents & (POLLIN | POLLERR | POLLHUP) ||
-	    (f->tls && tls_pending(f->tls)))
+	control = w.at[POLL_CONTROL].revents;
+	if (control & (POLLIN | POLLERR | POLLHUP) || (f->tls && tls_pending(f->tls)))
 		read_control(l);
-	/* A connection that is gone wakes poll even when nobody wants to read. */
-	if (polls[POLL_CONTROL].revents & (POLLERR | POLLHUP) && !(control_events(l) & POLLIN))
+	/* It is gone, and there was no room to read that in. */
+	if (control & (POLLERR | POLLHUP))
 		l->eof = true;
+}
+
+/* The last replies wait for room in the socket. */
+static void
+wait_for_goodbye(struct loop *l)
+{
+	struct pollfd out = { .fd = l->f.s->client_fd, .events = POLLOUT };
+
+	ignore_result(poll(&out, 1, clock_poll(l->goodbye_ms)));
 }
 
 /* One turn. False when the session is over. */
@@ -372,9 +397,15 @@ turn(struct loop *l)
 		ftp_end(f, SESSION_LOST);
 		return false;
 	}
-	if (f->over)
-		return f->end != SESSION_MONITOR_GONE && f->end != SESSION_LOST &&
-		       !replies_are_out(f) && clock_ms() < l->goodbye_ms;
+	if (f->over) {
+		if (l->goodbye_ms == 0)
+			l->goodbye_ms = clock_ms() + GOODBYE_MS;
+		if (f->end == SESSION_MONITOR_GONE || f->end == SESSION_LOST ||
+		    replies_are_out(f) || clock_ms() >= l->goodbye_ms)
+			return false;
+		wait_for_goodbye(l);
+		return true;
+	}
 	if (f->control == FTP_HANDSHAKE && !f->tls && replies_are_out(f))
 		begin_tls(f);
 	wait_and_pump(l);
@@ -462,8 +493,7 @@ ftp_run(struct session *s, struct tls_server *tls)
 		begin_tls(f);
 	}
 	/* The greeting waits until it can be read: behind the handshake on an implicit listener. */
-	ftp_reply(f, 220, "%s",
-		  s->conf->ftps.banner && *s->conf->ftps.banner ? s->conf->ftps.banner : "Ready.");
+	ftp_login_greet(f);
 	while (turn(l))
 		;
 	end = f->end;

@@ -76,13 +76,14 @@ say_end(struct ftp *f, int code, const char *words)
 {
 	bool abor = f->x.abor;
 
-	ftp_data_close(f);
+	if (!f->x.list.to_control)
+		ftp_data_close(f);
 	fd_close(&f->x.fd);
 	ftp_xfer_init(&f->x);
 	f->active_ms = clock_ms();
 	ftp_reply(f, code, "%s", words);
 	if (abor)
-		ftp_reply(f, 226, "Aborted.");
+		ftp_reply(f, 226, "ABOR is done.");
 }
 
 /* Writes what the client sent. Returns 0 or -errno. */
@@ -142,7 +143,8 @@ ftp_xfer_fail(struct ftp *f, int code, const char *reason, const char *words)
 	x->reason = reason;
 	text_init(&t, x->why, sizeof(x->why));
 	text_puts(&t, words);
-	ftp_data_close(f);
+	if (!x->list.to_control)
+		ftp_data_close(f);
 	x->failing = true;
 	if (!x->asked)
 		end_broken(f);

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "conf/conf.h"
+#include "server/sign.h"
 
 /* What tls_write takes in one piece before anything is sent, and what a read may bring. */
 #define TLS_BATCH ((size_t)256 * 1024)
@@ -39,6 +40,13 @@ enum tls_kind {
  */
 int tls_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		   struct tls_server **ret_server) MUST_CHECK;
+/*
+ * The same when signer holds the private keys: keys are their public halves, and every handshake
+ * that is not resumed is one sign_ask(). Needs sign_use() before: a trial handshake proves them.
+ */
+int tls_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
+			  conf_complain_fn *complain, void *ctx,
+			  struct tls_server **ret_server) MUST_CHECK;
 void tls_server_free(struct tls_server *ts);
 
 /* In wire, once, before the first connection: takes random ticket keys. Returns 0 or -EIO. */

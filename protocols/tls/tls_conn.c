@@ -181,6 +181,8 @@ set_kind(struct tls_conn *c)
 		/* Passwords and names stay nowhere; an idle session holds no record buffers. */
 		SSL_set_options(c->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 		SSL_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
+		/* A command in one call, and not its record's head before its body. */
+		SSL_set_read_ahead(c->ssl, 1);
 		return;
 	}
 	/*
@@ -275,6 +277,7 @@ tls_handshake(struct tls_conn *c)
 
 	if (c->ready)
 		return 0;
+	send_out(c); /* what the socket had no room for last time */
 	ERR_clear_error();
 	result = SSL_do_handshake(c->ssl);
 	if (result == 1) {

@@ -36,12 +36,12 @@ struct tls_conn {
 };
 
 /*
- * Puts a certificate, its chain and its private key into ctx. This is the only place that reads a
- * private key, so it is all that changes when keys move to a process of their own.
- * Returns 0, or -EINVAL after a complaint.
+ * Puts a certificate, its chain and its key into ctx. remote is the public half of a key that
+ * signer holds; NULL: the private key is read from its file. Returns 0, or -EINVAL after a
+ * complaint.
  */
-int tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, conf_complain_fn *complain,
-		 void *complain_ctx) MUST_CHECK;
+int tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, const struct sign_key *remote,
+		 conf_complain_fn *complain, void *complain_ctx) MUST_CHECK;
 
 /*
  * Shakes hands with itself once per protocol version: it proves that keys and certificates serve,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tls_key.c - certificates and private keys from their files into a context. Runs in the listener,
- * before anything is given up. Owns: the sight of a private key.
+ * tls_key.c - certificates from their files into a context, with keys that signer holds. Runs in
+ * the listener, before anything is given up. Owns: the reading of certificates, and of private keys
+ * where there is no signer (unit tests).
  */
 #include "protocols/tls/tls_in.h"
 
@@ -11,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "protocols/tls/tls_provider.h"
 #include "server/base/text.h"
 
 static void
@@ -78,15 +80,17 @@ kind_is_taken(SSL_CTX *ctx, const EVP_PKEY *key)
 }
 
 int
-tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, conf_complain_fn *complain,
-	     void *complain_ctx)
+tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, const struct sign_key *remote,
+	     conf_complain_fn *complain, void *complain_ctx)
 {
 	const char *file = pair->key, *what = NULL;
 	EVP_PKEY *key;
 
 	ERR_clear_error();
-	key = read_key(pair->key);
-	if (!key)
+	key = remote ? tls_provider_key(remote) : read_key(pair->key);
+	if (!key && remote)
+		what = "its public half cannot be used by OpenSSL";
+	else if (!key)
 		what = "the private key cannot be read; it must be PEM without a passphrase";
 	else if (!key_is_strong(key))
 		what = "RSA keys below 2048 bits are not used";

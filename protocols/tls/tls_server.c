@@ -113,8 +113,18 @@ needs_tls(const struct conf *conf)
 	return false;
 }
 
+static const struct sign_key *
+find_key(const struct sign_keys *keys, size_t index)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		if (keys->at[i].purpose == SIGN_TLS && keys->at[i].index == index)
+			return &keys->at[i];
+	return NULL;
+}
+
 static int
-fill(struct tls_server *ts, const struct conf *conf, conf_complain_fn *complain, void *ctx)
+fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *keys,
+     conf_complain_fn *complain, void *ctx)
 {
 	static const struct conf_place nowhere;
 	int err = 0;
@@ -134,7 +144,8 @@ fill(struct tls_server *ts, const struct conf *conf, conf_complain_fn *complain,
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < conf->tls.certificate_count; i++)
-		if (tls_key_load(ts->ctx, &conf->tls.certificates[i], complain, ctx) < 0)
+		if (tls_key_load(ts->ctx, &conf->tls.certificates[i],
+				 keys ? find_key(keys, i) : NULL, complain, ctx) < 0)
 			err = -EINVAL;
 	return err < 0 ? err : tls_warm(ts->ctx, complain, ctx);
 }
@@ -143,8 +154,15 @@ int
 tls_server_new(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	       struct tls_server **ret_server)
 {
+	return tls_server_new_remote(conf, NULL, complain, ctx, ret_server);
+}
+
+int
+tls_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
+		      conf_complain_fn *complain, void *ctx, struct tls_server **ret_server)
+{
 	struct tls_server *ts = mem_new(1, sizeof(*ts));
-	int err = needs_tls(conf) ? fill(ts, conf, complain, ctx) : 0;
+	int err = needs_tls(conf) ? fill(ts, conf, keys, complain, ctx) : 0;
 
 	if (err < 0) {
 		tls_server_free(ts);
