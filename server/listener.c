@@ -112,11 +112,20 @@ listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		 struct wire_servers *ret_servers)
 {
 	struct wire_servers made = { .signer = -1 };
+	FD_OWN int sign = -1;
+	int err = -EINVAL;
 
 	if (find_ids(conf, complain, ctx, &made.ids) < 0 || start_signer(conf, complain, ctx, &made) < 0)
 		return -EINVAL;
-	if (tls_server_new(conf, complain, ctx, &made.tls) < 0 ||
-	    ssh_server_new(conf, complain, ctx, &made.ssh) < 0) {
+	/* Both prove their keys by a handshake with themselves. */
+	if (signer_connect(made.signer, &sign) == 0) {
+		sign_use(sign);
+		err = tls_server_new_remote(conf, &made.keys, complain, ctx, &made.tls);
+		if (err == 0)
+			err = ssh_server_new_remote(conf, &made.keys, complain, ctx, &made.ssh);
+		sign_use(-1);
+	}
+	if (err < 0) {
 		listener_discard(&made);
 		return -EINVAL;
 	}
