@@ -21,6 +21,7 @@
 #include "protocols/sftp/ssh_shim.h"
 #include "protocols/sftp/ssh_sign.h"
 #include "server/base/clock.h"
+#include "server/base/log.h"
 
 /* Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
  * them. */
@@ -394,6 +395,20 @@ wait_for_client(struct login *l)
 		stop(l, SESSION_MONITOR_GONE, NULL);
 }
 
+/* Who it is, and what both agreed on: for the log. */
+static void
+name_client(struct login *l)
+{
+	const char *banner = ssh_get_clientbanner(l->w->ssh);
+	const char *kex = ssh_get_kex_algo(l->w->ssh), *mac = ssh_get_hmac_in(l->w->ssh);
+	const char *cipher = ssh_get_cipher_in(l->w->ssh);
+
+	if (banner && strncmp(banner, "SSH-2.0-", 8) == 0)
+		session_client(l->s, banner + 8);
+	log_info("ssh", "kex=%s cipher=%s mac=%s", kex ? kex : "-", cipher ? cipher : "-",
+		 mac ? mac : "-");
+}
+
 static void
 exchange_keys(struct login *l)
 {
@@ -412,11 +427,8 @@ exchange_keys(struct login *l)
 	if (rc == SSH_ERROR) {
 		stop(l, SESSION_PROTOCOL, NULL);
 	} else if (rc == SSH_OK) {
-		const char *banner = ssh_get_clientbanner(l->w->ssh);
-
 		l->state = READY;
-		if (banner && strncmp(banner, "SSH-2.0-", 8) == 0)
-			session_client(l->s, banner + 8);
+		name_client(l);
 	} else {
 		wait_for_client(l);
 	}

@@ -47,19 +47,26 @@ struct ssh_server {
 };
 
 /*
- * Clients without an encrypt-then-MAC mode, by the start of their version string. To them `modern`
- * adds the plain MACs, and to nobody else. (libssh2 got those modes in 1.11: Debian 12's curl
- * has 1.10.)
+ * Clients that have, or had for long, no encrypt-then-MAC mode, by the start of their version
+ * string. To them `modern` adds the plain MACs, and to nobody else; a client that stands here in
+ * vain only sees two names more. (libssh2 got those modes in 1.11: Debian 12's curl has 1.10.)
  */
 static const char *const plain_mac_clients[] = {
-	"SSH-2.0-libssh2_1.0",	"SSH-2.0-libssh2_1.1.",
-	"SSH-2.0-libssh2_1.2",	"SSH-2.0-libssh2_1.3",
-	"SSH-2.0-libssh2_1.4",	"SSH-2.0-libssh2_1.5",
-	"SSH-2.0-libssh2_1.6",	"SSH-2.0-libssh2_1.7",
-	"SSH-2.0-libssh2_1.8",	"SSH-2.0-libssh2_1.9",
-	"SSH-2.0-libssh2_1.10", "SSH-2.0-JSCH-0.1",
-	"SSH-2.0-JSCH_0.1",	"SSH-2.0-Renci.SshNet.SshClient.0",
-	"SSH-2.0-SSHJ_0",	"SSH-2.0-phpseclib_",
+	"libssh2_1.0",	   "libssh2_1.1.",
+	"libssh2_1.2",	   "libssh2_1.3",
+	"libssh2_1.4",	   "libssh2_1.5",
+	"libssh2_1.6",	   "libssh2_1.7",
+	"libssh2_1.8",	   "libssh2_1.9",
+	"libssh2_1.10",	   "JSCH-0.1",
+	"JSCH_0.1",	   "Renci.SshNet.SshClient.0",
+	"SSHJ_0",	   "phpseclib_",
+	"Twisted",	   "Ganymed",
+	"Trilead",	   "paramiko_1",
+	"paramiko_2.0",	   "paramiko_2.1",
+	"paramiko_2.2",	   "paramiko_2.3",
+	"paramiko_2.4",	   "SSHD-CORE-",
+	"APACHE-SSHD-1",   "Ruby/Net::SSH_2",
+	"Ruby/Net::SSH_3", "Ruby/Net::SSH_4",
 };
 
 static const char *const ciphers[] = {
@@ -215,10 +222,15 @@ ssh_setup_session(const struct ssh_server *server, struct session *s, ssh_sessio
 static bool
 needs_plain_macs(const uint8_t *line, size_t len)
 {
+	static const char protocol[] = "SSH-2.0-";
+	size_t head = sizeof(protocol) - 1;
+
+	if (len < head || memcmp(line, protocol, head) != 0)
+		return false;
 	for (size_t i = 0; i < COUNT_OF(plain_mac_clients); i++) {
 		size_t n = strlen(plain_mac_clients[i]);
 
-		if (len >= n && memcmp(line, plain_mac_clients[i], n) == 0)
+		if (len - head >= n && memcmp(line + head, plain_mac_clients[i], n) == 0)
 			return true;
 	}
 	return false;
