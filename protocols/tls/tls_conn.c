@@ -282,6 +282,8 @@ tls_handshake(struct tls_conn *c)
 	result = SSL_do_handshake(c->ssl);
 	if (result == 1) {
 		c->ready = true;
+		/* The first line may have come in one segment with the end of the handshake. */
+		c->has_more = SSL_has_pending(c->ssl) == 1;
 		send_out(c);
 		return 0;
 	}
