@@ -586,21 +586,20 @@ on_key(struct auth_serve *s, struct buf *b)
 	struct keys_question q = { .algorithm = algorithm };
 	const uint8_t *signature;
 	size_t signature_len;
-	bool verified;
 	int err;
 
 	buf_get_cstring(b, user, sizeof(user));
 	buf_get_cstring(b, algorithm, sizeof(algorithm));
 	q.blob = buf_get_string(b, &q.blob_len);
 	signature = buf_get_string(b, &signature_len);
-	verified = buf_get_u8(b) == 1 || signature_len > 0;
+	buf_get_u8(b); /* what the transport thinks of it: nothing that decides */
 	if (buf_done(b) < 0 || q.blob_len == 0 || q.blob_len > AUTH_KEY_MAX)
 		return AUTH_STEP_END;
-	begin_attempt(s, "publickey", verified ? s->conf->auth.failure_delay_ms : PROBE_MS);
+	begin_attempt(s, "publickey", signature_len ? s->conf->auth.failure_delay_ms : PROBE_MS);
 	err = check_key(s, user, &q);
-	if (!verified)
+	if (signature_len == 0)
 		return answer_probe(s, err);
-	if (err == 0 && signature_len > 0)
+	if (err == 0)
 		err = check_signature(s, user, &q, signature, signature_len);
 	if (err == 0 && !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM) {
 		err = start_pam(s, s->account.name, talk_password);
