@@ -75,6 +75,13 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libcoffer.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LINK_HARDEN) $(LDFLAGS) -o $@ $< $(BUILD)/libcoffer.a -lcmocka $(DAEMON_LIBS)
 
+# The daemon with a wire that has gone bad: tests/e2e/test_hostile.py. Never installed.
+$(BUILD)/cofferd-hostile: tests/hostile/hostile.c $(BUILD)/server/main.o $(BUILD)/libcoffer.a
+	$(CC) $(ALL_CFLAGS) -Wno-error $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+.PHONY: hostile
+hostile: $(BUILD)/cofferd-hostile
+
 .PHONY: units
 units: $(UNIT_BIN)
 
@@ -90,7 +97,7 @@ run:
 
 check:
 	@packaging/dev/deps
-	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all units
+	@$(MAKE) --no-print-directory -s -j"$$(nproc)" all units hostile
 	@tests/check $(BUILD)
 
 # Parts of it, and what is not part of it because it takes long.

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hostile.c - a wire that has gone bad, and a worker that does what it is told. A test build: the real
+ * daemon with this file in place of both front ends and of the port service.
+ *
+ * The tester connects to either port and sends one line; what follows is done inside wire, after its
+ * sandbox was entered, with everything that wire has: its sockets. One line is answered:
+ *
+ *	call NAME          makes the system call in wire            -> "NAME errno" when it comes back
+ *	worker NAME        logs in, then has worker make the call
+ *	claim USER         says that a key login was verified       -> verdict
+ *	sign PURPOSE LEN   asks for a signature over LEN zero bytes -> errno or "signed"
+ *	hash N             asks N times for a signature of the right shape
+ *	monitor KIND       sends monitor a bad message: short, type, huge, state, flood, fds
+ *	ask KIND [PATH]    logs in, then sends worker a bad message, or a path
+ *	smuggle            logs in, then attaches descriptors to a question for worker
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "auth/auth_msg.h"
+#include "protocols/ftp/ftp.h"
+#include "protocols/sftp/sftp.h"
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+#include "server/base/text.h"
+#include "server/port_msg.h"
+#include "server/port_serve.h"
+#include "server/sign.h"
+#include "server/sign_msg.h"
+#include "server/vfs/vfs_msg.h"
+
+#define LINE_MAX_BYTES 512
+
+static struct session *us;
+static int worker = -1;
+
+static void
+say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static void
+say(const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	line[n] = '\n';
+	(void)!write(us->client_fd, line, (size_t)n + 1);
+}
+
+/* ---- system calls ---- */
+
+static const struct {
+	const char *name;
+	long number, args[6];
+} calls[] = {
+	{ "open", SYS_open, { (long)"/etc/passwd", O_RDONLY } },
+	{ "openat", SYS_openat, { AT_FDCWD, (long)"/etc/passwd", O_RDONLY } },
+	{ "openat2", SYS_openat2, { AT_FDCWD, (long)"/etc/passwd", 0, 24 } },
+	{ "execve", SYS_execve, { (long)"/bin/true", 0, 0 } },
+	{ "execveat", SYS_execveat, { AT_FDCWD, (long)"/bin/true", 0, 0, 0 } },
+	{ "fork", SYS_fork, { 0 } },
+	{ "clone", SYS_clone, { SIGCHLD } },
+	{ "clone3", SYS_clone3, { 0 } },
+	{ "kill", SYS_kill, { 1, SIGKILL } },
+	{ "tgkill", SYS_tgkill, { 1, 1, SIGKILL } },
+	{ "tkill", SYS_tkill, { 1, SIGKILL } },
+	{ "pidfd_open", SYS_pidfd_open, { 1, 0 } },
+	{ "pidfd_send_signal", SYS_pidfd_send_signal, { 0, SIGKILL, 0, 0 } },
+	{ "ptrace", SYS_ptrace, { PTRACE_ATTACH, 1, 0, 0 } },
+	{ "process_vm_readv", SYS_process_vm_readv, { 1, 0, 0, 0, 0, 0 } },
+	{ "process_vm_writev", SYS_process_vm_writev, { 1, 0, 0, 0, 0, 0 } },
+	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
+	{ "socketpair", SYS_socketpair, { AF_UNIX, SOCK_STREAM, 0, 0 } },
+	{ "connect", SYS_connect, { 0, 0, 0 } },
+	{ "bind", SYS_bind, { 0, 0, 0 } },
+	{ "listen", SYS_listen, { 0, 1 } },
+	{ "setuid", SYS_setuid, { 0 } },
+	{ "setresuid", SYS_setresuid, { 0, 0, 0 } },
+	{ "setgroups", SYS_setgroups, { 0, 0 } },
+	{ "capset", SYS_capset, { 0, 0 } },
+	{ "chroot", SYS_chroot, { (long)"/" } },
+	{ "chdir", SYS_chdir, { (long)"/" } },
+	{ "fchdir", SYS_fchdir, { 0 } },
+	{ "mount", SYS_mount, { 0 } },
+	{ "umount2", SYS_umount2, { 0 } },
+	{ "pivot_root", SYS_pivot_root, { 0 } },
+	{ "unshare", SYS_unshare, { CLONE_NEWUSER } },
+	{ "setns", SYS_setns, { 0, 0 } },
+	{ "prctl", SYS_prctl, { PR_SET_DUMPABLE, 1, 0, 0, 0 } },
+	{ "seccomp", SYS_seccomp, { 0 } },
+	{ "prlimit64", SYS_prlimit64, { 0, 7, 0, 0 } },
+	{ "rt_sigaction", SYS_rt_sigaction, { SIGSYS, 0, 0, 8 } },
+	{ "mprotect", SYS_mprotect, { 0, 4096, PROT_READ | PROT_EXEC } },
+	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+	{ "shmget", SYS_shmget, { 0, 4096, 01600 } },
+	{ "msgget", SYS_msgget, { 0, 01600 } },
+	{ "semget", SYS_semget, { 0, 1, 01600 } },
+	{ "memfd_create", SYS_memfd_create, { (long)"x", 0 } },
+	{ "userfaultfd", SYS_userfaultfd, { 0 } },
+	{ "bpf", SYS_bpf, { 0 } },
+	{ "perf_event_open", SYS_perf_event_open, { 0 } },
+	{ "io_uring_setup", SYS_io_uring_setup, { 1, 0 } },
+	{ "keyctl", SYS_keyctl, { 0 } },
+	{ "add_key", SYS_add_key, { 0 } },
+	{ "open_by_handle_at", SYS_open_by_handle_at, { 0 } },
+	{ "name_to_handle_at", SYS_name_to_handle_at, { 0 } },
+	{ "mknodat", SYS_mknodat, { AT_FDCWD, (long)"x", 0, 0 } },
+	{ "unlink", SYS_unlink, { (long)"x" } },
+	{ "rename", SYS_rename, { (long)"x", (long)"y" } },
+	{ "mkdir", SYS_mkdir, { (long)"x", 0 } },
+	{ "fchmodat", SYS_fchmodat, { AT_FDCWD, (long)"x", 0 } },
+	{ "fchmod", SYS_fchmod, { 0, 0777 } },
+	{ "fchown", SYS_fchown, { 0, 0, 0 } },
+	{ "chown", SYS_chown, { (long)"x", 0, 0 } },
+	{ "ftruncate", SYS_ftruncate, { 0, 0 } },
+	{ "fallocate", SYS_fallocate, { 0, 0, 0, 1 } },
+	{ "setxattr", SYS_setxattr, { 0 } },
+	{ "lseek", SYS_lseek, { 0, 0, 0 } },
+	{ "dup", SYS_dup, { 0 } },
+	{ "dup3", SYS_dup3, { 0, 9, 0 } },
+	{ "fcntl", SYS_fcntl, { 0, F_SETFL, 0 } },
+	{ "ioctl", SYS_ioctl, { 0, 0x5401, 0 } },
+	{ "personality", SYS_personality, { 0 } },
+	{ "reboot", SYS_reboot, { 0 } },
+	{ "init_module", SYS_init_module, { 0 } },
+	{ "kexec_load", SYS_kexec_load, { 0 } },
+	{ "swapon", SYS_swapon, { 0 } },
+	{ "iopl", SYS_iopl, { 3 } },
+	{ "modify_ldt", SYS_modify_ldt, { 0 } },
+	{ "sched_setaffinity", SYS_sched_setaffinity, { 1, 0, 0 } },
+	{ "setpriority", SYS_setpriority, { 0, 1, -20 } },
+	{ "quotactl", SYS_quotactl, { 0 } },
+	{ "sethostname", SYS_sethostname, { (long)"x", 1 } },
+	{ "settimeofday", SYS_settimeofday, { 0, 0 } },
+};
+
+static long
+call_number(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(calls); i++)
+		if (strcmp(calls[i].name, name) == 0)
+			return (long)i;
+	return -1;
+}
+
+static long
+make_call(long i)
+{
+	const long *a = calls[i].args;
+
+	return syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? errno : 0;
+}
+
+/* ---- logging in as the client could ---- */
+
+static bool
+log_in(const char *user, const char *password)
+{
+	struct auth_verdict v;
+	struct pollfd wait = { .fd = auth_fd(us->auth), .events = POLLIN };
+
+	if (auth_send_password(us->auth, user, password) < 0 || poll(&wait, 1, 10000) <= 0 ||
+	    auth_recv(us->auth, &v) < 0 || v.answer != AUTH_OK)
+		return false;
+	worker = v.worker_fd;
+	return true;
+}
+
+/* ---- monitor ---- */
+
+static void
+hear_monitor(void)
+{
+	struct pollfd wait = { .fd = auth_fd(us->auth), .events = POLLIN };
+	struct auth_verdict v;
+	int err;
+
+	if (poll(&wait, 1, 8000) <= 0) {
+		say("silence");
+		return;
+	}
+	err = auth_recv(us->auth, &v);
+	if (err < 0)
+		say("gone");
+	else
+		say("verdict %d", v.answer);
+}
+
+static void
+send_raw(int sock, uint16_t type, size_t len)
+{
+	uint8_t *room = calloc(1, 300000);
+	struct buf b;
+
+	ipc_begin(&b, room, 300000, type, 0);
+	b.end += len;
+	(void)!send(sock, room, b.end, MSG_NOSIGNAL | MSG_DONTWAIT);
+	free(room);
+}
+
+static void
+send_fds(int sock, uint16_t type)
+{
+	enum { N = 200 };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(N * sizeof(int))];
+	} control;
+	uint8_t room[16];
+	struct iovec part;
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
+			      .msg_controllen = sizeof(control.room) };
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), type, 0);
+	part = (struct iovec){ room, b.end };
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(N * sizeof(int));
+	for (int i = 0; i < N; i++)
+		memcpy(CMSG_DATA(&control.head) + (size_t)i * sizeof(int), &us->client_fd, sizeof(int));
+	(void)!sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+attack(int sock, const char *kind, uint16_t known, uint16_t unknown)
+{
+	if (strcmp(kind, "short") == 0)
+		(void)!send(sock, "x", 1, MSG_NOSIGNAL);
+	else if (strcmp(kind, "type") == 0)
+		send_raw(sock, unknown, 4);
+	else if (strcmp(kind, "huge") == 0)
+		send_raw(sock, known, 150000);
+	else if (strcmp(kind, "cut") == 0)
+		send_raw(sock, known, 2);
+	else if (strcmp(kind, "fds") == 0)
+		send_fds(sock, unknown);
+	else if (strcmp(kind, "flood") == 0)
+		for (int i = 0; i < 100000; i++)
+			send_raw(sock, known, 3);
+}
+
+/* ---- worker ---- */
+
+static void
+hear_worker(void)
+{
+	static uint8_t room[IPC_MESSAGE_MAX];
+	struct pollfd wait = { .fd = worker, .events = POLLIN };
+	struct stat st;
+	FD_OWN int fd = -1;
+	struct buf b;
+	uint16_t type;
+	uint32_t id, verdict;
+	int err;
+
+	if (poll(&wait, 1, 8000) <= 0) {
+		say("silence");
+		return;
+	}
+	err = ipc_recv(worker, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, &fd);
+	verdict = buf_get_u32(&b);
+	if (err < 0)
+		say("gone");
+	else if (fd >= 0)
+		say("descriptor %s", fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? "directory" : "file");
+	else
+		say("errno %u", verdict);
+}
+
+static void
+ask_path(uint16_t type, const char *path)
+{
+	uint8_t room[2 * LINE_MAX_BYTES];
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), type, 7);
+	buf_put_cstring(&b, path);
+	if (type == VFS_MSG_OPEN) {
+		buf_put_u32(&b, 1);
+		buf_put_u32(&b, 0);
+		buf_put_u64(&b, 0);
+	}
+	(void)!send(worker, room, b.end, MSG_NOSIGNAL);
+	hear_worker();
+}
+
+/* In place of the port service: worker makes the call whose place in the table is the id. */
+int
+port_serve_message(struct port_serve *p, int sock, uint16_t type, uint32_t id, struct buf *b)
+{
+	uint8_t room[64];
+	struct buf out;
+
+	(void)p, (void)b, (void)type;
+	answer_begin(&out, room, sizeof(room), PORT_MSG_LISTEN, id, -(int)make_call((long)id), "");
+	return ipc_send(sock, &out, -1);
+}
+
+static void
+worker_call(long i)
+{
+	uint8_t room[16];
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), PORT_MSG_LISTEN, (uint32_t)i);
+	(void)!send(worker, room, b.end, MSG_NOSIGNAL);
+	hear_worker();
+}
+
+/* ---- signer ---- */
+
+static void
+ask_signature(unsigned int purpose, size_t len, bool right, unsigned int times)
+{
+	static const char label[] = "TLS 1.3, server CertificateVerify";
+	uint8_t tbs[SIGN_TBS_MAX] = { 0 }, signature[SIGN_SIGNATURE_MAX];
+	struct sign_request r = { .purpose = (enum sign_purpose)purpose, .digest = "SHA256",
+				  .tbs = tbs, .tbs_len = len };
+	unsigned int granted = 0;
+	int err = 0;
+
+	if (right) {
+		memset(tbs, ' ', 64);
+		memcpy(tbs + 64, label, sizeof(label));
+		r.tbs_len = 64 + sizeof(label) + 32;
+	}
+	for (unsigned int i = 0; i < times; i++) {
+		size_t got;
+
+		err = sign_ask(&r, signature, sizeof(signature), &got);
+		granted += err == 0;
+	}
+	say("granted %u last %d", granted, -err);
+}
+
+/* ---- the tester's line ---- */
+
+static void
+obey(char *line)
+{
+	char *verb = strsep(&line, " "), *one = strsep(&line, " "), *two = strsep(&line, " "),
+	     *three = strsep(&line, " ");
+	long i;
+
+	if (strcmp(verb, "call") == 0 && (i = call_number(one)) >= 0)
+		say("%s %ld", one, make_call(i));
+	else if (strcmp(verb, "list") == 0)
+		for (size_t j = 0; j < COUNT_OF(calls); j++)
+			say("%s", calls[j].name);
+	else if (strcmp(verb, "claim") == 0) {
+		/* A key that nobody has, "verified" by us. */
+		if (auth_send_key(us->auth, one, "ssh-ed25519", "\0\0\0\13ssh-ed25519\0\0\0\40AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+				  51, two ? "forged" : NULL, two ? 6 : 0, true) == 0)
+			hear_monitor();
+	} else if (strcmp(verb, "sign") == 0)
+		ask_signature((unsigned int)atoi(one), (size_t)atoi(two), false, 1);
+	else if (strcmp(verb, "hash") == 0)
+		ask_signature(SIGN_TLS, 0, true, (unsigned int)atoi(one));
+	else if (strcmp(verb, "monitor") == 0) {
+		attack(auth_fd(us->auth), one, AUTH_MSG_PASSWORD, 0x7777);
+		hear_monitor();
+	} else if (!two || !three || !log_in(one, two))
+		say("no login");
+	else if (strcmp(verb, "worker") == 0 && (i = call_number(three)) >= 0)
+		worker_call(i);
+	else if (strcmp(verb, "again") == 0) { /* a second login on one connection */
+		if (auth_send_password(us->auth, one, two) == 0)
+			hear_monitor();
+	} else if (strcmp(verb, "attack") == 0) {
+		attack(worker, three, VFS_MSG_STAT, 0x7777);
+		hear_worker();
+	} else if (strcmp(verb, "open") == 0)
+		ask_path(VFS_MSG_OPEN, three);
+	else if (strcmp(verb, "opendir") == 0)
+		ask_path(VFS_MSG_OPENDIR, three);
+	else
+		say("what?");
+}
+
+static enum session_end
+serve_tester(struct session *s)
+{
+	char line[LINE_MAX_BYTES] = { 0 };
+	struct pollfd wait = { .fd = s->client_fd, .events = POLLIN };
+	ssize_t n;
+
+	us = s;
+	if (poll(&wait, 1, 10000) <= 0)
+		return SESSION_LOST;
+	n = read(s->client_fd, line, sizeof(line) - 1);
+	if (n <= 0)
+		return SESSION_LOST;
+	line[strcspn(line, "\r\n")] = '\0';
+	obey(line);
+	return SESSION_QUIT;
+}
+
+enum session_end
+ftp_run(struct session *s, struct tls_server *tls)
+{
+	(void)tls;
+	return serve_tester(s);
+}
+
+enum session_end
+sftp_run(struct session *s, struct ssh_server *ssh)
+{
+	(void)ssh;
+	return serve_tester(s);
+}
