@@ -108,6 +108,7 @@ struct ftp {
 	struct tls_conn *tls;
 	enum ftp_control control;
 
+	bool eof;  /* the client will not say more */
 	bool over; /* replies still go out, then the session ends with end */
 	enum session_end end;
 	uint64_t active_ms; /* the last whole command, or the last progress of data */
@@ -167,6 +168,17 @@ void ftp_asked(struct ftp *f, int err);
 /* An answer came: the next command may go on. */
 void ftp_answered(struct ftp *f);
 
+/* ftp_control.c */
+/* Sends replies as far as the client takes them. False: the connection is gone. */
+bool ftp_control_send(struct ftp *f);
+/* Has everything left? */
+bool ftp_control_is_empty(const struct ftp *f);
+/* Reads what is there into the line buffer, or goes on with the handshake. */
+void ftp_control_read(struct ftp *f);
+/* The 234 has left in clear, or implicit TLS begins. */
+void ftp_control_begin_tls(struct ftp *f);
+short ftp_control_events(struct ftp *f);
+
 /* ftp_login.c */
 void ftp_login_greet(struct ftp *f);
 void ftp_login_verdict(struct ftp *f); /* auth_fd is readable */
@@ -208,19 +220,22 @@ void ftp_avbl(struct ftp *f, char *arg);
 /* For handlers: a vfs_fn that says 250, or why not. */
 void ftp_done(void *ctx, struct vfs_reply *reply);
 
-/* ftp_fact.c - facts of files, and what sets them. */
+/* ftp_stamp.c */
 void ftp_size(struct ftp *f, char *arg);
 void ftp_mdtm(struct ftp *f, char *arg);
 void ftp_mfmt(struct ftp *f, char *arg);
 void ftp_mff(struct ftp *f, char *arg);
 void ftp_mlst(struct ftp *f, char *arg);
+
+/* ftp_fact.c */
 #define FTP_FACTS_ALL 0xffu
 /* "type=file;size=3; " for one entry, with the facts of the mask. */
 void ftp_fact_put(struct text *t, const struct vfs_attr *attr, uint32_t facts);
 /* The names of the facts; those of the mask get what is in mark behind them. */
 void ftp_fact_names(struct text *t, uint32_t facts, const char *mark, bool others);
 uint32_t ftp_fact_parse(const char *names);
-/* "20261123194155" to seconds. Returns 0 or -EINVAL. */
+/* "20261123194155" and seconds since 1970. Parsing returns 0 or -EINVAL. */
+void ftp_fact_put_time(struct text *t, int64_t seconds);
 int ftp_fact_time(const char *digits, int64_t *ret_seconds) MUST_CHECK;
 
 /* ftp_site.c */
@@ -249,7 +264,7 @@ size_t ftp_data_poll(struct ftp *f, struct pollfd *at);
 /* Behind the poll: accepts, shakes hands, tells the transfer. */
 void ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count);
 
-/* ftp_xfer.c */
+/* ftp_file.c */
 void ftp_retr(struct ftp *f, char *arg);
 void ftp_stor(struct ftp *f, char *arg);
 void ftp_appe(struct ftp *f, char *arg);
@@ -257,31 +272,44 @@ void ftp_stou(struct ftp *f, char *arg);
 void ftp_rest(struct ftp *f, char *arg);
 void ftp_rang(struct ftp *f, char *arg);
 void ftp_abor(struct ftp *f, char *arg);
+
+/* ftp_xfer.c */
 void ftp_xfer_init(struct ftp_xfer *x);
 /* Starts one of kind; the caller asks worker next. */
 void ftp_xfer_start(struct ftp *f, enum ftp_kind kind);
+/* Behind a question of the transfer: err is what the asking returned. */
+void ftp_xfer_asked(struct ftp *f, int err);
+/* A question of the transfer was answered. False: it broke meanwhile and has ended now. */
+bool ftp_xfer_answered(struct ftp *f, int err, const char *why);
 /* Worker opened it: say 150 and wait for the client. */
 void ftp_xfer_opened(struct ftp *f, const char *words);
 /* The data connection is there and bound to this session. */
 void ftp_xfer_connected(struct ftp *f);
 /* It broke: reply code with words, and reason for the log. Ends it as soon as that can be. */
 void ftp_xfer_fail(struct ftp *f, int code, const char *reason, const char *words);
-/* Sends ftp->piece. True when all of it left and the next may be made. last: the end goes with it.
- */
-bool ftp_xfer_send(struct ftp *f, bool last);
-/* Everything was given to TLS: says goodbye there and waits for the client to close. */
-void ftp_xfer_ending(struct ftp *f);
-/* Everything was done: gives the ticket back, closes the data connection, replies, becomes idle. */
+/* Everything was done: gives the ticket back, and is over. */
 void ftp_xfer_done(struct ftp *f, int code, const char *words);
-/* A question of the transfer was answered. False: it broke meanwhile and has ended now. */
-bool ftp_xfer_answered(struct ftp *f, int err, const char *why);
-/* Moves bytes as far as that goes without waiting. */
-void ftp_xfer_pump(struct ftp *f);
-/* When the loop must look again. */
-uint64_t ftp_xfer_deadline(struct ftp *f);
-short ftp_xfer_events(struct ftp *f);
+/* The ticket is gone already: closes the data connection, replies, becomes idle. */
+void ftp_xfer_over(struct ftp *f, int code, const char *words);
 /* The session ends: what came so far is kept as an interrupted upload. */
 void ftp_xfer_drop(struct ftp *f);
+/* Goes on as far as that goes without waiting. */
+void ftp_xfer_pump(struct ftp *f);
+/* When the loop must look again, and for what. */
+uint64_t ftp_xfer_deadline(struct ftp *f);
+short ftp_xfer_events(struct ftp *f);
+
+/* ftp_move.c */
+void ftp_move_get(struct ftp *f);
+void ftp_move_put(struct ftp *f);
+/* Sends ftp->piece. True when all of it left and the next may be made. last: the end goes with it.
+ */
+bool ftp_move_send(struct ftp *f, bool last);
+/* Everything was given to TLS: says goodbye there, and lets the client have the last word. */
+void ftp_move_end(struct ftp *f);
+void ftp_move_ending(struct ftp *f);
+/* Writes ftp->piece into the file. Returns 0 or -errno. */
+int ftp_move_write(struct ftp *f) MUST_CHECK;
 
 /* ftp_list.c */
 void ftp_list(struct ftp *f, char *arg);

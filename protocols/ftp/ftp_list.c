@@ -100,15 +100,6 @@ file_answer(void *ctx, struct vfs_reply *reply)
 	begin(f);
 }
 
-static void
-ask(struct ftp *f, int err)
-{
-	if (err < 0)
-		ftp_xfer_fail(f, ftp_reply_code(err), "asking-failed", ftp_reply_words(err));
-	else
-		f->x.asked = true;
-}
-
 static void open_answer(void *ctx, struct vfs_reply *reply);
 
 /* Nothing has that very name: is it a pattern for the names of its directory? */
@@ -128,7 +119,7 @@ try_pattern(struct ftp *f)
 	l->prefix = slash ? f->scratch : NULL;
 	path_dir(f->path, f->from,
 		 VFS_PATH_MAX); /* from is free: RNFR does not outlive this command */
-	ask(f, vfs_opendir(f->s->vfs, f->from, open_answer, f));
+	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->from, open_answer, f));
 	return true;
 }
 
@@ -143,7 +134,7 @@ open_answer(void *ctx, struct vfs_reply *reply)
 		x->ticket = reply->ticket;
 	}
 	if (!x->failing && reply->err == -ENOTDIR && x->list.format != FTP_FACTS) {
-		ask(f, vfs_stat(f->s->vfs, f->path, VFS_NOFOLLOW, file_answer, f));
+		ftp_xfer_asked(f, vfs_stat(f->s->vfs, f->path, VFS_NOFOLLOW, file_answer, f));
 		return;
 	}
 	if (!x->failing && reply->err == -ENOENT && try_pattern(f))
@@ -182,7 +173,7 @@ start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
 	l->now = (int64_t)time(NULL);
 	memcpy(f->scratch, arg, len + 1);
 	l->prefix = len > 0 ? f->scratch : NULL;
-	ask(f, vfs_opendir(f->s->vfs, f->path, open_answer, f));
+	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, open_answer, f));
 }
 
 /* Clients send options of ls(1) and hope. Those change nothing here; other words are names. */
@@ -276,15 +267,15 @@ ftp_list_pump(struct ftp *f)
 	if (x->list.to_control)
 		control_pump(f);
 	else if ((x->pos < x->len || tls_unsent(f->data.tls) > 0) &&
-		 !ftp_xfer_send(f, x->list.last) && x->stage != FTP_MOVING)
+		 !ftp_move_send(f, x->list.last) && x->stage != FTP_MOVING)
 		return;
 	if (x->asked || x->pos < x->len)
 		return;
 	/* Worker gathers the next batch while this one, which TLS took, travels. */
 	if (!x->list.last)
-		ask(f, vfs_readdir(f->s->vfs, x->ticket, more_answer, f));
+		ftp_xfer_asked(f, vfs_readdir(f->s->vfs, x->ticket, more_answer, f));
 	else if (x->list.to_control)
 		ftp_xfer_done(f, 213, "End");
 	else
-		ftp_xfer_ending(f);
+		ftp_move_end(f);
 }

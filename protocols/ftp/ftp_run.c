@@ -18,11 +18,8 @@
 #define GOODBYE_MS 5000
 #define LINGER_MS 1000
 
-#define TLS_CLIENT_HELLO 0x16
-
 struct loop {
 	struct ftp f;
-	bool eof;	     /* the client will not say more */
 	uint64_t goodbye_ms; /* over: until when replies may still leave */
 };
 
@@ -49,137 +46,6 @@ ftp_answered(struct ftp *f)
 {
 	f->waiting = false;
 	f->active_ms = clock_ms();
-}
-
-/* ---- control connection ---- */
-
-static void
-compact(struct ftp *f)
-{
-	size_t left = f->out.len - f->out_pos;
-
-	if (f->out_pos == 0)
-		return;
-	memmove(f->out.at, f->out.at + f->out_pos, left);
-	f->out.len = left;
-	f->out.at[left] = '\0';
-	f->out_pos = 0;
-}
-
-/* Sends replies as far as the client takes them. False: the connection is gone. */
-static bool
-send_replies(struct ftp *f)
-{
-	const char *at = f->out.at + f->out_pos;
-	size_t len = f->out.len - f->out_pos;
-	ssize_t n = 0;
-
-	if (f->tls) {
-		if (len > 0 && f->control == FTP_SECURE)
-			n = tls_write(f->tls, at, len);
-		if (n < 0 && n != -EAGAIN)
-			return false;
-		if (n > 0)
-			f->out_pos += (size_t)n;
-		compact(f);
-		n = tls_flush(f->tls);
-		return n == 0 || n == -EAGAIN;
-	}
-	if (len > 0)
-		n = send(f->s->client_fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return false;
-	if (n > 0)
-		f->out_pos += (size_t)n;
-	compact(f);
-	return true;
-}
-
-static bool
-replies_are_out(const struct ftp *f)
-{
-	return f->out.len == f->out_pos && (!f->tls || tls_unsent(f->tls) == 0);
-}
-
-static void
-log_tls_failure(struct ftp *f)
-{
-	struct log_value why;
-
-	log_notice("tls", "failed=%s", log_q(&why, tls_error(f->tls)));
-}
-
-static void
-shake_hands(struct ftp *f)
-{
-	int err = tls_handshake(f->tls);
-
-	if (err == -EAGAIN)
-		return;
-	if (err == 0) {
-		ftp_login_secured(f);
-		f->active_ms = clock_ms();
-		return;
-	}
-	log_tls_failure(f);
-	ftp_end(f, err == -ECONNRESET ? SESSION_LOST : SESSION_PROTOCOL);
-}
-
-/* The 234 has left in clear, or implicit TLS begins. */
-static void
-begin_tls(struct ftp *f)
-{
-	f->tls = tls_new(f->server, f->s->client_fd, TLS_CONTROL);
-}
-
-static ssize_t
-receive(struct ftp *f, char *at, size_t len)
-{
-	ssize_t n;
-
-	if (f->tls)
-		return tls_read(f->tls, at, len);
-	n = recv(f->s->client_fd, at, len, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -errno;
-	return n;
-}
-
-static void
-read_control(struct loop *l)
-{
-	struct ftp *f = &l->f;
-	size_t room;
-	char *at;
-	ssize_t n;
-
-	if (f->control == FTP_HANDSHAKE) {
-		if (f->tls)
-			shake_hands(f);
-		return;
-	}
-	at = ftp_line_space(&f->in, &room);
-	if (room == 0)
-		return;
-	n = receive(f, at, room);
-	if (n == -EAGAIN)
-		return;
-	if (n == -EPROTO) {
-		log_tls_failure(f);
-		ftp_end(f, SESSION_PROTOCOL);
-		return;
-	}
-	if (n <= 0) {
-		l->eof = true;
-		return;
-	}
-	if (f->control == FTP_CLEAR && at == f->in.room && *at == TLS_CLIENT_HELLO) {
-		log_notice("tls",
-			   "failed=\"the client began TLS without AUTH; it wants implicit FTPS\"");
-		ftp_end(f, SESSION_PROTOCOL);
-		return;
-	}
-	ftp_line_received(&f->in, (size_t)n);
 }
 
 /* ---- commands ---- */
@@ -233,12 +99,12 @@ serve_lines(struct loop *l)
 		enum ftp_line_kind kind = ftp_line_next(&f->in, &line);
 
 		if (kind == FTP_LINE_NONE) {
-			if (l->eof)
+			if (f->eof)
 				ftp_end(f, SESSION_LOST);
 			break;
 		}
 		if (must_wait(f, kind, line)) {
-			if (l->eof)
+			if (f->eof)
 				ftp_end(f, SESSION_LOST);
 			break;
 		}
@@ -292,21 +158,6 @@ next_deadline(struct loop *l)
 
 enum { POLL_CONTROL, POLL_AUTH, POLL_FIXED };
 
-static short
-control_events(struct loop *l)
-{
-	struct ftp *f = &l->f;
-	short events = f->tls ? tls_events(f->tls) : 0;
-	size_t room;
-
-	if (f->out.len > f->out_pos && !(f->tls && f->control == FTP_HANDSHAKE))
-		events |= POLLOUT;
-	ignore_result(ftp_line_space(&f->in, &room) == NULL);
-	if (!l->eof && !f->over && room > 0 && !(f->control == FTP_HANDSHAKE && !f->tls))
-		events |= POLLIN;
-	return events;
-}
-
 /* Worker is gone: nothing that was asked will come true any more. */
 static void
 worker_gone(struct ftp *f)
@@ -333,8 +184,8 @@ wait_for_all(struct loop *l, struct wait *w)
 	int n;
 
 	/* Once it is at its end its socket would wake us for ever, and nobody wants to read it. */
-	w->at[POLL_CONTROL] =
-	    (struct pollfd) { .fd = l->eof ? -1 : f->s->client_fd, .events = control_events(l) };
+	w->at[POLL_CONTROL] = (struct pollfd) { .fd = f->eof ? -1 : f->s->client_fd,
+						.events = ftp_control_events(f) };
 	w->at[POLL_AUTH] = (struct pollfd) { .fd = auth_fd(f->s->auth), .events = POLLIN };
 	w->count = POLL_FIXED;
 	if (f->s->ask) {
@@ -370,10 +221,10 @@ wait_and_pump(struct loop *l)
 	ftp_xfer_pump(f);
 	control = w.at[POLL_CONTROL].revents;
 	if (control & (POLLIN | POLLERR | POLLHUP) || (f->tls && tls_pending(f->tls)))
-		read_control(l);
+		ftp_control_read(f);
 	/* It is gone, and there was no room to read that in. */
 	if (control & (POLLERR | POLLHUP))
-		l->eof = true;
+		f->eof = true;
 }
 
 /* The last replies wait for room in the socket. */
@@ -393,7 +244,7 @@ turn(struct loop *l)
 
 	serve_lines(l);
 	look_at_clocks(l);
-	if (!send_replies(f)) {
+	if (!ftp_control_send(f)) {
 		ftp_end(f, SESSION_LOST);
 		return false;
 	}
@@ -401,13 +252,13 @@ turn(struct loop *l)
 		if (l->goodbye_ms == 0)
 			l->goodbye_ms = clock_ms() + GOODBYE_MS;
 		if (f->end == SESSION_MONITOR_GONE || f->end == SESSION_LOST ||
-		    replies_are_out(f) || clock_ms() >= l->goodbye_ms)
+		    ftp_control_is_empty(f) || clock_ms() >= l->goodbye_ms)
 			return false;
 		wait_for_goodbye(l);
 		return true;
 	}
-	if (f->control == FTP_HANDSHAKE && !f->tls && replies_are_out(f))
-		begin_tls(f);
+	if (f->control == FTP_HANDSHAKE && !f->tls && ftp_control_is_empty(f))
+		ftp_control_begin_tls(f);
 	wait_and_pump(l);
 	return true;
 }
@@ -490,7 +341,7 @@ ftp_run(struct session *s, struct tls_server *tls)
 		/* Its clients expect encrypted data without having asked for it. */
 		f->control = FTP_HANDSHAKE;
 		f->has_pbsz = f->has_prot = true;
-		begin_tls(f);
+		ftp_control_begin_tls(f);
 	}
 	/* The greeting waits until it can be read: behind the handshake on an implicit listener. */
 	ftp_login_greet(f);
