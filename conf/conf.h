@@ -109,7 +109,8 @@ struct conf_share {
 	enum conf_upload upload;
 	bool durable;
 	uint64_t partial_keep_ms;
-	uint32_t file_mode, dir_mode; /* masks for modes that clients send, and the modes of new things */
+	uint32_t file_mode, dir_mode; /* masks for modes that clients send, and the modes of new things; files
+					 get x only when it is asked for */
 	enum conf_mode_requests mode_requests;
 	char *force_group; /* NULL: the user's */
 	enum conf_owners owners;

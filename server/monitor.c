@@ -354,6 +354,7 @@ log_in(void)
 	process_name("monitor", "coffer-monitor", "%s@%s %s", mon.user, mon.addr, protocol_name());
 	mon.working = true;
 	mon.sign.logged_in = true;
+	sandbox_monitor_working();
 	return auth_serve_accept(mon.auth, worker_fd) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }
 
@@ -518,11 +519,14 @@ watch(void)
 static void
 finish(void)
 {
-	bool worker_first = mon.working && mon.worker.pidfd >= 0 &&
+	bool worker_first;
+
+	if (mon.worker_sock >= 0)
+		hear_worker();
+	worker_first = mon.working && mon.worker.pidfd >= 0 &&
 			    poll(&(struct pollfd){ .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
 
 	if (worker_first) {
-		hear_worker();
 		child_ended(&mon.worker, "worker", false);
 		mon.end = SESSION_WORKER_GONE;
 		mon.end_said = true;

@@ -104,21 +104,70 @@ enter_empty_root(const struct conf *conf)
 		die("cannot enter the empty root %s: %s", path, strerror(errno));
 }
 
+/* What listener, monitor and the modules of PAM may need of root. Everything else is gone for good. */
+static void
+keep_capabilities(void)
+{
+	static const unsigned int needed[] = {
+		CAP_SETUID,	      /* monitor: worker becomes the user */
+		CAP_SETGID,	      /* the same */
+		CAP_SETPCAP,	      /* to drop the rest in each process */
+		CAP_SYS_CHROOT,	      /* wire's and signer's empty root */
+		CAP_SYS_ADMIN,	      /* wire's pid and ipc namespaces */
+		CAP_NET_BIND_SERVICE, /* listener: ports below 1024 */
+		CAP_KILL,	      /* monitor, listener: children of other uids */
+		CAP_DAC_READ_SEARCH,  /* shadow, users file, keys */
+		CAP_SYS_RESOURCE,     /* pam_limits */
+		CAP_AUDIT_WRITE,      /* records of PAM */
+		CAP_AUDIT_CONTROL,    /* pam_loginuid */
+		CAP_CHOWN,	      /* pam_mkhomedir */
+		CAP_FOWNER,	      /* the same */
+		CAP_FSETID,	      /* the same */
+	};
+
+	if (capng_get_caps_process() < 0)
+		die("cannot read our capabilities");
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		bool keep = false;
+
+		for (size_t i = 0; i < COUNT_OF(needed); i++)
+			keep |= needed[i] == cap;
+		if (!keep)
+			ignore_result(capng_update(CAPNG_DROP,
+						   CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+						       CAPNG_INHERITABLE | CAPNG_BOUNDING_SET,
+						   cap));
+	}
+	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+		die("cannot drop capabilities");
+}
+
 void
-sandbox_personal(void)
+sandbox_daemon(const struct conf *conf)
 {
 	no_dumps();
-	if (geteuid() == 0) {
-		drop_bounding_set();
-		no_capabilities();
+	if (conf->mode == CONF_SYSTEM) {
+		keep_capabilities();
+	} else {
+		if (geteuid() == 0) {
+			drop_bounding_set();
+			no_capabilities();
+		}
+		no_new_privileges();
 	}
-	no_new_privileges();
+	filter_enter(FILTER_NEVER, 0, -1);
 }
 
 void
 sandbox_monitor(void)
 {
 	no_dumps();
+}
+
+void
+sandbox_monitor_working(void)
+{
+	filter_enter(FILTER_MONITOR, 0, -1);
 }
 
 void
@@ -228,8 +277,8 @@ sandbox_fork_wire(const struct conf *conf)
 		args.flags = CLONE_NEWPID | CLONE_NEWIPC;
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0 && (errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == ENOSYS)) {
-		/* A container may forbid namespaces: seccomp alone keeps wire from signals then. */
-		log_warn("namespaces", "result=none reason=\"%s\"", strerror(errno));
+		/* A container or a unit may forbid namespaces: seccomp alone keeps wire from signals then. */
+		log_debug("namespaces", "result=none reason=\"%s\"", strerror(errno));
 		args.flags = 0;
 		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	}

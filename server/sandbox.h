@@ -20,11 +20,16 @@ struct sandbox_ids {
 	gid_t keys_gid;
 };
 
-/* The whole daemon in personal mode: no privilege is needed later, so none is kept. */
-void sandbox_personal(void);
+/*
+ * The whole daemon, at its start. In personal mode no privilege is needed later, so none is kept; in
+ * system mode only the capabilities that some process needs. What no process of ours does is refused
+ * from now on (FILTER_NEVER).
+ */
+void sandbox_daemon(const struct conf *conf);
 
-/* Monitor, at its start: not dumpable, no core; it dies with its parent only by its own will. */
+/* Monitor, in two steps: at its start, not dumpable, no core; and once its worker runs, its list. */
 void sandbox_monitor(void);
+void sandbox_monitor_working(void);
 
 /* Signer, in two steps: locked memory before the keys are read; then empty root, own uid, nothing. */
 void sandbox_signer_memory(void);

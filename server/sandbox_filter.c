@@ -80,7 +80,12 @@ filter_enter(enum filter_process process, uint32_t options, int report)
 {
 	struct sigaction act = { .sa_sigaction = say_violation,
 				 .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER) };
-	scmp_filter_ctx filter = seccomp_init(FORBIDDEN);
+	/* PAM modules are not ours: what they may not do is an error for them, not our end. */
+	const bool lists_refusals = process == FILTER_NEVER;
+	const uint32_t refused = SCMP_ACT_ERRNO(process == FILTER_NEVER ? EPERM : EACCES);
+	scmp_filter_ctx filter = seccomp_init(lists_refusals		 ? SCMP_ACT_ALLOW
+					      : process == FILTER_MONITOR ? SCMP_ACT_ERRNO(EPERM)
+									  : FORBIDDEN);
 	struct filter_list lists[4];
 	size_t count = filter_lists(process, options, lists);
 	int err = 0;
@@ -96,12 +101,19 @@ filter_enter(enum filter_process process, uint32_t options, int report)
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < lists[i].tried_count && err == 0; j++)
 			if (!is_allowed(lists, count, lists[i].tried[j]))
-				err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), lists[i].tried[j], 0);
+				err = seccomp_rule_add(filter, refused, lists[i].tried[j], 0);
 	report_sock = report;
-	if (sigaction(SIGSYS, &act, NULL) < 0)
+	/* A privileged process may filter without giving up new privileges, which helpers of PAM need. */
+	if (lists_refusals)
+		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+	if (!lists_refusals && sigaction(SIGSYS, &act, NULL) < 0)
 		die("sigaction: %s", strerror(errno));
 	if (err == 0)
 		err = seccomp_load(filter);
+	if (lists_refusals && (err == -EACCES || err == -EPERM)) {
+		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 1);
+		err = seccomp_load(filter);
+	}
 	if (err < 0)
 		die("the kernel refuses our seccomp filter: %s", strerror(-err));
 	seccomp_release(filter);

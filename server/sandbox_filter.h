@@ -10,7 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum filter_process { FILTER_WIRE, FILTER_WORKER, FILTER_SIGNER, FILTER_LISTENER, FILTER_MONITOR };
+enum filter_process {
+	FILTER_WIRE,
+	FILTER_WORKER,
+	FILTER_SIGNER,
+	FILTER_MONITOR, /* once its worker runs; what is not on the list is refused with EPERM */
+	FILTER_NEVER,	/* everybody, from the listener on: allows all but what its list refuses */
+};
 
 /* A condition on one argument: (value & mask) == want, on all 64 bits. */
 struct filter_arg {

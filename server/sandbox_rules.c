@@ -178,6 +178,93 @@ static const int signer_tried[] = {
 	SCMP_SYS(newfstatat),
 };
 
+/*
+ * Nothing of ours, and no PAM module that is fit for a server, does any of this: a list of what is
+ * refused, because modules are arbitrary. The listener sets it, so every process of ours has it.
+ */
+static const int never[] = {
+	SCMP_SYS(ptrace),	     SCMP_SYS(process_vm_readv),  SCMP_SYS(process_vm_writev),
+	SCMP_SYS(bpf),		     SCMP_SYS(perf_event_open),	  SCMP_SYS(userfaultfd),
+	SCMP_SYS(io_uring_setup),    SCMP_SYS(io_uring_enter),	  SCMP_SYS(io_uring_register),
+	SCMP_SYS(kexec_load),	     SCMP_SYS(kexec_file_load),	  SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),	     SCMP_SYS(delete_module),	  SCMP_SYS(mount),
+	SCMP_SYS(umount2),	     SCMP_SYS(move_mount),	  SCMP_SYS(open_tree),
+	SCMP_SYS(fsopen),	     SCMP_SYS(fsmount),		  SCMP_SYS(fsconfig),
+	SCMP_SYS(pivot_root),	     SCMP_SYS(setns),		  SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(swapon),	     SCMP_SYS(swapoff),		  SCMP_SYS(reboot),
+	SCMP_SYS(personality),	     SCMP_SYS(modify_ldt),	  SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),	     SCMP_SYS(settimeofday),	  SCMP_SYS(clock_settime),
+	SCMP_SYS(adjtimex),	     SCMP_SYS(clock_adjtime),	  SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname),     SCMP_SYS(acct),		  SCMP_SYS(quotactl),
+	SCMP_SYS(lookup_dcookie),    SCMP_SYS(vhangup),		  SCMP_SYS(mknod),
+	SCMP_SYS(mknodat),	     SCMP_SYS(move_pages),	  SCMP_SYS(migrate_pages),
+};
+
+/*
+ * monitor once its worker runs: it waits, relays signatures, ends its children, and closes the PAM
+ * session, for which modules read files, talk to services, and write records. No program is started.
+ */
+static const struct filter_rule monitor[] = {
+	CALL(wait4, "how children ended"),
+	CALL(waitid, "how children ended"),
+	CALL(kill, "children that do not end"),
+	CALL(pidfd_send_signal, "children that do not end"),
+	CALL(rt_sigaction, "PAM modules"),
+	CALL(open, "PAM modules: files"),
+	CALL(openat, "PAM modules: files"),
+	CALL(stat, "PAM modules: files"),
+	CALL(lstat, "PAM modules: files"),
+	CALL(fstat, "PAM modules: files"),
+	CALL(newfstatat, "PAM modules: files"),
+	CALL(statx, "PAM modules: files"),
+	CALL(access, "PAM modules: files"),
+	CALL(faccessat, "PAM modules: files"),
+	CALL(readlink, "PAM modules: files"),
+	CALL(getdents64, "PAM modules: files"),
+	CALL(lseek, "PAM modules: files"),
+	CALL(pread64, "PAM modules: files"),
+	CALL(fcntl, "PAM modules: locks"),
+	CALL(flock, "PAM modules: locks"),
+	CALL(ftruncate, "PAM modules: records"),
+	CALL(unlink, "PAM modules: records"),
+	CALL(rename, "PAM modules: records"),
+	CALL(fsync, "PAM modules: records"),
+	CALL(umask, "PAM modules: records"),
+	CALL(fchmod, "PAM modules: records"),
+	CALL(fchown, "PAM modules: records"),
+	CALL(mmap, "PAM modules: their libraries"),
+	CALL(mprotect, "PAM modules: their libraries"),
+	CALL(socket, "PAM modules: services, audit, syslog"),
+	CALL(connect, "PAM modules: services, audit, syslog"),
+	CALL(sendto, "PAM modules: services, audit, syslog"),
+	CALL(recvfrom, "PAM modules: services, audit, syslog"),
+	CALL(getsockopt, "PAM modules: services"),
+	CALL(setsockopt, "PAM modules: services"),
+	CALL(getsockname, "PAM modules: services"),
+	CALL(ioctl, "PAM modules: is it a terminal?"),
+	CALL(alarm, "PAM modules: time-outs"),
+	CALL(nanosleep, "PAM modules: time-outs"),
+	CALL(clock_nanosleep, "PAM modules: time-outs"),
+	CALL(getuid, "PAM modules"),
+	CALL(geteuid, "PAM modules"),
+	CALL(getgid, "PAM modules"),
+	CALL(getegid, "PAM modules"),
+	CALL(getppid, "PAM modules"),
+	CALL(getgroups, "PAM modules"),
+	CALL(setgroups, "PAM modules: credentials"),
+	CALL(setresuid, "PAM modules: to the user and back"),
+	CALL(setresgid, "PAM modules: to the user and back"),
+	CALL(setfsuid, "PAM modules: to the user and back"),
+	CALL(setfsgid, "PAM modules: to the user and back"),
+	CALL(keyctl, "PAM modules: pam_keyinit"),
+	CALL(getrlimit, "PAM modules"),
+	CALL(prlimit64, "PAM modules"),
+	CALL(uname, "PAM modules"),
+	CALL(prctl, "the process's name"),
+	CALL(set_robust_list, "libraries"),
+	CALL(rseq, "libraries"),
+};
+
 #define LIST(allowed)                                                                              \
 	(struct filter_list)                                                                       \
 	{                                                                                          \
@@ -210,7 +297,11 @@ filter_lists(enum filter_process process, uint32_t options, struct filter_list r
 	case FILTER_SIGNER:
 		ret_lists[n++] = LIST_TRIED(signer, signer_tried);
 		break;
-	default:
+	case FILTER_MONITOR:
+		ret_lists[n++] = LIST(monitor);
+		break;
+	case FILTER_NEVER:
+		ret_lists[0] = (struct filter_list){ .tried = never, .tried_count = COUNT_OF(never) };
 		break;
 	}
 	return n;

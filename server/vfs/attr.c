@@ -123,13 +123,29 @@ attr_put_virtual(struct world *w, struct buf *out)
 	attr_put(w, out, NULL, &st, RIGHT_LIST);
 }
 
-uint32_t
-attr_mode(const struct place *p, uint32_t asked, uint32_t mask)
+/* Has the client a say in the mode of what it makes? */
+static bool
+mode_counts(const struct place *p, uint32_t asked)
 {
-	bool counts =
-	    (p->rights & RIGHT_CHMOD) || p->share->conf->mode_requests == CONF_MODES_APPLY;
+	return asked != VFS_MODE_DEFAULT && ((p->rights & RIGHT_CHMOD) ||
+					     p->share->conf->mode_requests == CONF_MODES_APPLY);
+}
 
-	return (asked == VFS_MODE_DEFAULT || !counts ? mask : asked & mask) & 0777;
+uint32_t
+attr_dir_mode(const struct place *p, uint32_t asked)
+{
+	uint32_t mask = p->share->conf->dir_mode;
+
+	return (mode_counts(p, asked) ? asked & mask : mask) & 0777;
+}
+
+uint32_t
+attr_file_mode(const struct place *p, uint32_t asked)
+{
+	uint32_t mask = p->share->conf->file_mode;
+
+	/* Programs become programs because somebody says so: never by default. */
+	return mode_counts(p, asked) ? asked & mask & 0777 : mask & 0666;
 }
 
 /*

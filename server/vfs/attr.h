@@ -23,10 +23,12 @@ void attr_put(struct world *w, struct buf *out, const struct share *share, const
 void attr_put_virtual(struct world *w, struct buf *out);
 
 /*
- * The mode of a new thing: what the client asked for (VFS_MODE_DEFAULT: nothing) within mask, or
- * mask itself where clients have no say.
+ * The mode of a new thing: what the client asked for (VFS_MODE_DEFAULT: nothing) within dir-mode or
+ * file-mode. Where it asks for nothing, or has no say: dir-mode itself, and file-mode without the
+ * right to execute.
  */
-uint32_t attr_mode(const struct place *p, uint32_t asked, uint32_t mask);
+uint32_t attr_dir_mode(const struct place *p, uint32_t asked);
+uint32_t attr_file_mode(const struct place *p, uint32_t asked);
 
 /* flags: VFS_NOFOLLOW. Puts attributes. */
 int attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out) MUST_CHECK;

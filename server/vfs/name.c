@@ -69,7 +69,7 @@ do_mkdir(struct world *w, const char *path, uint32_t mode)
 		err = quota_check_room(w, p->share, dir);
 	if (err < 0)
 		return err;
-	if (mkdirat(dir, name, attr_mode(p, mode, p->share->conf->dir_mode)) < 0)
+	if (mkdirat(dir, name, attr_dir_mode(p, mode)) < 0)
 		return -errno;
 	if (p->share->tracks)
 		own_add(&w->own, dir, name);

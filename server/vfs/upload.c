@@ -182,7 +182,7 @@ static int
 open_new(struct world *w, struct opening *o)
 {
 	struct file *f = o->f;
-	uint32_t mode = attr_mode(o->p, o->mode, o->p->share->conf->file_mode);
+	uint32_t mode = attr_file_mode(o->p, o->mode);
 	int err = world_need(w, o->p, RIGHT_CREATE);
 
 	if (err < 0)

@@ -101,7 +101,7 @@ test_an_almost_empty_file_has_secure_defaults(void **state)
 	assert_string_equal(s->name, "files");
 	assert_string_equal(s->mount, "/files");
 	assert_int_equal(s->rights, RIGHTS_READ_ONLY);
-	assert_int_equal(s->file_mode, 0644);
+	assert_int_equal(s->file_mode, 0755);
 	assert_int_equal(s->dir_mode, 0755);
 	assert_int_equal(s->partial_keep_ms, 86400000);
 	assert_int_equal(s->symlinks, CONF_SYMLINKS_INSIDE);

@@ -331,6 +331,35 @@ test_modes_from_clients_stay_within_the_share(void **state)
 }
 
 static void
+test_a_file_is_executable_only_when_it_was_asked_for(void **state)
+{
+	struct vfs_change change = { .set = VFS_SET_MODE, .mode = 0777 };
+	struct stat st;
+
+	(void)state;
+	fx_shares[0].file_mode = 0755;
+	fx_begin();
+	assert_int_equal(do_put("/ftp", STOR, 0, "x"), 0);
+	assert_int_equal(stat(fx_path("/ftp"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(FX_ASK(vfs_open, "/program", SFTP_PUT, 0777, 0), 0);
+	assert_int_equal(do_commit(fx_send("x"), 1), 0);
+	assert_int_equal(stat(fx_path("/program"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(FX_ASK(vfs_setattr, "/ftp", 0, &change), 0);
+	assert_int_equal(stat(fx_path("/ftp"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	/* Who has no say gets what FTP gets, whatever he asks for. */
+	fx_close_session(&fx);
+	fx_shares[0].rights = RIGHTS_ALL & ~(uint32_t)RIGHT_CHMOD;
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_open, "/b", SFTP_PUT, 0777, 0), 0);
+	assert_int_equal(do_commit(fx_send("x"), 1), 0);
+	assert_int_equal(stat(fx_path("/b"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+}
+
+static void
 test_mode_requests_without_the_right_do_what_the_share_says(void **state)
 {
 	struct vfs_change change = { .set = VFS_SET_MODE, .mode = 0600 };
@@ -408,6 +437,7 @@ main(void)
 		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
 		FX_TEST(test_moving_makes_nothing_readable_and_carries_no_rule_away),
 		FX_TEST(test_modes_from_clients_stay_within_the_share),
+		FX_TEST(test_a_file_is_executable_only_when_it_was_asked_for),
 		FX_TEST(test_mode_requests_without_the_right_do_what_the_share_says),
 		FX_TEST(test_owners_cannot_be_changed_but_may_be_repeated),
 		FX_TEST(test_hidden_owners_are_shown_as_the_user),

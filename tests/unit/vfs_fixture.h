@@ -100,7 +100,7 @@ fx_share(size_t i, const char *name, const char *mount, const char *sub, uint32_
 	s->rights = rights;
 	s->rights_place.file = "test.yaml";
 	s->rights_place.line = 7;
-	s->file_mode = 0644;
+	s->file_mode = 0755;
 	s->dir_mode = 0755;
 	s->partial_keep_ms = 24ull * 3600 * 1000;
 	if (sub[0])
