@@ -352,6 +352,7 @@ test_a_file_is_executable_only_when_it_was_asked_for(void **state)
 	/* Who has no say gets what FTP gets, whatever he asks for. */
 	fx_close_session(&fx);
 	fx_shares[0].rights = RIGHTS_ALL & ~(uint32_t)RIGHT_CHMOD;
+	fx_shares[0].mode_requests = CONF_MODES_IGNORE;
 	fx_begin();
 	assert_int_equal(FX_ASK(vfs_open, "/b", SFTP_PUT, 0777, 0), 0);
 	assert_int_equal(do_commit(fx_send("x"), 1), 0);
@@ -376,6 +377,7 @@ test_mode_requests_without_the_right_do_what_the_share_says(void **state)
 
 	(void)state;
 	fx_shares[0].rights = RIGHTS_ALL & ~(uint32_t)RIGHT_CHMOD;
+	fx_shares[0].mode_requests = CONF_MODES_IGNORE;
 	fx_write("/theirs", "x");
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		fx_shares[0].mode_requests = cases[i].requests;
