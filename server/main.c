@@ -147,7 +147,7 @@ main(int argc, char *argv[], char *envp[])
 		return 1;
 	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
 	process_log_fd(log_fd);
-	sandbox_daemon(conf);
+	sandbox_daemon(conf, options.resume_fd >= 0);
 	if (listener_prepare(conf, complain, NULL, &servers) < 0)
 		return 1;
 	if (options.test)

@@ -523,7 +523,7 @@ finish(void)
 
 	if (mon.worker_sock >= 0)
 		hear_worker();
-	worker_first = mon.working && mon.worker.pidfd >= 0 &&
+	worker_first = !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
 			    poll(&(struct pollfd){ .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
 
 	if (worker_first) {

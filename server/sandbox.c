@@ -143,7 +143,7 @@ keep_capabilities(void)
 }
 
 void
-sandbox_daemon(const struct conf *conf)
+sandbox_daemon(const struct conf *conf, bool renewed)
 {
 	no_dumps();
 	if (conf->mode == CONF_SYSTEM) {
@@ -155,7 +155,8 @@ sandbox_daemon(const struct conf *conf)
 		}
 		no_new_privileges();
 	}
-	filter_enter(FILTER_NEVER, 0, -1);
+	if (!renewed)
+		filter_enter(FILTER_NEVER, 0, -1);
 }
 
 void
@@ -223,7 +224,9 @@ sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids, int report)
 		die("sigaction: %s", strerror(errno));
 	no_dumps();
 	limit(RLIMIT_NOFILE, conf->sftp.max_handles + WIRE_FILES_SPARE);
+#ifndef COFFER_SANITIZED /* whose shadow memory is larger than any limit */
 	limit(RLIMIT_DATA, WIRE_DATA_BYTES);
+#endif
 	limit(RLIMIT_MEMLOCK, 0);
 	if (conf->mode == CONF_SYSTEM) {
 		enter_empty_root(conf);

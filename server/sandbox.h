@@ -23,9 +23,9 @@ struct sandbox_ids {
 /*
  * The whole daemon, at its start. In personal mode no privilege is needed later, so none is kept; in
  * system mode only the capabilities that some process needs. What no process of ours does is refused
- * from now on (FILTER_NEVER).
+ * from now on (FILTER_NEVER); a renewed image has that from its predecessor.
  */
-void sandbox_daemon(const struct conf *conf);
+void sandbox_daemon(const struct conf *conf, bool renewed);
 
 /* Monitor, in two steps: at its start, not dumpable, no core; and once its worker runs, its list. */
 void sandbox_monitor(void);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "protocols/sftp/ssh_keys.h"
+#include "protocols/sftp/ssh_sign.h"
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_selftest.h"
 #include "protocols/sftp/ssh_shim.h"
@@ -44,6 +45,8 @@
 struct ssh_server {
 	const struct conf *conf;
 	ssh_bind bind;
+	bool remote;	       /* the host keys are signer's, */
+	unsigned int stand_ins; /* and this is the set of those that stand in for them */
 };
 
 /*
@@ -166,6 +169,9 @@ ssh_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
 	}
 	server = mem_new(1, sizeof(*server));
 	server->conf = conf;
+	server->remote = keys != NULL;
+	if (server->remote)
+		server->stand_ins = ssh_sign_begin();
 	server->bind = ssh_bind_new();
 	if (!server->bind ||
 	    ssh_bind_options_set(server->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &process_config) <
@@ -197,6 +203,8 @@ ssh_server_free(struct ssh_server *server)
 		return;
 	if (server->bind)
 		ssh_bind_free(server->bind);
+	if (server->remote)
+		ssh_sign_end(server->stand_ins);
 	free(server);
 }
 

@@ -24,13 +24,25 @@
 #define SK_HEAD_AT 32u
 #define SK_HEAD 5u
 
-static struct {
+struct stand_in {
 	EVP_PKEY *key; /* as OpenSSL sees what libssh makes of the stand-in */
 	uint32_t id;   /* signer's */
 	bool rsa, ed25519;
 	uint8_t shown[SSH_OPENSSH_ED25519], real[SSH_OPENSSH_ED25519]; /* Ed25519: public halves */
-} stand_ins[STAND_INS_MAX];
-static unsigned int stand_in_count;
+};
+
+/*
+ * The stand-ins of a configuration. There are two sets at most: a reload makes the second beside the
+ * first, and one of them goes when it is clear which configuration stays.
+ */
+static struct set {
+	struct stand_in at[STAND_INS_MAX];
+	unsigned int count;
+} sets[2];
+static unsigned int current;
+
+#define stand_ins (sets[current].at)
+#define stand_in_count (sets[current].count)
 
 static struct {
 	uint8_t signature[SSH_SIGN_SIGNATURE_MAX];
@@ -213,6 +225,30 @@ ssh_sign_stand_in(const struct sign_key *key, ssh_key *ret_key)
 	}
 	EVP_PKEY_free(public);
 	return err;
+}
+
+static void
+clear(struct set *set)
+{
+	for (unsigned int i = 0; i < set->count; i++)
+		EVP_PKEY_free(set->at[i].key);
+	set->count = 0;
+}
+
+unsigned int
+ssh_sign_begin(void)
+{
+	current = 1 - current;
+	clear(&sets[current]);
+	return current;
+}
+
+void
+ssh_sign_end(unsigned int set)
+{
+	clear(&sets[set]);
+	if (set == current)
+		current = 1 - current;
 }
 
 bool

@@ -17,6 +17,13 @@
 #include "server/sign.h"
 
 /*
+ * Begins a set of stand-ins for a configuration, and from now on that one counts. ssh_sign_end takes a
+ * set away: the other one, if there is one, counts again.
+ */
+unsigned int ssh_sign_begin(void);
+void ssh_sign_end(unsigned int set);
+
+/*
  * Makes a key for libssh that stands in for one of signer's. In the listener, before it forks.
  * Returns 0 and a key that the caller owns, or -EINVAL: it is of a kind that is not served.
  */
