@@ -20,6 +20,7 @@
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_shim.h"
 #include "protocols/sftp/ssh_sign.h"
+#include "protocols/sftp/ssh_wipe.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
@@ -170,6 +171,7 @@ on_answers(struct login *l, ssh_message msg)
 	const char *answers[AUTH_PROMPTS_MAX];
 	int count = ssh_userauth_kbdint_getnanswers(l->w->ssh);
 	size_t bytes = 0;
+	int err;
 
 	l->answers++;
 	if (l->state != PROMPTED || count < 0 || (size_t)count != l->prompts) {
@@ -188,7 +190,10 @@ on_answers(struct login *l, ssh_message msg)
 		let_go(l, msg);
 		return;
 	}
-	asked(l, msg, auth_send_answers(l->s->auth, answers, (size_t)count));
+	err = auth_send_answers(l->s->auth, answers, (size_t)count);
+	if (count == 1)
+		ssh_wipe_password(answers[0]);
+	asked(l, msg, err);
 }
 
 static uint32_t
@@ -211,6 +216,7 @@ on_request(struct login *l, ssh_message msg)
 {
 	const char *user = ssh_message_auth_user(msg);
 	const char *password;
+	int err;
 
 	if (!user) {
 		on_answers(l, msg);
@@ -224,7 +230,9 @@ on_request(struct login *l, ssh_message msg)
 	switch (l->allowed & method_of(msg)) {
 	case AUTH_PASSWORD:
 		password = ssh_message_auth_password(msg);
-		asked(l, msg, auth_send_password(l->s->auth, user, password ? password : ""));
+		err = auth_send_password(l->s->auth, user, password ? password : "");
+		ssh_wipe_password(password ? password : "");
+		asked(l, msg, err);
 		break;
 	case AUTH_PUBLICKEY:
 		on_key(l, msg, user);
