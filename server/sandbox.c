@@ -145,6 +145,7 @@ keep_capabilities(void)
 void
 sandbox_daemon(const struct conf *conf, bool renewed)
 {
+	filter_prepare();
 	no_dumps();
 	if (conf->mode == CONF_SYSTEM) {
 		keep_capabilities();

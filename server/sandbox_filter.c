@@ -12,14 +12,19 @@
 #include "server/sandbox_filter.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "server/base/fail.h"
+#include "server/base/fd.h"
 #include "server/base/ipc.h"
 
 #ifdef COFFER_SANITIZED
@@ -75,15 +80,13 @@ is_allowed(const struct filter_list *lists, size_t count, int call)
 	return false;
 }
 
-void
-filter_enter(enum filter_process process, uint32_t options, int report)
+/* A filter in libseccomp's form. Dies when one cannot be made. */
+static scmp_filter_ctx
+build(enum filter_process process, uint32_t options)
 {
-	struct sigaction act = { .sa_sigaction = say_violation,
-				 .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER) };
 	/* PAM modules are not ours: what they may not do is an error for them, not our end. */
-	const bool lists_refusals = process == FILTER_NEVER;
 	const uint32_t refused = SCMP_ACT_ERRNO(process == FILTER_NEVER ? EPERM : EACCES);
-	scmp_filter_ctx filter = seccomp_init(lists_refusals		 ? SCMP_ACT_ALLOW
+	scmp_filter_ctx filter = seccomp_init(process == FILTER_NEVER	 ? SCMP_ACT_ALLOW
 					      : process == FILTER_MONITOR ? SCMP_ACT_ERRNO(EPERM)
 									  : FORBIDDEN);
 	struct filter_list lists[4];
@@ -102,21 +105,76 @@ filter_enter(enum filter_process process, uint32_t options, int report)
 		for (size_t j = 0; j < lists[i].tried_count && err == 0; j++)
 			if (!is_allowed(lists, count, lists[i].tried[j]))
 				err = seccomp_rule_add(filter, refused, lists[i].tried[j], 0);
-	report_sock = report;
-	/* A privileged process may filter without giving up new privileges, which helpers of PAM need. */
-	if (lists_refusals)
-		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
-	if (!lists_refusals && sigaction(SIGSYS, &act, NULL) < 0)
-		die("sigaction: %s", strerror(errno));
-	if (err == 0)
-		err = seccomp_load(filter);
-	if (lists_refusals && (err == -EACCES || err == -EPERM)) {
-		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 1);
-		err = seccomp_load(filter);
-	}
 	if (err < 0)
-		die("the kernel refuses our seccomp filter: %s", strerror(-err));
+		die("seccomp rule: %s", strerror(-err));
+	return filter;
+}
+
+/* What the kernel takes. Made once in the listener: libseccomp needs milliseconds for it. */
+static struct program {
+	struct sock_filter *at;
+	unsigned short count;
+} programs[FILTER_NEVER + 1][FILTER_OPTIONS_ALL + 1];
+
+static void
+compile(enum filter_process process, uint32_t options)
+{
+	struct program *p = &programs[process][options];
+	FD_OWN int fd = memfd_create("coffer-filter", MFD_CLOEXEC);
+	scmp_filter_ctx filter = build(process, options);
+	off_t bytes;
+	int err;
+
+	if (fd < 0)
+		die("memfd_create: %s", strerror(errno));
+	err = seccomp_export_bpf(filter, fd);
 	seccomp_release(filter);
+	bytes = lseek(fd, 0, SEEK_END);
+	if (err < 0 || bytes <= 0 || (size_t)bytes % sizeof(*p->at) != 0 ||
+	    (size_t)bytes / sizeof(*p->at) > BPF_MAXINSNS)
+		die("a seccomp filter cannot be compiled");
+	p->at = mem_new(1, (size_t)bytes);
+	if (pread(fd, p->at, (size_t)bytes, 0) != bytes)
+		die("a seccomp filter cannot be read");
+	p->count = (unsigned short)((size_t)bytes / sizeof(*p->at));
+}
+
+void
+filter_prepare(void)
+{
+	compile(FILTER_SIGNER, 0);
+	compile(FILTER_WIRE, 0);
+	compile(FILTER_MONITOR, 0);
+	for (uint32_t options = 0; options <= FILTER_OPTIONS_ALL; options++)
+		compile(FILTER_WORKER, options);
+	compile(FILTER_NEVER, 0);
+}
+
+void
+filter_enter(enum filter_process process, uint32_t options, int report)
+{
+	struct sigaction act = { .sa_sigaction = say_violation,
+				 .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER) };
+	const struct program *p = &programs[process][options];
+	struct sock_fprog program = { .len = p->count, .filter = p->at };
+
+	if (!p->at)
+		bug("filter %d was not prepared", (int)process);
+	report_sock = report;
+	if (process != FILTER_NEVER && sigaction(SIGSYS, &act, NULL) < 0)
+		die("sigaction: %s", strerror(errno));
+	/*
+	 * A privileged process may filter without giving up new privileges, which helpers of PAM need;
+	 * where that privilege is missing, they are given up.
+	 */
+	if (process != FILTER_NEVER && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die("cannot set no_new_privs: %s", strerror(errno));
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
+		return;
+	if (errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
+		return;
+	die("the kernel refuses our seccomp filter: %s", strerror(errno));
 }
 
 const char *

@@ -40,9 +40,12 @@ struct filter_list {
 };
 
 /* The lists of a process; options add what only some sessions need. */
-enum filter_option { FILTER_PORTS = 1, FILTER_ACTIVE = 2 };
+enum filter_option { FILTER_PORTS = 1, FILTER_ACTIVE = 2, FILTER_OPTIONS_ALL = 3 };
 
 size_t filter_lists(enum filter_process process, uint32_t options, struct filter_list ret_lists[4]);
+
+/* Compiles all filters, once, before any fork. */
+void filter_prepare(void);
 
 /*
  * From now on a call that is not on the list ends this process with SIGSYS, after its number has been

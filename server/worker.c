@@ -107,9 +107,12 @@ worker_run(struct worker *w)
 	int err;
 
 	log_process("worker");
+	/* The files behind quotas are not the user's. */
+	err = vfs_serve_prepare(w->conf, w->account, &files);
 	sandbox_worker_user(w->conf, w->account);
 	umask(0);
-	err = vfs_serve_new(w->conf, w->account, &files);
+	if (err == 0)
+		err = vfs_serve_start(files);
 	if (err < 0) {
 		tell_monitor(w, err);
 		_exit(1);

@@ -127,8 +127,8 @@ attr_put_virtual(struct world *w, struct buf *out)
 static bool
 mode_counts(const struct place *p, uint32_t asked)
 {
-	return asked != VFS_MODE_DEFAULT && ((p->rights & RIGHT_CHMOD) ||
-					     p->share->conf->mode_requests == CONF_MODES_APPLY);
+	return asked != VFS_MODE_DEFAULT &&
+	       ((p->rights & RIGHT_CHMOD) || p->share->conf->mode_requests == CONF_MODES_APPLY);
 }
 
 uint32_t
@@ -315,8 +315,8 @@ set_size(struct world *w, struct place *p, const struct stat *st, uint64_t size)
 
 	if (err == 0)
 		err = writing_lock(w, fd, st);
-	if (err == 0 && ftruncate(fd, (off_t)size) < 0)
-		err = -errno;
+	if (err == 0)
+		err = charge_resize(w, p->share, fd, st, size);
 	return err;
 }
 

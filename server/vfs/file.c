@@ -44,6 +44,7 @@ file_new(struct world *w)
 			f->generation = generation ? generation : 1;
 			f->fd = f->dir = f->target = -1;
 			f->end_mode = VFS_MODE_DEFAULT;
+			f->limit = UINT64_MAX;
 			return f;
 		}
 	}
@@ -89,6 +90,7 @@ file_free(struct world *w, struct file *f)
 {
 	if (f->kind == FILE_PART)
 		w->upload_count--;
+	charge_close(w, f);
 	f->kind = FILE_FREE;
 	fd_close(&f->fd);
 	fd_close(&f->dir);
@@ -164,7 +166,7 @@ put_opened(struct world *w, struct place *p, struct file *f, const struct stat *
 	buf_put_u8(out, f->begin != FILE_BEGIN_NOTHING);
 	attr_put(w, out, p->share, st, p->rights);
 	buf_put_cstring(out, f->flags & VFS_OPEN_UNIQUE ? p->path : "");
-	buf_put_u64(out, f->flags & VFS_OPEN_WRITE ? quota_limit(p->share) : UINT64_MAX);
+	buf_put_u64(out, f->flags & VFS_OPEN_WRITE ? f->limit : UINT64_MAX);
 }
 
 int
@@ -190,6 +192,7 @@ file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint
 				 w->file_max);
 	f->flags = flags;
 	f->started_ms = clock_ms();
+	f->share = p->share;
 	err = writes ? upload_open(w, p, mode, offset, f) : open_for_reading(w, p, f, &st);
 	if (err == 0 && writes && fstat(f->fd, &st) < 0)
 		err = -errno;
@@ -215,6 +218,24 @@ file_begin(struct world *w, uint32_t ticket)
 	struct file *f = file_of(w, ticket);
 
 	return f ? publish_begin(w, f) : -EBADF;
+}
+
+int
+file_grow(struct world *w, uint32_t ticket, uint64_t size, struct buf *out)
+{
+	struct file *f = file_of(w, ticket);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	if (f->kind == FILE_READ)
+		return -EACCES;
+	if (size > INT64_MAX)
+		return -EFBIG;
+	err = charge_grow(w, f, size);
+	if (err == 0)
+		buf_put_u64(out, f->limit);
+	return err;
 }
 
 int
@@ -272,11 +293,14 @@ int
 file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
 {
 	struct file *f = file_of(w, ticket);
-	int err;
+	int err = 0;
 
 	if (!f)
 		return -EBADF;
-	err = attr_set_fd(w, place_of(w, f), f->fd, change, f->kind != FILE_READ);
+	if ((change->set & VFS_SET_SIZE) && f->kind != FILE_READ)
+		err = change->size > INT64_MAX ? -EFBIG : charge_grow(w, f, change->size);
+	if (err == 0)
+		err = attr_set_fd(w, place_of(w, f), f->fd, change, f->kind != FILE_READ);
 	if (err == 0 && (change->set & VFS_SET_TIMES) && f->kind != FILE_READ)
 		f->times = *change;
 	return err;
@@ -373,7 +397,7 @@ file_copy(struct world *w, uint32_t from_ticket, uint64_t from_at, uint64_t leng
 	if (from->dev == to->dev && from->ino == to->ino && from_at < to_at + length &&
 	    to_at < from_at + length)
 		return world_why(w, -EINVAL, "the two parts of the file overlap");
-	err = quota_check_size(w, to->share, to_at + length);
+	err = charge_grow(w, to, to_at + length);
 	if (err == 0)
 		err = file_copy_range(from->fd, from_at, length, to->fd, to_at, &bytes);
 	if (err == 0)

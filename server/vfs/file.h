@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "server/base/buf.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/place.h"
 #include "server/vfs/vfs.h"
 
@@ -51,6 +52,8 @@ struct file {
 	dev_t dev; /* of fd */
 	ino_t ino;
 	struct stat was;
+	uint64_t limit; /* bytes it may have for now; charge_grow may give more */
+	struct charge_hold hold;
 	struct vfs_change times; /* set through the handle: set again behind the last write */
 };
 
@@ -58,6 +61,8 @@ struct file {
 int file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint64_t offset,
 	      struct buf *out, int *ret_fd) MUST_CHECK;
 int file_begin(struct world *w, uint32_t ticket) MUST_CHECK;
+/* Puts the new limit. */
+int file_grow(struct world *w, uint32_t ticket, uint64_t size, struct buf *out) MUST_CHECK;
 int file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out) MUST_CHECK;
 int file_abort(struct world *w, uint32_t ticket, uint64_t bytes, const char *reason) MUST_CHECK;
 int file_stat(struct world *w, uint32_t ticket, struct buf *out) MUST_CHECK;

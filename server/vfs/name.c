@@ -15,6 +15,7 @@
 
 #include "server/base/fd.h"
 #include "server/vfs/attr.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/part.h"
 #include "server/vfs/path.h"
 #include "server/vfs/quota.h"
@@ -55,11 +56,40 @@ need_or_own(struct world *w, const struct place *p, enum conf_right right, enum 
 	return world_refuse(w, p, right);
 }
 
+/* Removes a name, and gives back what it was worth. */
+static int
+remove_name(struct world *w, struct share *share, int dir, const char *name, int flags)
+{
+	struct tally_sum gone = { 0, 0 };
+	struct charge charge;
+	struct stat st;
+	int err;
+
+	if (share->tally.fd < 0)
+		return unlinkat(dir, name, flags) < 0 ? -errno : 0;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	charge_touch(w, share, &st);
+	err = charge_begin(w, share, st.st_uid, 0, &charge);
+	if (err < 0)
+		return err;
+	/* Once more: now nobody counts. */
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || unlinkat(dir, name, flags) < 0)
+		err = -errno;
+	else
+		gone = charge_of(&st);
+	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	if (err == 0)
+		charge_touched(w, share, &st, gone.files > 0);
+	return err;
+}
+
 static int
 do_mkdir(struct world *w, const char *path, uint32_t mode)
 {
 	struct place *p = &w->here;
 	FD_OWN int dir = -1;
+	struct charge charge;
 	const char *name;
 	int err = find(w, path, PLACE_NEW, p, &dir, &name);
 
@@ -69,8 +99,12 @@ do_mkdir(struct world *w, const char *path, uint32_t mode)
 		err = quota_check_room(w, p->share, dir);
 	if (err < 0)
 		return err;
-	if (mkdirat(dir, name, attr_dir_mode(p, mode)) < 0)
-		return -errno;
+	err = charge_begin(w, p->share, w->account->uid, 1, &charge);
+	if (err == 0 && mkdirat(dir, name, attr_dir_mode(p, mode)) < 0)
+		err = -errno;
+	charge_end(&charge, 0, err == 0);
+	if (err < 0)
+		return err;
 	if (p->share->tracks)
 		own_add(&w->own, dir, name);
 	return 0;
@@ -93,9 +127,7 @@ clear_and_remove(struct world *w, struct place *p, int dir, const char *name)
 
 	if (err == 0)
 		err = part_clear_dir(w, p->share, fd);
-	if (err == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0)
-		err = -errno;
-	return err;
+	return err == 0 ? remove_name(w, p->share, dir, name, AT_REMOVEDIR) : err;
 }
 
 static int
@@ -110,9 +142,8 @@ do_rmdir(struct world *w, const char *path)
 		err = need_or_own(w, p, RIGHT_RMDIR, RIGHT_MKDIR, dir, name);
 	if (err < 0)
 		return err;
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
-		return 0;
-	return errno == ENOTEMPTY || errno == EEXIST ? clear_and_remove(w, p, dir, name) : -errno;
+	err = remove_name(w, p->share, dir, name, AT_REMOVEDIR);
+	return err == -ENOTEMPTY || err == -EEXIST ? clear_and_remove(w, p, dir, name) : err;
 }
 
 int
@@ -133,9 +164,7 @@ do_unlink(struct world *w, const char *path)
 
 	if (err == 0)
 		err = need_or_own(w, p, RIGHT_DELETE, RIGHT_CREATE, dir, name);
-	if (err == 0 && unlinkat(dir, name, 0) < 0)
-		err = -errno;
-	return err;
+	return err == 0 ? remove_name(w, p->share, dir, name, 0) : err;
 }
 
 int
@@ -212,6 +241,40 @@ judge_rename(struct world *w, const struct pair *pair)
 	return err;
 }
 
+/* The rename itself; what it replaces is given back. */
+static int
+move(struct world *w, struct pair *pair, bool replace)
+{
+	struct share *share = pair->to->share;
+	struct tally_sum gone = { 0, 0 };
+	struct charge charge = { .on = false };
+	bool charged = pair->to_exists && share->tally.fd >= 0;
+	int err = 0;
+
+	if (charged) {
+		charge_touch(w, share, &pair->to_st);
+		err = charge_begin(w, share, pair->to_st.st_uid, 0, &charge);
+		if (err < 0)
+			return err;
+		if (fstatat(pair->to_dir, pair->to_name, &pair->to_st, AT_SYMLINK_NOFOLLOW) == 0)
+			gone = charge_of(&pair->to_st);
+	}
+	/* EINVAL may mean that the filesystem does not know the flag: we have looked ourselves. */
+	if (renameat2(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name,
+		      replace ? 0 : RENAME_NOREPLACE) < 0 &&
+	    (errno != EINVAL || replace ||
+	     renameat(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name) < 0))
+		err = -errno;
+	/* Two names of one file: rename(2) does nothing, and says that it did. */
+	if (err < 0 || (pair->from_st.st_ino == pair->to_st.st_ino &&
+			pair->from_st.st_dev == pair->to_st.st_dev))
+		gone = (struct tally_sum) { 0, 0 };
+	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	if (charged && err == 0)
+		charge_touched(w, share, &pair->to_st, gone.files > 0);
+	return err;
+}
+
 static int
 do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 {
@@ -231,14 +294,9 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 		return err;
 	if (pair.to_exists && (!replace || S_ISDIR(pair.to_st.st_mode)))
 		return -EEXIST;
-	if (renameat2(from_dir, pair.from_name, to_dir, pair.to_name,
-		      replace ? 0 : RENAME_NOREPLACE) < 0) {
-		/* EINVAL may mean that the filesystem does not know the flag: we have looked
-		 * ourselves. */
-		if (errno != EINVAL || replace ||
-		    renameat(from_dir, pair.from_name, to_dir, pair.to_name) < 0)
-			return -errno;
-	}
+	err = move(w, &pair, replace);
+	if (err < 0)
+		return err;
 	if (is_dir)
 		writing_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
 	return 0;
@@ -329,6 +387,7 @@ do_symlink(struct world *w, const char *target, const char *path)
 {
 	struct place *p = &w->here;
 	FD_OWN int dir = -1;
+	struct charge charge;
 	const char *name;
 	int err = find(w, path, PLACE_NEW, p, &dir, &name);
 
@@ -341,8 +400,12 @@ do_symlink(struct world *w, const char *target, const char *path)
 				 p->share->conf->name);
 	if (!stays_inside(p->inner, target))
 		return world_why(w, -EACCES, "the link would lead out of the share");
-	if (symlinkat(target, dir, name) < 0)
-		return -errno;
+	err = charge_begin(w, p->share, w->account->uid, 1, &charge);
+	if (err == 0 && symlinkat(target, dir, name) < 0)
+		err = -errno;
+	charge_end(&charge, 0, err == 0);
+	if (err < 0)
+		return err;
 	if (p->share->tracks)
 		own_add(&w->own, dir, name);
 	return 0;

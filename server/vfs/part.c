@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "server/base/fd.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/world.h"
@@ -62,6 +63,12 @@ part_name(enum part_kind kind, const char *user, const char *name, char room[PAR
 		       (int)shown, name);
 }
 
+bool
+part_is_named(enum part_kind kind, const char *hidden)
+{
+	return strncmp(hidden, prefixes[kind], strlen(prefixes[kind])) == 0;
+}
+
 static void
 name_of(const struct world *w, enum part_kind kind, const char *name, char room[PART_NAME_MAX])
 {
@@ -98,8 +105,7 @@ is_ours(const struct world *w, const struct stat *st)
 }
 
 int
-part_find_kept(struct world *w, const struct share *share, int dir, const char *name,
-	       struct stat *ret_st)
+part_find_kept(struct world *w, struct share *share, int dir, const char *name, struct stat *ret_st)
 {
 	char hidden[PART_NAME_MAX];
 	struct stat st;
@@ -108,7 +114,7 @@ part_find_kept(struct world *w, const struct share *share, int dir, const char *
 	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_ours(w, &st))
 		return -ENOENT;
 	if (is_over(share, PART_KEPT, &st)) {
-		part_remove(w, PART_KEPT, dir, name);
+		part_remove(w, share, PART_KEPT, dir, name);
 		return -ENOENT;
 	}
 	*ret_st = st;
@@ -127,13 +133,40 @@ part_keep(struct world *w, const struct share *share, int dir, const char *name)
 	return renameat(dir, active, dir, kept) < 0 ? -errno : 0;
 }
 
+/* Removes a hidden file. What is kept is among what its owner uses; the rest is not. */
+static int
+remove_hidden(struct world *w, struct share *share, int dir, const char *hidden)
+{
+	bool kept = part_is_named(PART_KEPT, hidden);
+	struct tally_sum gone = { 0, 0 };
+	struct charge c = { .on = false };
+	struct stat st;
+	int err = 0;
+
+	if (kept && share->tally.fd >= 0) {
+		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		gone = charge_of(&st);
+		err = charge_begin(w, share, st.st_uid, 0, &c);
+		if (err < 0)
+			return err;
+	}
+	if (unlinkat(dir, hidden, 0) < 0)
+		err = -errno;
+	if (err < 0)
+		gone = (struct tally_sum) { 0, 0 };
+	charge_end(&c, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	return err;
+}
+
 void
-part_remove(struct world *w, enum part_kind kind, int dir, const char *name)
+part_remove(struct world *w, struct share *share, enum part_kind kind, int dir, const char *name)
 {
 	char hidden[PART_NAME_MAX];
 
 	name_of(w, kind, name, hidden);
-	(void)unlinkat(dir, hidden, 0); /* mostly it is not there; if it stays, its time runs out */
+	/* Mostly it is not there; if it stays, its time runs out. */
+	ignore_result(remove_hidden(w, share, dir, hidden));
 }
 
 /* What a mark says of the file that it stands for. */
@@ -161,7 +194,7 @@ part_mark(struct world *w, int dir, const char *name, const struct stat *was)
 }
 
 bool
-part_is_marked(struct world *w, const struct share *share, int dir, const char *name,
+part_is_marked(struct world *w, struct share *share, int dir, const char *name,
 	       const struct stat *now)
 {
 	FD_OWN int fd = -1;
@@ -181,7 +214,7 @@ part_is_marked(struct world *w, const struct share *share, int dir, const char *
 	if (!is_over(share, PART_MARK, &st) &&
 	    (n == 0 || (n == len && memcmp(found, text, (size_t)n) == 0)))
 		return true;
-	part_remove(w, PART_MARK, dir, name);
+	part_remove(w, share, PART_MARK, dir, name);
 	return false;
 }
 
@@ -228,7 +261,7 @@ seize(int dir, const char *hidden, int *ret_fd, struct stat *ret_st)
 }
 
 int
-part_recover(struct world *w, const struct share *share, int dir, const char *name,
+part_recover(struct world *w, struct share *share, int dir, const char *name,
 	     const struct stat *target)
 {
 	FD_OWN int fd = -1;
@@ -246,6 +279,7 @@ part_recover(struct world *w, const struct share *share, int dir, const char *na
 	 */
 	if (fd < 0 && !is_over(share, PART_ACTIVE, &st))
 		return -EBUSY;
+	charge_dirty(w, share); /* nobody has said what it was worth */
 	/* Virtual users share a uid: whose it was cannot be told. */
 	if (fd >= 0 && !target && is_ours(w, &st) && !w->account->is_virtual && st.st_size > 0)
 		return part_keep(w, share, dir, name);
@@ -257,12 +291,11 @@ part_recover(struct world *w, const struct share *share, int dir, const char *na
 }
 
 void
-part_sweep(struct world *w, const struct share *share, int dir, const char *hidden)
+part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
 {
 	FD_OWN int fd = -1;
 	struct stat st;
 
-	(void)w;
 	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
 		if (strncmp(hidden, prefixes[i], strlen(prefixes[i])) != 0)
 			continue;
@@ -271,7 +304,9 @@ part_sweep(struct world *w, const struct share *share, int dir, const char *hidd
 			return;
 		if (i == PART_ACTIVE && seize(dir, hidden, &fd, &st) < 0)
 			return;
-		(void)unlinkat(dir, hidden, 0); /* whoever may, will */
+		if (i == PART_ACTIVE)
+			charge_dirty(w, share);
+		ignore_result(remove_hidden(w, share, dir, hidden)); /* whoever may, will */
 		return;
 	}
 }
@@ -294,7 +329,7 @@ belongs(const struct world *w, const char *hidden)
 }
 
 int
-part_clear_dir(struct world *w, const struct share *share, int fd)
+part_clear_dir(struct world *w, struct share *share, int fd)
 {
 	FD_OWN int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -321,8 +356,8 @@ part_clear_dir(struct world *w, const struct share *share, int fd)
 						      strlen(RULE_OUR_PREFIX)) == 0
 						  ? "an upload into this directory is not finished"
 						  : "the directory holds hidden files");
-			else if (pass == 1 && unlinkat(fd, name, 0) < 0)
-				err = -errno;
+			else if (pass == 1)
+				err = remove_hidden(w, share, fd, name);
 		}
 	}
 	closedir(dir);

@@ -26,23 +26,27 @@ enum part_kind { PART_ACTIVE, PART_KEPT, PART_MARK };
 /* Writes the hidden name that belongs to name. user is not looked at for PART_ACTIVE. */
 void part_name(enum part_kind kind, const char *user, const char *name, char room[PART_NAME_MAX]);
 
+/* Is this the name of a hidden file of that kind? */
+bool part_is_named(enum part_kind kind, const char *hidden);
+
 /*
  * Is a kept part of this user's upload of name there? Returns 0 or -ENOENT. One that is too old is
  * removed and not there.
  */
-int part_find_kept(struct world *w, const struct share *share, int dir, const char *name,
+int part_find_kept(struct world *w, struct share *share, int dir, const char *name,
 		   struct stat *ret_st) MUST_CHECK;
 
 /* The upload broke: the part becomes the kept one, or goes when nothing may be kept. */
 int part_keep(struct world *w, const struct share *share, int dir, const char *name) MUST_CHECK;
 
-void part_remove(struct world *w, enum part_kind kind, int dir, const char *name);
+void part_remove(struct world *w, struct share *share, enum part_kind kind, int dir,
+		 const char *name);
 
 /* Notes that replacing the file, which is as was says, was rolled back. */
 int part_mark(struct world *w, int dir, const char *name, const struct stat *was) MUST_CHECK;
 
 /* Does such a note stand for the file as it is now? */
-bool part_is_marked(struct world *w, const struct share *share, int dir, const char *name,
+bool part_is_marked(struct world *w, struct share *share, int dir, const char *name,
 		    const struct stat *now);
 
 /*
@@ -50,16 +54,16 @@ bool part_is_marked(struct world *w, const struct share *share, int dir, const c
  * with is kept, the rest goes. target is what stands under the name, or NULL. Returns 0 when the
  * way is free, -EBUSY when a writer lives.
  */
-int part_recover(struct world *w, const struct share *share, int dir, const char *name,
+int part_recover(struct world *w, struct share *share, int dir, const char *name,
 		 const struct stat *target) MUST_CHECK;
 
 /* Removes a hidden file (met in a listing) whose time is over. */
-void part_sweep(struct world *w, const struct share *share, int dir, const char *hidden);
+void part_sweep(struct world *w, struct share *share, int dir, const char *hidden);
 
 /*
  * Empties a directory (readable fd) of hidden files of this user, for a rmdir of what he sees as
  * empty. Returns 0, -ENOTEMPTY with words, -errno.
  */
-int part_clear_dir(struct world *w, const struct share *share, int fd) MUST_CHECK;
+int part_clear_dir(struct world *w, struct share *share, int fd) MUST_CHECK;
 
 #endif

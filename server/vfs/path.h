@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * path.h - arithmetic on virtual paths: no files, no policy. The one normaliser of the program; wire
- * uses it for manners, worker for truth.
+ * path.h - arithmetic on virtual paths: no files, no policy. The one normaliser of the program;
+ * wire uses it for manners, worker for truth.
  */
 #ifndef SERVER_VFS_PATH_H
 #define SERVER_VFS_PATH_H
@@ -12,7 +12,8 @@
 #include "server/base/mem.h"
 
 /*
- * Writes the clean form of path, seen from the directory cwd (both virtual), into room: absolute, one
+ * Writes the clean form of path, seen from the directory cwd (both virtual), into room: absolute,
+ * one
  * '/' between components, no "." and "..", nothing above "/", no trailing '/'. cwd must be clean.
  * Returns 0, -ENAMETOOLONG (also for a component over 255 bytes), -ENOENT (path is "").
  */

@@ -69,22 +69,35 @@ rename_over(struct world *w, struct file *f, const char *hidden)
 int
 publish_now(struct world *w, struct file *f)
 {
+	struct tally_sum gone = { 0, 0 };
 	char hidden[PART_NAME_MAX];
-	int err = 0;
+	struct charge charge;
+	struct stat old;
+	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
 	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
 		return -errno;
+	old.st_uid = w->account->uid;
+	if (f->hold.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0)
+		gone = charge_of(&old);
+	err = charge_begin(w, f->share, old.st_uid, 0, &charge);
+	if (err < 0)
+		return err;
 	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
 		err = -errno;
 	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
 		err = rename_over(w, f, hidden);
 	if (err < 0)
+		gone = (struct tally_sum) { 0, 0 };
+	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	if (err < 0)
 		return err;
-	part_remove(w, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
+	part_remove(w, f->share, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
 	f->kind = FILE_IN_PLACE;
 	f->published = true;
 	w->upload_count--;
+	charge_settle(w, f);
 	if (f->share->tracks)
 		own_add(&w->own, f->dir, f->name);
 	return 0;
@@ -133,7 +146,8 @@ finish_content(struct world *w, struct file *f, uint64_t bytes, struct stat *ret
 	if ((f->flags & VFS_OPEN_STREAM) && (uint64_t)ret_st->st_size != f->offset + bytes)
 		return world_why(w, -EIO, "%ju bytes were sent, but the file has %ju",
 				 (uintmax_t)(f->offset + bytes), (uintmax_t)ret_st->st_size);
-	err = quota_check_size(w, f->share, (uint64_t)ret_st->st_size);
+	/* What wire was told it may write is not what it may have written. */
+	err = charge_grow(w, f, (uint64_t)ret_st->st_size);
 	if (err == 0 && f->share->conf->durable && fsync(f->fd) < 0)
 		err = -errno;
 	return err == 0 ? flush(f->fd) : err;
@@ -178,10 +192,9 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 {
 	char hidden[PART_NAME_MAX];
 	struct stat st;
+	int err;
 
 	if (f->replaces) {
-		int err;
-
 		/* On a full disk the note needs the room of the part, which must stay until it is
 		 * written. */
 		if (ftruncate(f->fd, 0) < 0)
@@ -191,11 +204,21 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 			log_warn("upload",
 				 "result=%s why=\"an interrupted upload could not be marked\"",
 				 strerrorname_np(-err));
-	} else if (keep && fstat(f->fd, &st) == 0 && st.st_size > 0 && is_whole(f, bytes, &st)) {
-		return part_keep(w, f->share, f->dir, f->name);
+	} else if (keep && fstat(f->fd, &st) == 0 && st.st_size > 0 && is_whole(f, bytes, &st) &&
+		   f->share->conf->partial_keep_ms > 0 &&
+		   charge_grow(w, f, (uint64_t)st.st_size) == 0) {
+		err = part_keep(w, f->share, f->dir, f->name);
+		if (err == 0)
+			charge_settle(w, f);
+		f->hold.on = false;
+		return err;
 	}
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
-	return unlinkat(f->dir, hidden, 0) < 0 ? -errno : 0;
+	if (unlinkat(f->dir, hidden, 0) < 0)
+		return -errno;
+	charge_drop(w, f);
+	f->hold.on = false;
+	return 0;
 }
 
 /* A direct upload of a new file that brought nothing leaves nothing. */

@@ -7,11 +7,16 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "server/base/fd.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/place.h"
 #include "server/vfs/world.h"
+
+/* min-free: bytes that a file grows before the disk is looked at again. */
+#define LOOK_AGAIN (16u * 1024 * 1024)
 
 uint64_t
 quota_limit(const struct share *share)
@@ -49,13 +54,67 @@ quota_check_room(struct world *w, const struct share *share, int fd)
 			 share->conf->name, share->conf->min_free_bytes);
 }
 
+int
+quota_room(struct world *w, const struct share *share, int fd, uint64_t size, uint64_t *ret_limit)
+{
+	uint64_t kept = share->conf->min_free_bytes, avail, has;
+	struct statfs fs;
+	struct stat st;
+
+	if (!kept) {
+		*ret_limit = UINT64_MAX;
+		return 0;
+	}
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	avail = fs.f_bavail * block_bytes(&fs);
+	avail = avail > kept ? avail - kept : 0;
+	has = (uint64_t)st.st_size;
+	if (size > has && size - has > avail)
+		return world_why(w, -ENOSPC,
+				 "the share \"%s\" keeps %" PRIu64 " bytes of the disk free",
+				 share->conf->name, kept);
+	/* Others write too: it is looked at again before long. */
+	*ret_limit = has + (avail < LOOK_AGAIN ? avail : LOOK_AGAIN);
+	if (*ret_limit < size)
+		*ret_limit = size;
+	return 0;
+}
+
+static void
+at_most(uint64_t *value, uint64_t max)
+{
+	if (*value > max)
+		*value = max;
+}
+
 /* What is left for the client. */
 static void
-show(const struct share *share, struct statfs *fs)
+show(struct world *w, struct share *share, struct statfs *fs)
 {
-	uint64_t kept = share->conf->min_free_bytes / block_bytes(fs);
+	const struct conf_share *conf = share->conf;
+	uint64_t size = block_bytes(fs), kept = conf->min_free_bytes / size;
+	struct charge c;
 
 	fs->f_bavail = fs->f_bavail > kept ? fs->f_bavail - kept : 0;
+	if (charge_begin(w, share, w->account->uid, 0, &c) == 0 && c.on) {
+		const struct tally_entry *rec = &c.deal.rec;
+		uint64_t bytes = rec->bytes + rec->held_bytes, files = rec->files + rec->held_files;
+
+		if (conf->quota_bytes) {
+			uint64_t left = bytes < conf->quota_bytes ? conf->quota_bytes - bytes : 0;
+
+			at_most(&fs->f_blocks, conf->quota_bytes / size);
+			at_most(&fs->f_bfree, left / size);
+			at_most(&fs->f_bavail, left / size);
+		}
+		if (conf->quota_files) {
+			at_most(&fs->f_files, conf->quota_files);
+			at_most(&fs->f_ffree,
+				files < conf->quota_files ? conf->quota_files - files : 0);
+		}
+		charge_end(&c, 0, 0);
+	}
 }
 
 static uint64_t
@@ -88,7 +147,7 @@ quota_space(struct world *w, const char *path, struct buf *out)
 	}
 	if (fstatfs(fd >= 0 ? fd : share->root, &fs) < 0)
 		return -errno;
-	show(share, &fs);
+	show(w, share, &fs);
 	buf_put_u64(out, (uint64_t)fs.f_bsize);
 	buf_put_u64(out, (uint64_t)(fs.f_frsize ? fs.f_frsize : fs.f_bsize));
 	buf_put_u64(out, fs.f_blocks);

@@ -16,6 +16,13 @@ int quota_check_size(struct world *w, const struct share *share, uint64_t size) 
 /* Is there room for more in the filesystem that fd lies on? 0 or -ENOSPC. */
 int quota_check_room(struct world *w, const struct share *share, int fd) MUST_CHECK;
 
+/*
+ * Is there room for the file behind fd to have size bytes? Then *ret_limit, at least that, is how
+ * far it may grow before this is asked again. 0 or -ENOSPC.
+ */
+int quota_room(struct world *w, const struct share *share, int fd, uint64_t size,
+	       uint64_t *ret_limit) MUST_CHECK;
+
 /* The byte behind the last one that a file may have; UINT64_MAX: no limit. */
 uint64_t quota_limit(const struct share *share);
 

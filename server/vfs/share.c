@@ -48,8 +48,8 @@ is_member(const struct account *account, const char *group)
 	return false;
 }
 
-static bool
-gets(const struct conf_share *share, const struct account *account)
+bool
+share_is_for(const struct conf_share *share, const struct account *account)
 {
 	if (share->users.count == 0)
 		return true;
@@ -99,6 +99,15 @@ expand(const char *path, const struct account *account, struct text *ret_text)
 	if (ret_text->cut)
 		return -ENAMETOOLONG;
 	return ret_text->at[0] == '/' ? 0 : -EINVAL;
+}
+
+int
+share_path(const struct conf_share *share, const struct account *account, char *room, size_t size)
+{
+	struct text path;
+
+	text_init(&path, room, size);
+	return expand(share->path, account, &path);
 }
 
 /* One step down from dir, made first when it is missing and make is not 0 (its mode). */
@@ -220,14 +229,12 @@ open_one(const struct conf_share *conf, const struct account *account, struct sh
 {
 	FD_OWN int root = -1;
 	char room[VFS_PATH_MAX];
-	struct text path;
 	struct stat st;
 	int err;
 
-	text_init(&path, room, sizeof(room));
-	err = expand(conf->path, account, &path);
+	err = share_path(conf, account, room, sizeof(room));
 	if (err == 0)
-		err = walk(path.at, conf->create ? conf->dir_mode & 0777 : 0, &root);
+		err = walk(room, conf->create ? conf->dir_mode & 0777 : 0, &root);
 	if (err < 0)
 		return err;
 	if (fstat(root, &st) < 0)
@@ -235,8 +242,9 @@ open_one(const struct conf_share *conf, const struct account *account, struct sh
 	if (is_refused(root, st.st_dev))
 		return -EPERM;
 	ret_share->conf = conf;
-	ret_share->path = mem_dup(path.at);
+	ret_share->path = mem_dup(room);
 	ret_share->mount_len = conf->mount[1] ? strlen(conf->mount) : 0;
+	ret_share->tally.fd = -1;
 	ret_share->dev = st.st_dev;
 	ret_share->tracks = rule_tracks(conf);
 	ret_share->root = fd_give(&root);
@@ -253,7 +261,7 @@ share_open_all(const struct conf *conf, const struct account *account, struct sh
 		struct log_value name, path;
 		int err;
 
-		if (!gets(share, account))
+		if (!share_is_for(share, account))
 			continue;
 		err = open_one(share, account, &list.at[list.count]);
 		if (err == 0)
@@ -273,12 +281,20 @@ share_open_all(const struct conf *conf, const struct account *account, struct sh
 }
 
 void
+share_close(struct share *share)
+{
+	if (share->tally.fd >= 0)
+		tally_close(&share->tally);
+	fd_close(&share->root);
+	free(share->path);
+	share->path = NULL;
+}
+
+void
 share_close_all(struct share_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		fd_close(&list->at[i].root);
-		free(list->at[i].path);
-	}
+	for (size_t i = 0; i < list->count; i++)
+		share_close(&list->at[i]);
 	free(list->at);
 	list->at = NULL;
 	list->count = 0;

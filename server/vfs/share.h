@@ -12,6 +12,7 @@
 
 #include "auth/account.h"
 #include "conf/conf.h"
+#include "server/vfs/tally.h"
 
 #define SHARE_DEVS_MAX 8
 
@@ -27,6 +28,9 @@ struct share {
 		bool allowed;
 	} devs[SHARE_DEVS_MAX]; /* devices met below the root */
 	size_t dev_count;
+	struct tally tally;  /* of its quota; closed where it has none */
+	uint64_t tally_root; /* who shares a uid and a directory shares a quota */
+	uint32_t record;     /* the user's own */
 };
 
 struct share_list {
@@ -34,12 +38,23 @@ struct share_list {
 	size_t count;
 };
 
+/* Does the account get the share? */
+bool share_is_for(const struct conf_share *share, const struct account *account);
+
+/*
+ * Writes the path of the share with %u, %h and %% filled in. Returns 0, -EINVAL, -ENAMETOOLONG.
+ */
+int share_path(const struct conf_share *share, const struct account *account, char *room,
+	       size_t size) MUST_CHECK;
+
 /*
  * Opens the roots of all shares that the account gets, as the calling process. One that cannot be
  * opened is logged and left out. Returns 0 or -ENOENT: none is left.
  */
 int share_open_all(const struct conf *conf, const struct account *account,
 		   struct share_list *ret_list) MUST_CHECK;
+/* Closes one. */
+void share_close(struct share *share);
 void share_close_all(struct share_list *list);
 
 /*

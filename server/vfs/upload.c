@@ -22,6 +22,7 @@
 #include "server/base/fd.h"
 #include "server/base/text.h"
 #include "server/vfs/attr.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/part.h"
 #include "server/vfs/publish.h"
 #include "server/vfs/quota.h"
@@ -134,6 +135,33 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 	return 0;
 }
 
+/* The bytes of the file that will be replaced, when they are the user's own: they count once. */
+static uint64_t
+credit(const struct world *w, const struct opening *o)
+{
+	bool own = o->exists && o->st.st_uid == w->account->uid && o->st.st_nlink == 1;
+
+	return own ? (uint64_t)o->st.st_size : 0;
+}
+
+/* Puts room aside, and makes the part. */
+static int
+make_charged_part(struct world *w, struct opening *o, uint32_t mode)
+{
+	int err = charge_open(w, o->f, w->account->uid, false, 0, credit(w, o));
+
+	return err < 0 ? err : make_part(w, o, mode);
+}
+
+/* The kept part was taken in vain. */
+static int
+put_back(struct world *w, struct opening *o, int err)
+{
+	int back = part_keep(w, o->p->share, o->f->dir, o->name);
+
+	return back < 0 ? back : err;
+}
+
 /* Goes on with a broken upload of this user. 0: done. -ENOENT: there is none. */
 static int
 take_kept(struct world *w, struct opening *o)
@@ -166,6 +194,9 @@ take_kept(struct world *w, struct opening *o)
 	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0 &&
 	    (errno != EINVAL || renameat(f->dir, kept, f->dir, active) < 0))
 		return errno == EEXIST ? writing_busy(w) : -errno;
+	err = charge_open(w, f, w->account->uid, true, size, 0);
+	if (err < 0)
+		return put_back(w, o, err);
 	f->kind = FILE_PART;
 	w->upload_count++;
 	f->had = size;
@@ -198,7 +229,10 @@ open_new(struct world *w, struct opening *o)
 	if (!(f->flags & VFS_OPEN_CREATE))
 		return -ENOENT;
 	if (!is_direct(o))
-		return make_part(w, o, mode);
+		return make_charged_part(w, o, mode);
+	err = charge_open(w, f, w->account->uid, false, 0, 0);
+	if (err < 0)
+		return err;
 	err = resolve_at(f->dir, o->name, access_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW, mode,
 			 &f->fd);
 	if (err < 0)
@@ -243,6 +277,20 @@ check_still_there(struct world *w, const struct opening *o)
 	return writing_busy(w);
 }
 
+/* What of the file is charged already: less than it has when this session is making it grow. */
+static uint64_t
+base_of(const struct world *w, const struct opening *o)
+{
+	for (uint32_t i = 0; i < w->file_max; i++) {
+		const struct file *f = &w->files[i];
+
+		if (f->kind == FILE_IN_PLACE && f->hold.on && f->dev == o->st.st_dev &&
+		    f->ino == o->st.st_ino)
+			return f->hold.base;
+	}
+	return (uint64_t)o->st.st_size;
+}
+
 /* Into the file itself. */
 static int
 open_in_place(struct world *w, struct opening *o, bool append_only)
@@ -263,6 +311,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 		err = writing_lock(w, f->fd, &o->st);
 	if (err == 0)
 		err = check_still_there(w, o);
+	if (err == 0)
+		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), 0);
 	if (err < 0)
 		return err;
 	f->kind = FILE_IN_PLACE;
@@ -296,7 +346,7 @@ open_replacement(struct world *w, struct opening *o)
 	}
 	err = check_still_there(w, o);
 	if (err == 0)
-		err = make_part(w, o, o->st.st_mode & 0777);
+		err = make_charged_part(w, o, o->st.st_mode & 0777);
 	if (err < 0)
 		return err;
 	f->replaces = true;
@@ -374,6 +424,29 @@ open_unique(struct world *w, struct opening *o)
 	return err;
 }
 
+/* Nothing was written yet: what the open made goes, and what it took over is as it was. */
+static void
+undo(struct world *w, struct opening *o)
+{
+	struct file *f = o->f;
+	char hidden[PART_NAME_MAX];
+	int err = 0;
+
+	part_name(PART_ACTIVE, NULL, o->name, hidden);
+	if (f->kind == FILE_PART && f->had > 0)
+		err = part_keep(w, o->p->share, f->dir, o->name);
+	else if (f->kind == FILE_PART)
+		err = unlinkat(f->dir, hidden, 0);
+	else if (f->created)
+		err = unlinkat(f->dir, o->name, 0);
+	if (err == 0 && f->kind == FILE_PART && f->had > 0) {
+		charge_settle(w, f);
+		f->hold.on = false;
+	} else if (f->kind == FILE_PART || f->created) {
+		charge_drop(w, f);
+	}
+}
+
 int
 upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, struct file *f)
 {
@@ -406,5 +479,10 @@ upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, st
 	if (err < 0)
 		return err;
 	/* FTP's data connection is not there yet; an SFTP client is, so nothing is put off. */
-	return f->flags & VFS_OPEN_STREAM ? 0 : publish_begin(w, f);
+	err = charge_grow(w, f, f->offset);
+	if (err == 0 && !(f->flags & VFS_OPEN_STREAM))
+		err = publish_begin(w, f);
+	if (err < 0)
+		undo(w, &o);
+	return err;
 }

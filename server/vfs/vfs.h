@@ -114,8 +114,12 @@ struct vfs_reply {
 	bool needs_begin;     /* open: ask vfs_begin before the first byte is written */
 	struct vfs_attr attr; /* stat, fstat, open */
 	struct vfs_space space;
-	uint64_t limit;	  /* open to write: bytes the file may have at most; UINT64_MAX: no limit */
-	const char *text; /* readlink: the target; open with UNIQUE: the path that was taken */
+	/*
+	 * open to write, grow: bytes that the file may have for now; UINT64_MAX: no limit. A write
+	 * that would end behind it needs vfs_grow first.
+	 */
+	uint64_t limit;
+	const char *text;    /* readlink: the target; open with UNIQUE: the path that was taken */
 	struct buf *entries; /* opendir, readdir: for vfs_entry_get */
 	bool last;	     /* opendir, readdir: there is no more behind these */
 	uint64_t bytes;	     /* copy: bytes copied */
@@ -140,14 +144,19 @@ int vfs_open(struct vfs *v, const char *path, uint32_t flags, uint32_t mode, uin
 	     vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_begin(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 /*
- * bytes: how many this session moved. After VFS_OPEN_STREAM they must be what stands in the file behind
- * the offset that open gave, else -EIO. fn may be NULL for downloads. The ticket ends here.
+ * bytes: how many this session moved. After VFS_OPEN_STREAM they must be what stands in the file
+ * behind the offset that open gave, else -EIO. fn may be NULL for downloads. The ticket ends here.
  */
 int vfs_commit(struct vfs *v, uint32_t ticket, uint64_t bytes, vfs_fn *fn, void *ctx) MUST_CHECK;
 /* reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket
  * ends. */
 int vfs_abort(struct vfs *v, uint32_t ticket, uint64_t bytes, const char *reason, vfs_fn *fn,
 	      void *ctx) MUST_CHECK;
+/*
+ * A write will end at size, which is behind reply->limit: may it? Then there is a new limit, at
+ * least size. -EDQUOT, -EFBIG, -ENOSPC with words: nothing may be written there.
+ */
+int vfs_grow(struct vfs *v, uint32_t ticket, uint64_t size, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_fstat(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_fsetattr(struct vfs *v, uint32_t ticket, const struct vfs_change *change, vfs_fn *fn,
 		 void *ctx) MUST_CHECK;

@@ -115,6 +115,9 @@ take(struct vfs *v, uint16_t type, struct buf *b, struct vfs_reply *reply)
 		reply->text = buf_get_cstring(b, v->text, sizeof(v->text));
 		reply->limit = buf_get_u64(b);
 		break;
+	case VFS_MSG_GROW:
+		reply->limit = buf_get_u64(b);
+		break;
 	case VFS_MSG_COPY:
 		reply->bytes = buf_get_u64(b);
 		break;
@@ -303,6 +306,15 @@ vfs_abort(struct vfs *v, uint32_t ticket, uint64_t bytes, const char *reason, vf
 	buf_put_u64(&v->question, bytes);
 	buf_put_string(&v->question, reason, reason ? strnlen(reason, 63) : 0);
 	return ask(v, VFS_MSG_ABORT, fn, ctx);
+}
+
+int
+vfs_grow(struct vfs *v, uint32_t ticket, uint64_t size, vfs_fn *fn, void *ctx)
+{
+	begin(v, VFS_MSG_GROW);
+	buf_put_u32(&v->question, ticket);
+	buf_put_u64(&v->question, size);
+	return ask(v, VFS_MSG_GROW, fn, ctx);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vfs_msg.h - the questions of vfs.h on the socket between wire and worker. Fields stand in the order
- * of the comment; strings are u32 length and bytes (buf.h). An answer repeats type and id, then
- * u32 errno, string why, and when errno is 0 the fields behind the arrow.
+ * vfs_msg.h - the questions of vfs.h on the socket between wire and worker. Fields stand in the
+ * order of the comment; strings are u32 length and bytes (buf.h). An answer repeats type and id,
+ * then u32 errno, string why, and when errno is 0 the fields behind the arrow.
  */
 #ifndef SERVER_VFS_VFS_MSG_H
 #define SERVER_VFS_VFS_MSG_H
@@ -19,18 +19,19 @@ enum vfs_msg {
 	VFS_MSG_FSTAT,	      /* u32 ticket -> attr */
 	VFS_MSG_FSETATTR,     /* u32 ticket, change -> */
 	VFS_MSG_FSYNC,	      /* u32 ticket -> */
-	VFS_MSG_COPY,	      /* u32 from, u64 offset, u64 length, u32 to, u64 offset -> u64 bytes */
-	VFS_MSG_OPENDIR,      /* string path -> u32 ticket, u8 last, entries to the end of the message */
-	VFS_MSG_READDIR,      /* u32 ticket -> u8 last, entries to the end of the message */
-	VFS_MSG_CLOSEDIR,     /* u32 ticket -> */
-	VFS_MSG_MKDIR,	      /* string path, u32 mode -> */
-	VFS_MSG_RMDIR,	      /* string path -> */
-	VFS_MSG_UNLINK,	      /* string path -> */
-	VFS_MSG_RENAME,	      /* string from, string to, u32 flags -> */
-	VFS_MSG_LINK,	      /* string from, string to -> */
-	VFS_MSG_SYMLINK,      /* string target, string path -> */
-	VFS_MSG_READLINK,     /* string path -> string target */
-	VFS_MSG_STATVFS,      /* string path -> u64 x 11, in the order of struct vfs_space */
+	VFS_MSG_COPY,	 /* u32 from, u64 offset, u64 length, u32 to, u64 offset -> u64 bytes */
+	VFS_MSG_OPENDIR, /* string path -> u32 ticket, u8 last, entries to the end of the message */
+	VFS_MSG_READDIR, /* u32 ticket -> u8 last, entries to the end of the message */
+	VFS_MSG_CLOSEDIR, /* u32 ticket -> */
+	VFS_MSG_MKDIR,	  /* string path, u32 mode -> */
+	VFS_MSG_RMDIR,	  /* string path -> */
+	VFS_MSG_UNLINK,	  /* string path -> */
+	VFS_MSG_RENAME,	  /* string from, string to, u32 flags -> */
+	VFS_MSG_LINK,	  /* string from, string to -> */
+	VFS_MSG_SYMLINK,  /* string target, string path -> */
+	VFS_MSG_READLINK, /* string path -> string target */
+	VFS_MSG_STATVFS,  /* string path -> u64 x 11, in the order of struct vfs_space */
+	VFS_MSG_GROW,	  /* u32 ticket, u64 size -> u64 limit */
 	VFS_MSG_END,
 };
 

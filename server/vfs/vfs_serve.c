@@ -13,7 +13,9 @@
 
 #include "server/base/ask.h"
 #include "server/base/ipc.h"
+#include "server/base/log.h"
 #include "server/vfs/attr.h"
+#include "server/vfs/charge.h"
 #include "server/vfs/dir.h"
 #include "server/vfs/file.h"
 #include "server/vfs/name.h"
@@ -30,6 +32,7 @@
 
 struct vfs_serve {
 	struct world world;
+	struct tally *tallies; /* from prepare to start */
 	uint8_t out[IPC_MESSAGE_MAX];
 };
 
@@ -129,6 +132,16 @@ on_abort(struct question *q)
 	buf_get_cstring(q->in, reason, sizeof(reason));
 	WHOLE_OR_BAD(q);
 	return file_abort(q->w, ticket, bytes, reason[0] ? reason : "aborted");
+}
+
+static int
+on_grow(struct question *q)
+{
+	uint32_t ticket = buf_get_u32(q->in);
+	uint64_t size = buf_get_u64(q->in);
+
+	WHOLE_OR_BAD(q);
+	return file_grow(q->w, ticket, size, q->out);
 }
 
 static int
@@ -295,29 +308,94 @@ static question_fn *const questions[VFS_MSG_END - VFS_MSG_STAT] = {
 	[VFS_MSG_SYMLINK - VFS_MSG_STAT] = on_symlink,
 	[VFS_MSG_READLINK - VFS_MSG_STAT] = on_readlink,
 	[VFS_MSG_STATVFS - VFS_MSG_STAT] = on_statvfs,
+	[VFS_MSG_GROW - VFS_MSG_STAT] = on_grow,
 };
 
 int
-vfs_serve_new(const struct conf *conf, const struct account *account, struct vfs_serve **ret_serve)
+vfs_serve_prepare(const struct conf *conf, const struct account *account,
+		  struct vfs_serve **ret_serve)
 {
 	struct vfs_serve *s = mem_new(1, sizeof(*s));
 	struct world *w = &s->world;
-	int err = share_open_all(conf, account, &w->shares);
+	int err = charge_prepare(conf, account, &s->tallies);
 
-	if (err < 0) {
-		free(s);
-		return err;
-	}
 	w->conf = conf;
 	w->account = account;
+	if (err < 0)
+		free(s);
+	else
+		*ret_serve = s;
+	return err;
+}
+
+/* A share whose quota cannot be kept is no share. */
+static void
+start_quotas(struct vfs_serve *s)
+{
+	struct share_list *list = &s->world.shares;
+	const struct conf *conf = s->world.conf;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct share *share = &list->at[i];
+		struct tally *tally = &s->tallies[share->conf - conf->shares];
+		bool needs = share->conf->quota_bytes || share->conf->quota_files;
+		struct log_value name;
+		int err = needs && tally->fd < 0 ? -EIO : 0;
+
+		share->tally = *tally;
+		*tally = (struct tally) { .fd = -1 };
+		if (err == 0)
+			err = charge_start(&s->world, share);
+		if (err == 0) {
+			list->at[kept++] = *share;
+			continue;
+		}
+		log_error("share", "name=%s result=%s why=\"its quota cannot be kept\"",
+			  log_q(&name, share->conf->name), strerrorname_np(-err));
+		share_close(share);
+	}
+	list->count = kept;
+}
+
+int
+vfs_serve_start(struct vfs_serve *s)
+{
+	struct world *w = &s->world;
+	const struct conf *conf = w->conf;
+	int err = share_open_all(conf, w->account, &w->shares);
+
+	if (err == 0)
+		start_quotas(s);
+	for (size_t i = 0; i < conf->share_count; i++) {
+		if (s->tallies[i].fd >= 0)
+			tally_close(&s->tallies[i]);
+	}
+	if (err < 0 || w->shares.count == 0)
+		return -ENOENT;
 	w->file_max = conf->sftp.max_handles + FILES_SPARE;
 	if (w->file_max > UINT16_MAX)
 		w->file_max = UINT16_MAX;
 	w->files = mem_new(w->file_max, sizeof(*w->files));
 	w->dir_max = DIRS_MAX;
 	w->dirs = mem_new(w->dir_max, sizeof(*w->dirs));
-	*ret_serve = s;
 	return 0;
+}
+
+int
+vfs_serve_new(const struct conf *conf, const struct account *account, struct vfs_serve **ret_serve)
+{
+	struct vfs_serve *s;
+	int err = vfs_serve_prepare(conf, account, &s);
+
+	if (err == 0) {
+		err = vfs_serve_start(s);
+		if (err == 0)
+			*ret_serve = s;
+		else
+			vfs_serve_free(s);
+	}
+	return err;
 }
 
 void
@@ -363,6 +441,7 @@ vfs_serve_free(struct vfs_serve *s)
 	dir_close_all(&s->world);
 	own_clear(&s->world.own);
 	share_close_all(&s->world.shares);
+	free(s->tallies);
 	free(s->world.files);
 	free(s->world.dirs);
 	free(s);

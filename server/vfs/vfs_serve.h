@@ -12,13 +12,22 @@
 struct vfs_serve;
 
 /*
- * Opens the roots of the shares that the account gets. The process must already be the user: roots are
- * opened with his rights, component by component, without following symlinks. A share whose root
- * cannot be opened is left out and logged with the reason.
- * conf and account must outlive it. Returns 0, or -ENOENT when not one share is left.
+ * Opens the roots of the shares that the account gets. The process must already be the user: roots
+ * are opened with his rights, component by component, without following symlinks. A share whose
+ * root cannot be opened is left out and logged with the reason. conf and account must outlive it.
+ * Returns 0, or -ENOENT when not one share is left.
  */
 int vfs_serve_new(const struct conf *conf, const struct account *account,
 		  struct vfs_serve **ret_serve) MUST_CHECK;
+
+/*
+ * The same in two steps, for a process that is about to become the user: prepare opens the files
+ * behind quotas, which in system mode are root's; start does all the rest, as the user. When start
+ * fails, vfs_serve_free is still the caller's.
+ */
+int vfs_serve_prepare(const struct conf *conf, const struct account *account,
+		      struct vfs_serve **ret_serve) MUST_CHECK;
+int vfs_serve_start(struct vfs_serve *s) MUST_CHECK;
 
 /*
  * Calls each with the root of every share (O_PATH, stays ours) and whether anything in it may be

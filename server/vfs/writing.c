@@ -78,7 +78,11 @@ writing_set(struct world *w, const struct place *p, const struct vfs_change *cha
 
 	if (!f)
 		return false;
-	*ret_err = attr_set_fd(w, p, f->fd, change, true);
+	*ret_err = 0;
+	if (change->set & VFS_SET_SIZE)
+		*ret_err = change->size > INT64_MAX ? -EFBIG : charge_grow(w, f, change->size);
+	if (*ret_err == 0)
+		*ret_err = attr_set_fd(w, p, f->fd, change, true);
 	if (*ret_err == 0 && (change->set & VFS_SET_TIMES))
 		f->times = *change;
 	return true;

@@ -96,7 +96,8 @@ class Coffer(Peer):
                 break
             key, value = line.rstrip("\n").split("=", 1)
             facts[key] = value
-        self.ftps_port, self.sftp_port, self.pid = int(facts["FT_FTPS_PORT"]), int(facts["FT_SFTP_PORT"]), int(facts["FT_PID"])
+        self.ftps_port, self.sftp_port = int(facts["FT_FTPS_PORT"]), int(facts["FT_SFTP_PORT"])
+        self.pid, self.ca = int(facts["FT_PID"]), facts["FT_CA"]
 
 
 def make_keys(where):
