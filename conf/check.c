@@ -280,22 +280,20 @@ check_share_path(struct check *c, const struct conf_share *s)
 	free(real);
 }
 
-/* A promise that nobody keeps is worse than none: what the worker does not do yet is refused. */
+/* What is used is written down in state-dir, by whoever starts the server. */
 static void
-check_unserved(struct check *c, const struct conf_share *s)
+check_quota(struct check *c, const struct conf_share *s)
 {
-	if (s->quota_bytes || s->quota_files)
-		COMPLAIN(
-		    c, s->quota_bytes ? (const void *)&s->quota_bytes : &s->quota_files,
-		    "shares.%s: this version keeps no quotas of its own; those of the filesystem "
-		    "(setquota) are obeyed and reported",
-		    s->name);
-	if (s->force_group)
-		COMPLAIN(
-		    c, &s->force_group,
-		    "shares.%s: this version does not force groups; chgrp and chmod g+s on the "
-		    "directory does it",
-		    s->name);
+	const char *dir = c->conf->state_dir;
+	const void *field = s->quota_bytes ? &s->quota_bytes : &s->quota_files;
+
+	if ((!s->quota_bytes && !s->quota_files) || c->conf->mode != CONF_PERSONAL)
+		return;
+	if (access(dir, W_OK | X_OK) < 0 && errno != ENOENT)
+		COMPLAIN(c, field,
+			 "shares.%s: quotas are kept in state-dir, but %s cannot be written (%s); "
+			 "set state-dir to a directory of yours",
+			 s->name, dir, strerror(errno));
 }
 
 /* Is there somebody who certainly gets both? */
@@ -322,7 +320,7 @@ check_shares(struct check *c)
 		const struct conf_share *s = &conf->shares[i];
 
 		check_share_path(c, s);
-		check_unserved(c, s);
+		check_quota(c, s);
 		for (size_t j = 0; j < i; j++) {
 			const struct conf_share *other = &conf->shares[j];
 

@@ -12,6 +12,7 @@
 #include "protocols/sftp/sftp_channel.h"
 #include "server/base/clock.h"
 #include "server/base/fd.h"
+#include "server/base/text.h"
 
 uint32_t
 sftp_mode(const struct sftp_attrs *a)
@@ -136,6 +137,7 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	h->fd = fd_give(reply->fd);
 	h->ticket = reply->ticket;
 	h->append_at = reply->offset;
+	h->limit = reply->limit;
 	if (!reply->needs_begin) {
 		opened(a);
 		return;
@@ -300,6 +302,45 @@ sftp_fill_reads(struct sftp_channel *ch)
 	}
 }
 
+static void
+answer_grow(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	struct sftp_handle *h = a->handle;
+
+	h->growing = false;
+	h->grow_err = reply->err;
+	if (reply->err == 0)
+		h->limit = reply->limit;
+	ignore_result(text_copy(h->why, sizeof(h->why), reply->why)); /* too long: the errno's */
+	(void)sftp_ask_done(a);
+}
+
+/* A write would end at end, behind the limit. Returns 0 (worker said no, and so was answered) or
+ * SFTP_LATER. */
+static int
+grow(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h, uint64_t end)
+{
+	int err = h->grow_err;
+
+	if (err < 0) {
+		h->grow_err = 0; /* somebody may make room: the next write asks again */
+		if (h->write_err == 0)
+			h->write_err = err;
+		sftp_reply_errno(ch, r->id, err, h->why);
+		return 0;
+	}
+	if (!h->growing && ask_open(ch->f->s->ask) < SFTP_ASKS_MAX) {
+		struct sftp_ask *a = sftp_ask_new(ch, r->id, h);
+
+		h->growing = true;
+		err = sftp_asked(a, vfs_grow(ch->f->s->vfs, h->ticket, end, answer_grow, a));
+		if (err < 0)
+			h->growing = false;
+	}
+	return err < 0 ? err : SFTP_LATER;
+}
+
 /* The data is written out of libssh's own buffer: nothing is copied on the way. */
 int
 sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
@@ -315,6 +356,8 @@ sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 		return -EFBIG;
 	if (rate_allows(&ch->f->up, data->len) == 0 && data->len > 0)
 		return SFTP_LATER;
+	if (offset + data->len > h->limit)
+		return grow(ch, r, h, offset + data->len);
 	err = fd_pwrite_full(h->fd, data->at, data->len, offset);
 	if (err < 0) {
 		if (h->write_err == 0)

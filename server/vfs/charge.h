@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * charge.h - every change of a share with a quota is charged here to the uid that owns what
+ * changes.
+ *
+ * Names (mkdir, unlink, ...): charge_begin, the change, charge_end; between them nobody counts.
+ * Files being written: charge_open puts room aside, charge_grow more of it as the file grows, so
+ * that all sessions together never write more than there is; charge_settle turns what the file has
+ * become into what is used. Where a share has no quota, all of this is nothing.
+ */
+#ifndef SERVER_VFS_CHARGE_H
+#define SERVER_VFS_CHARGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "auth/account.h"
+#include "server/vfs/share.h"
+#include "server/vfs/tally.h"
+
+struct file;
+struct world;
+
+/* What a file that is being written has to do with the tally; part of struct file. */
+struct charge_hold {
+	bool on;
+	bool counted;	  /* the inode is among the files that are used */
+	bool gone;	  /* this session removed its last name: what it had was given back */
+	uint32_t record;  /* of its owner */
+	uint32_t walks;	  /* of the record, when base was true */
+	uint64_t base;	  /* bytes of it that are used already */
+	uint64_t granted; /* bytes put aside on top of that */
+	uint64_t credit;  /* bytes of the file that it replaces */
+};
+
+struct charge {
+	bool on;
+	struct tally_deal deal;
+};
+
+/*
+ * Opens the tallies of all shares of the account that have a quota, and makes them, with the rights
+ * of the caller: in system mode root, before it becomes the user. *ret_tallies has one for each
+ * share of conf, most of them closed; charge_close_all is for what nobody took. Returns 0 or
+ * -errno.
+ */
+int charge_prepare(const struct conf *conf, const struct account *account,
+		   struct tally **ret_tallies) MUST_CHECK;
+
+/* The share's root is open, the user is the user: finds his record, counts if that is needed. */
+int charge_start(struct world *w, struct share *share) MUST_CHECK;
+
+/*
+ * A change by which uid gets so many files more (or none) is about to be made. Returns 0,
+ * -EDQUOT with words, -EBUSY (it is being counted).
+ */
+int charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t files,
+		 struct charge *ret_charge) MUST_CHECK;
+/* It was made (or not: 0, 0). */
+void charge_end(struct charge *c, int64_t bytes, int64_t files);
+
+/* What is given back when a name goes that has this status. */
+struct tally_sum charge_of(const struct stat *st);
+
+/*
+ * The regular file is about to lose a name or to change its size otherwise than by its handles:
+ * what handles of this session have written to it is settled first. after: it is done; removed: by
+ * losing its last name.
+ */
+void charge_touch(struct world *w, struct share *share, const struct stat *st);
+void charge_touched(struct world *w, struct share *share, const struct stat *st, bool removed);
+
+/* Cuts or grows the file behind fd, of which st is true. */
+int charge_resize(struct world *w, struct share *share, int fd, const struct stat *st,
+		  uint64_t size) MUST_CHECK;
+
+/* Something happened that cannot be told in numbers: the next session counts. */
+void charge_dirty(struct world *w, struct share *share);
+
+/*
+ * A file of uid will be written: counted says whether it is there and has base bytes; credit are
+ * the bytes of what it will replace. f->share must be set. -EDQUOT when nothing is left.
+ */
+int charge_open(struct world *w, struct file *f, uid_t uid, bool counted, uint64_t base,
+		uint64_t credit) MUST_CHECK;
+
+/*
+ * May the file have size bytes? Looks at every limit there is, and sets f->limit, which may be
+ * more. Returns 0, -EFBIG, -ENOSPC, -EDQUOT, -EBUSY, all with words.
+ */
+int charge_grow(struct world *w, struct file *f, uint64_t size) MUST_CHECK;
+
+/* The file behind f->fd is what it is: it is used now, and nothing is put aside any more. */
+void charge_settle(struct world *w, struct file *f);
+/* It was removed. */
+void charge_drop(struct world *w, struct file *f);
+/* The file is closed, whatever became of it: what was not settled is. */
+void charge_close(struct world *w, struct file *f);
+
+#endif
