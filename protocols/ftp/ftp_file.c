@@ -63,6 +63,7 @@ put_answer(void *ctx, struct vfs_reply *reply)
 	if (!take_file(f, reply))
 		return;
 	f->x.at = reply->offset;
+	f->x.limit = reply->limit;
 	text_init(&t, words, sizeof(words));
 	/* RFC 1123, section 4.1.2.9: the name that STOU took must be said like this. */
 	if (reply->text && *reply->text) {

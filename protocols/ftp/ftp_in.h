@@ -92,6 +92,8 @@ struct ftp_xfer {
 	int fd;
 	uint64_t at, end; /* position in the file; where a download stops */
 	uint64_t moved;	  /* bytes of the file read or written */
+	uint64_t limit;	  /* upload: behind it worker has to be asked before anything is written */
+	bool ended;	  /* upload: close_notify came while worker was asked */
 	struct transfer t;
 	size_t len, pos; /* in ftp->piece: what was read from the file or the client */
 	struct ftp_ascii ascii_state;
@@ -204,6 +206,7 @@ void ftp_mode(struct ftp *f, char *arg);
 void ftp_stru(struct ftp *f, char *arg);
 void ftp_allo(struct ftp *f, char *arg);
 void ftp_acct(struct ftp *f, char *arg);
+void ftp_lang(struct ftp *f, char *arg);
 void ftp_not_here(struct ftp *f, char *arg); /* 502: known, and left out on purpose */
 void ftp_no_ccc(struct ftp *f, char *arg);
 

@@ -178,16 +178,55 @@ commit_answer(void *ctx, struct vfs_reply *reply)
 		ftp_xfer_over(f, 226, "Transfer complete.");
 }
 
+static void put_rest(struct ftp *f);
+
+static void
+grow_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+	struct ftp_xfer *x = &f->x;
+
+	if (reply->err < 0)
+		x->len = 0; /* there is no room for it */
+	if (!ftp_xfer_answered(f, reply->err, reply->why))
+		return;
+	x->limit = reply->limit;
+	x->again = true;
+	if (x->ended)
+		put_rest(f);
+}
+
+/* Does what is to be written end behind the limit? Then worker is asked first. */
+static bool
+has_to_ask(struct ftp *f)
+{
+	struct ftp_xfer *x = &f->x;
+
+	if (x->at + x->len <= x->limit)
+		return false;
+	ftp_xfer_asked(f, vfs_grow(f->s->vfs, x->ticket, x->at + x->len, grow_answer, f));
+	return true;
+}
+
 /* close_notify came: this was all of it. */
 static void
 put_end(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
-	int err;
 
 	if (x->ascii && ftp_ascii_rest(&x->ascii_state))
 		f->piece[x->len++] = '\r';
-	err = ftp_move_write(f);
+	x->ended = true;
+	if (!has_to_ask(f))
+		put_rest(f);
+}
+
+static void
+put_rest(struct ftp *f)
+{
+	struct ftp_xfer *x = &f->x;
+	int err = ftp_move_write(f);
+
 	if (err == 0)
 		err = fd_close_check(&x->fd);
 	if (err < 0) {
@@ -224,7 +263,7 @@ ftp_move_put(struct ftp *f)
 	struct ftp_xfer *x = &f->x;
 	const size_t gap = x->ascii ? 1 : 0; /* for a CR that was kept back */
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < ROUNDS && !x->asked; i++) {
 		uint64_t may = transfer_allows(&x->t, FTP_PIECE - x->len - gap);
 		uint8_t *to = f->piece + x->len;
 		int err = 0;
@@ -238,8 +277,11 @@ ftp_move_put(struct ftp *f)
 			x->len += x->ascii ? ftp_ascii_from_wire(&x->ascii_state, to, (size_t)n)
 					   : (size_t)n;
 		}
-		if (x->len >= WRITE_MIN && (n == -EAGAIN || x->len + 1 >= FTP_PIECE))
+		if (x->len >= WRITE_MIN && (n == -EAGAIN || x->len + 1 >= FTP_PIECE)) {
+			if (has_to_ask(f))
+				return;
 			err = ftp_move_write(f);
+		}
 		if (err < 0) {
 			write_failed(f, err);
 			return;

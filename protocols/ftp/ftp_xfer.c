@@ -79,7 +79,7 @@ abort_ticket(struct ftp *f)
 	struct ftp_xfer *x = &f->x;
 	int err = 0;
 
-	if (x->kind == FTP_PUT && x->fd >= 0 && x->len > 0)
+	if (x->kind == FTP_PUT && x->fd >= 0 && x->len > 0 && x->at + x->len <= x->limit)
 		err = ftp_move_write(f);
 	fd_close(&x->fd);
 	if (!x->has_ticket)
