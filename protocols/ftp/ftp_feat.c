@@ -13,12 +13,10 @@ void
 ftp_feat(struct ftp *f, char *arg)
 {
 	static const char *const features[] = {
-		"AUTH TLS",    "AVBL",	      "CLNT",
-		"CSID",	       "EPRT",	      "EPSV",
-		"HOST",	       "MDTM",	      "MFF Modify;UNIX.mode;",
-		"MFMT",	       "PBSZ",	      "PROT",
-		"RANG STREAM", "REST STREAM", "SIZE",
-		"TVFS",	       "UTF8",
+		"AUTH TLS", "AVBL", "CLNT",	"CSID",	       "EPRT",
+		"EPSV",	    "HOST", "LANG EN*", "MDTM",	       "MFF Modify;UNIX.mode;",
+		"MFMT",	    "PBSZ", "PROT",	"RANG STREAM", "REST STREAM",
+		"SIZE",	    "TVFS", "UTF8",
 	};
 	char room[256];
 	struct text t;
@@ -38,7 +36,7 @@ static void
 opts_utf8(struct ftp *f, const char *arg)
 {
 	if (strcasecmp(arg, "OFF") == 0)
-		ftp_reply(f, 504, "Names are bytes, and UTF-8 by custom; nothing to turn off.");
+		ftp_reply(f, 501, "Names are bytes, and UTF-8 by custom; nothing to turn off.");
 	else
 		ftp_reply(f, 200, "Names are UTF-8.");
 }
@@ -101,13 +99,31 @@ ftp_quit(struct ftp *f, char *arg)
 	ftp_end(f, SESSION_QUIT);
 }
 
+/* RFC 7151, section 3.1: a domain name, also in UTF-8, an IPv4 address, or [an IPv6 address]. */
+static bool
+is_host(const char *name)
+{
+	size_t len = 0;
+
+	if (*name == '[') {
+		len = strspn(name + 1, "0123456789abcdefABCDEF:.");
+		return len > 0 && strcmp(name + 1 + len, "]") == 0;
+	}
+	for (; name[len] != '\0'; len++)
+		if ((unsigned char)name[len] < 0x80 && !isalnum((unsigned char)name[len]) &&
+		    !strchr("-._", name[len]))
+			return false;
+	return len > 0 && len < 256;
+}
+
 /* RFC 7151: one set of shares is served under every name, so every name is right. */
 void
 ftp_host(struct ftp *f, char *arg)
 {
-	(void)arg;
 	if (f->s->logged_in || f->has_user)
 		ftp_reply(f, 503, "HOST comes before USER.");
+	else if (!is_host(arg))
+		ftp_reply(f, 501, "HOST wants a name, or an address (IPv6 in brackets).");
 	else
 		ftp_reply(f, 220, "Host accepted.");
 }
@@ -168,11 +184,31 @@ ftp_stru(struct ftp *f, char *arg)
 		ftp_reply(f, 504, "There is file structure only.");
 }
 
+/* ALLO bytes [R record-size]. */
 void
 ftp_allo(struct ftp *f, char *arg)
 {
-	(void)arg;
-	ftp_reply(f, 202, "Nothing needs to be reserved.");
+	char *record = strchr(arg, ' ');
+	uint64_t size;
+
+	if (record)
+		*record++ = '\0';
+	if (num_u64(arg, UINT64_MAX, &size) < 0 ||
+	    (record &&
+	     (strncasecmp(record, "R ", 2) != 0 || num_u64(record + 2, UINT64_MAX, &size) < 0)))
+		ftp_reply(f, 501, "Syntax: ALLO bytes");
+	else
+		ftp_reply(f, 202, "Nothing needs to be reserved.");
+}
+
+/* RFC 2640, section 4: the language of the replies. There is one. */
+void
+ftp_lang(struct ftp *f, char *arg)
+{
+	if (*arg == '\0' || strcasecmp(arg, "EN") == 0 || strncasecmp(arg, "EN-", 3) == 0)
+		ftp_reply(f, 200, "Replies are in English.");
+	else
+		ftp_reply(f, 504, "Replies are in English (EN) only.");
 }
 
 void

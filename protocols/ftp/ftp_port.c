@@ -99,6 +99,7 @@ void
 ftp_epsv(struct ftp *f, char *arg)
 {
 	uint8_t ip[4];
+	uint64_t family;
 	const char *ours = as_ipv4(&f->s->local, ip) ? "1" : "2";
 
 	if (strcasecmp(arg, "ALL") == 0) {
@@ -106,7 +107,7 @@ ftp_epsv(struct ftp *f, char *arg)
 		ftp_reply(f, 200, "EPSV only, from now on.");
 		return;
 	}
-	if (*arg && strcmp(arg, "1") != 0 && strcmp(arg, "2") != 0) {
+	if (*arg && num_u64(arg, UINT32_MAX, &family) < 0) {
 		ftp_reply(f, 501, "Syntax: EPSV [1 | 2 | ALL]");
 		return;
 	}

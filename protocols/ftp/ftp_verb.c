@@ -42,15 +42,21 @@ static const struct verb verbs[] = {
 	{ "CCC", 0, ftp_no_ccc, "(never)" },
 	{ "USER", V_RAW | V_LOGIN | V_EARLY | V_ARG, ftp_user, "name" },
 	{ "PASS", V_RAW | V_LOGIN | V_EARLY, ftp_pass, "password" },
-	{ "ACCT", 0, ftp_acct, "account" },
+	{ "ACCT", V_ARG, ftp_acct, "account" },
 	{ "REIN", V_ALIAS, ftp_not_here, "" },
 	{ "SMNT", V_ALIAS, ftp_not_here, "" },
+	/* RFC 2228's ways without TLS: nothing to exchange, no protection inside of ours. */
+	{ "ADAT", V_ALIAS, ftp_not_here, "" },
+	{ "MIC", V_ALIAS, ftp_not_here, "" },
+	{ "CONF", V_ALIAS, ftp_not_here, "" },
+	{ "ENC", V_ALIAS, ftp_not_here, "" },
 	{ "HOST", V_CLEAR | V_EARLY | V_ARG, ftp_host, "name" },
 	{ "CLNT", V_CLEAR | V_EARLY | V_ARG, ftp_clnt, "client" },
 	{ "CSID", V_ARG, ftp_csid, "Name=client; Version=x;" },
 	/* Conversation. */
 	{ "FEAT", V_CLEAR | V_EARLY | V_KEEP | V_NOARG, ftp_feat, "" },
 	{ "OPTS", V_CLEAR | V_EARLY | V_KEEP | V_ARG, ftp_opts, "UTF8 ON | MLST facts" },
+	{ "LANG", V_CLEAR | V_EARLY | V_KEEP, ftp_lang, "[EN]" },
 	{ "SYST", V_CLEAR | V_EARLY | V_NOARG, ftp_syst, "" },
 	{ "HELP", V_CLEAR | V_EARLY, ftp_help, "[command]" },
 	{ "NOOP", V_CLEAR | V_EARLY | V_URGENT | V_KEEP, ftp_noop, "" },
@@ -61,7 +67,7 @@ static const struct verb verbs[] = {
 	{ "TYPE", V_KEEP | V_ARG, ftp_type, "I | A" },
 	{ "MODE", V_KEEP | V_ARG, ftp_mode, "S" },
 	{ "STRU", V_KEEP | V_ARG, ftp_stru, "F" },
-	{ "ALLO", V_KEEP, ftp_allo, "bytes" },
+	{ "ALLO", V_KEEP | V_ARG, ftp_allo, "bytes" },
 	{ "PASV", V_KEEP | V_NOARG, ftp_pasv, "" },
 	{ "EPSV", V_KEEP, ftp_epsv, "[1 | 2 | ALL]" },
 	{ "PORT", V_KEEP | V_ARG, ftp_port, "h1,h2,h3,h4,p1,p2" },
@@ -164,7 +170,9 @@ static bool
 state_allows(struct ftp *f, const struct verb *v)
 {
 	if (f->control == FTP_CLEAR && !(v->flags & (V_CLEAR | V_LOGIN))) {
-		ftp_reply(f, 530, "This server talks inside TLS only: send AUTH TLS first.");
+		/* RFC 2228, section 3: what sets up protection wants 503, all the rest 530. */
+		ftp_reply(f, v->flags & V_EARLY ? 503 : 530,
+			  "This server talks inside TLS only: send AUTH TLS first.");
 		return false;
 	}
 	if (f->control == FTP_SECURE && !f->s->logged_in && !(v->flags & V_EARLY)) {
