@@ -21,6 +21,11 @@ static const struct command {
 	  "add|passwd|lock|unlock|del|list [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR] "
 	  "[NAME]",
 	  "keep the users file; a password is asked for, or is one line of standard input" },
+	{ "explain", ctl_explain,
+	  "[-c FILE] --user NAME --path PATH [--op OP] [--proto ftps|sftp] [--addr ADDRESS]",
+	  "say whether a user may do something, and by which rule" },
+	{ "quota", ctl_quota, "scan [-c FILE] [--user NAME] [--share NAME]",
+	  "count what users have in shares with quotas, and write it down" },
 	{ "schema", ctl_schema, "[--text | --mdoc | --json]",
 	  "list every key that the configuration may have" },
 };

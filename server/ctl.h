@@ -6,6 +6,7 @@
 #ifndef SERVER_CTL_H
 #define SERVER_CTL_H
 
+#include "auth/account.h"
 #include "conf/conf.h"
 
 #define CTL_CONF "/etc/coffer/coffer.yaml"
@@ -13,6 +14,11 @@
 int ctl_check(int argc, char *argv[]);
 int ctl_user(int argc, char *argv[]);
 int ctl_schema(int argc, char *argv[]);
+int ctl_quota(int argc, char *argv[]);
+int ctl_explain(int argc, char *argv[]);
+
+/* Who the name is, by the users file or the system. Complains and returns -errno when nobody. */
+int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
 
 /* A conf_complain_fn that writes "file:line:column: text" to standard error. */
 void ctl_complain(void *ctx, const struct conf_place *place, const char *text);

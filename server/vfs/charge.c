@@ -54,23 +54,28 @@ open_dir(const char *state_dir, int *ret_dir)
 }
 
 int
+charge_open_tally(const struct conf *conf, const struct conf_share *share, struct tally *ret_tally)
+{
+	FD_OWN int dir = -1;
+	int err = open_dir(conf->state_dir, &dir);
+
+	return err < 0 ? err : tally_open(dir, share->name, true, ret_tally);
+}
+
+int
 charge_prepare(const struct conf *conf, const struct account *account, struct tally **ret_tallies)
 {
 	struct tally *tallies = mem_new(conf->share_count + 1, sizeof(*tallies));
-	FD_OWN int dir = -1;
 
 	for (size_t i = 0; i < conf->share_count; i++) {
 		const struct conf_share *share = &conf->shares[i];
 		struct log_value name;
-		int err = 0;
+		int err;
 
 		tallies[i].fd = -1;
 		if ((!share->quota_bytes && !share->quota_files) || !share_is_for(share, account))
 			continue;
-		if (dir < 0)
-			err = open_dir(conf->state_dir, &dir);
-		if (err == 0)
-			err = tally_open(dir, share->name, true, &tallies[i]);
+		err = charge_open_tally(conf, share, &tallies[i]);
 		if (err < 0)
 			log_error("quota",
 				  "share=%s result=%s why=\"state-dir/quota cannot be used\"",
@@ -80,9 +85,8 @@ charge_prepare(const struct conf *conf, const struct account *account, struct ta
 	return 0;
 }
 
-/* Walks the share and writes what its owner has into the deal. */
-static int
-count(struct share *share, struct tally_deal *deal)
+int
+charge_count(const struct share *share, struct tally_deal *deal)
 {
 	struct log_value name;
 	struct scan scan;
@@ -111,7 +115,7 @@ refresh(struct share *share, struct tally_deal *deal)
 {
 	tally_bury(deal);
 	if ((deal->rec.flags & TALLY_DIRTY) || !(deal->rec.flags & TALLY_KNOWN))
-		return count(share, deal);
+		return charge_count(share, deal);
 	return 0;
 }
 

@@ -48,6 +48,13 @@ struct charge {
 int charge_prepare(const struct conf *conf, const struct account *account,
 		   struct tally **ret_tallies) MUST_CHECK;
 
+/* Opens one of them, and makes it. */
+int charge_open_tally(const struct conf *conf, const struct conf_share *share,
+		      struct tally *ret_tally) MUST_CHECK;
+
+/* Walks the share and writes what the record's owner has in it into the deal. 0 or -errno. */
+int charge_count(const struct share *share, struct tally_deal *deal) MUST_CHECK;
+
 /* The share's root is open, the user is the user: finds his record, counts if that is needed. */
 int charge_start(struct world *w, struct share *share) MUST_CHECK;
 

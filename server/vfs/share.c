@@ -224,8 +224,8 @@ explain(int err)
 	}
 }
 
-static int
-open_one(const struct conf_share *conf, const struct account *account, struct share *ret_share)
+int
+share_open(const struct conf_share *conf, const struct account *account, struct share *ret_share)
 {
 	FD_OWN int root = -1;
 	char room[VFS_PATH_MAX];
@@ -263,7 +263,7 @@ share_open_all(const struct conf *conf, const struct account *account, struct sh
 
 		if (!share_is_for(share, account))
 			continue;
-		err = open_one(share, account, &list.at[list.count]);
+		err = share_open(share, account, &list.at[list.count]);
 		if (err == 0)
 			list.count++;
 		else

@@ -53,6 +53,9 @@ int share_path(const struct conf_share *share, const struct account *account, ch
  */
 int share_open_all(const struct conf *conf, const struct account *account,
 		   struct share_list *ret_list) MUST_CHECK;
+/* Opens one. Returns 0 or -errno. */
+int share_open(const struct conf_share *conf, const struct account *account,
+	       struct share *ret_share) MUST_CHECK;
 /* Closes one. */
 void share_close(struct share *share);
 void share_close_all(struct share_list *list);
