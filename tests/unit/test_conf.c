@@ -550,7 +550,8 @@ put(const char *name, const char *text, mode_t mode)
 	FD_OWN int fd = -1;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(path); /* the last one may have been read-only, and we need not be root */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(fd_write_full(fd, text, strlen(text)), 0);
 	assert_int_equal(fchmod(fd, mode), 0);
