@@ -115,14 +115,14 @@ static const char *const strangers[] = { "GET",	    "POST",  "PUT",   "HEAD",	"D
 /* Clients that are lost get so many answers before login. */
 #define UNKNOWN_VERBS_MAX 3
 
-/* The verb of a line in upper case, and its length; "" when it is too long to be one. */
+/* The verb of a line in upper case, and its length. What is too long to be one is cut. */
 static size_t
 verb_of(const char *line, char room[16])
 {
 	size_t len = strcspn(line, " ");
 
 	for (size_t i = 0; i < 16; i++) {
-		char c = i < len && len < 16 ? line[i] : '\0';
+		char c = i < len && i < 15 ? line[i] : '\0';
 
 		room[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 	}
