@@ -28,7 +28,7 @@ SYSTEM_USER, SYSTEM_UID = "cofferalice", 61001
 SYSTEM_GROUPS = {"coffered": 61002, "cofferpub": 61003}
 SYSTEM_PASSWORD = "Wm7-gold-otter"
 
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: system accounts in a private mount namespace")
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: private namespaces, system accounts, other processes' memory")
 
 
 def private_etc():

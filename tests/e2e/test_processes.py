@@ -66,6 +66,7 @@ def test_titles_say_who(server):
         f.voidcmd("NOOP")
 
 
+@needs_root
 def test_wire_has_no_file_and_no_directory(server):
     with server.ftp() as f:
         wire = sessions_of(server)["coffer-wire"][0]
