@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +281,14 @@ check_share_path(struct check *c, const struct conf_share *s)
 	free(real);
 }
 
+static void
+check_group(struct check *c, const struct conf_share *s)
+{
+	if (s->force_group && !getgrnam(s->force_group))
+		COMPLAIN(c, &s->force_group, "shares.%s: there is no group \"%s\"", s->name,
+			 s->force_group);
+}
+
 /* What is used is written down in state-dir, by whoever starts the server. */
 static void
 check_quota(struct check *c, const struct conf_share *s)
@@ -321,6 +330,7 @@ check_shares(struct check *c)
 
 		check_share_path(c, s);
 		check_quota(c, s);
+		check_group(c, s);
 		for (size_t j = 0; j < i; j++) {
 			const struct conf_share *other = &conf->shares[j];
 

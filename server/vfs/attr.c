@@ -148,6 +148,15 @@ attr_file_mode(const struct place *p, uint32_t asked)
 	return mode_counts(p, asked) ? asked & mask & 0777 : mask & 0666;
 }
 
+int
+attr_force_group(struct world *w, const struct share *share, int fd)
+{
+	if (!share->forces_group || fchown(fd, (uid_t)-1, share->group) == 0)
+		return 0;
+	return world_why(w, -errno, "the file cannot be given to the group of the share \"%s\"",
+			 share->conf->name);
+}
+
 /*
  * Where neither listing nor reading is allowed, only directories (so that one can go there) and
  * what this session made are to be seen; the rest is not there.

@@ -85,6 +85,29 @@ remove_name(struct world *w, struct share *share, int dir, const char *name, int
 }
 
 static int
+make_dir(struct world *w, const struct place *p, int dir, const char *name, uint32_t mode)
+{
+	FD_OWN int fd = -1;
+	int err;
+
+	/* What gets another group is readable for its owner until then: only so it can be opened.
+	 */
+	if (mkdirat(dir, name, p->share->forces_group ? mode | 0700 : mode) < 0)
+		return -errno;
+	if (!p->share->forces_group)
+		return 0;
+	err = resolve_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
+	if (err == 0)
+		err = attr_force_group(w, p->share, fd);
+	if (err == 0 && (mode & 0700) != 0700 && fchmod(fd, mode) < 0)
+		err = -errno;
+	if (err < 0)
+		ignore_result(
+		    unlinkat(dir, name, AT_REMOVEDIR)); /* it is empty; the error counts */
+	return err;
+}
+
+static int
 do_mkdir(struct world *w, const char *path, uint32_t mode)
 {
 	struct place *p = &w->here;
@@ -100,8 +123,8 @@ do_mkdir(struct world *w, const char *path, uint32_t mode)
 	if (err < 0)
 		return err;
 	err = charge_begin(w, p->share, w->account->uid, 1, &charge);
-	if (err == 0 && mkdirat(dir, name, attr_dir_mode(p, mode)) < 0)
-		err = -errno;
+	if (err == 0)
+		err = make_dir(w, p, dir, name, attr_dir_mode(p, mode));
 	charge_end(&charge, 0, err == 0);
 	if (err < 0)
 		return err;

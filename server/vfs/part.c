@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/vfs/charge.h"
 #include "server/vfs/resolve.h"
@@ -27,6 +28,9 @@
 #define SHOWN_MAX 40
 /* A part is locked right after it was made; until then it looks as if its writer had died. */
 #define BIRTH_S 1
+/* Sweeping at uploads: how often in one directory, and how far into it. Listings see all of it. */
+#define SWEEP_MS (10ull * 60 * 1000)
+#define SWEEP_ENTRIES 10000
 /* How long a rolled-back upload is remembered where no part is kept. */
 #define MARK_KEEP_MS (24ull * 3600 * 1000)
 
@@ -309,6 +313,34 @@ part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
 		ignore_result(remove_hidden(w, share, dir, hidden)); /* whoever may, will */
 		return;
 	}
+}
+
+void
+part_sweep_dir(struct world *w, struct share *share, int dir)
+{
+	FD_OWN int fd = -1;
+	struct dirent *entry;
+	uint64_t now = clock_ms();
+	struct stat st;
+	DIR *list;
+
+	if (fstat(dir, &st) < 0 || (w->swept_ms && w->swept_dev == st.st_dev &&
+				    w->swept_ino == st.st_ino && now - w->swept_ms < SWEEP_MS))
+		return;
+	w->swept_ms = now;
+	w->swept_dev = st.st_dev;
+	w->swept_ino = st.st_ino;
+	if (resolve_at(dir, "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, &fd) < 0)
+		return; /* a drop box may be unreadable for its users */
+	list = fdopendir(fd);
+	if (!list)
+		return;
+	for (int i = 0; i < SWEEP_ENTRIES && (entry = readdir(list)); i++) {
+		if (strncmp(entry->d_name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0)
+			part_sweep(w, share, fd, entry->d_name);
+	}
+	fd = -1; /* the stream's */
+	closedir(list);
 }
 
 /* Is it a kept part or a mark of this user? */

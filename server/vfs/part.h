@@ -61,6 +61,12 @@ int part_recover(struct world *w, struct share *share, int dir, const char *name
 void part_sweep(struct world *w, struct share *share, int dir, const char *hidden);
 
 /*
+ * The same for all that is in the directory (O_PATH), unless this session has done so lately: an
+ * upload starts there, and perhaps nobody ever lists it.
+ */
+void part_sweep_dir(struct world *w, struct share *share, int dir);
+
+/*
  * Empties a directory (readable fd) of hidden files of this user, for a rmdir of what he sees as
  * empty. Returns 0, -ENOTEMPTY with words, -errno.
  */

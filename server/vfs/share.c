@@ -110,6 +110,28 @@ share_path(const struct conf_share *share, const struct account *account, char *
 	return expand(share->path, account, &path);
 }
 
+/*
+ * The gid of force-group, of which the account must be a member. Its list of names tells gids only
+ * while no group in it is without a name. Returns 0 or -EPERM.
+ */
+static int
+find_group(const struct account *account, const char *name, gid_t *ret_gid)
+{
+	size_t names = 0;
+
+	while (account->group_names && account->group_names[names])
+		names++;
+	if (names < account->group_count || names > account->group_count + 1)
+		return -EPERM;
+	for (size_t i = 0; i < names; i++) {
+		if (strcmp(account->group_names[i], name) == 0) {
+			*ret_gid = i < account->group_count ? account->groups[i] : account->gid;
+			return 0;
+		}
+	}
+	return -EPERM;
+}
+
 /* One step down from dir, made first when it is missing and make is not 0 (its mode). */
 static int
 step(int dir, const char *name, uint32_t make, int *ret_fd)
@@ -218,6 +240,8 @@ explain(int err)
 	case -EINVAL:
 		return "the path with %u and %h filled in is no absolute path of plain names";
 	case -EPERM:
+		return "the user is not a member of the share's force-group";
+	case -EXDEV:
 		return "such a filesystem (proc, sys, dev...) is never served";
 	default:
 		return "";
@@ -240,7 +264,10 @@ share_open(const struct conf_share *conf, const struct account *account, struct 
 	if (fstat(root, &st) < 0)
 		return -errno;
 	if (is_refused(root, st.st_dev))
+		return -EXDEV;
+	if (conf->force_group && find_group(account, conf->force_group, &ret_share->group) < 0)
 		return -EPERM;
+	ret_share->forces_group = conf->force_group != NULL;
 	ret_share->conf = conf;
 	ret_share->path = mem_dup(room);
 	ret_share->mount_len = conf->mount[1] ? strlen(conf->mount) : 0;

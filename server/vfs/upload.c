@@ -128,6 +128,11 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 		return err;
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
+	err = attr_force_group(w, o->p->share, f->fd);
+	if (err < 0) {
+		ignore_result(unlinkat(f->dir, hidden, 0)); /* empty, and never to be more */
+		return err;
+	}
 	f->kind = FILE_PART;
 	w->upload_count++;
 	if ((mode | 0600) != mode)
@@ -148,7 +153,10 @@ credit(const struct world *w, const struct opening *o)
 static int
 make_charged_part(struct world *w, struct opening *o, uint32_t mode)
 {
-	int err = charge_open(w, o->f, w->account->uid, false, 0, credit(w, o));
+	int err;
+
+	part_sweep_dir(w, o->p->share, o->f->dir);
+	err = charge_open(w, o->f, w->account->uid, false, 0, credit(w, o));
 
 	return err < 0 ? err : make_part(w, o, mode);
 }
@@ -239,6 +247,11 @@ open_new(struct world *w, struct opening *o)
 		return err == -EEXIST && !(f->flags & VFS_OPEN_EXCL) ? writing_busy(w) : err;
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
+	err = attr_force_group(w, o->p->share, f->fd);
+	if (err < 0) {
+		ignore_result(unlinkat(f->dir, o->name, 0)); /* empty */
+		return err;
+	}
 	f->kind = FILE_IN_PLACE;
 	f->created = true;
 	return 0;

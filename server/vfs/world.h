@@ -51,6 +51,10 @@ struct world {
 	struct dir *dirs;      /* open directories, dir.h */
 	uint32_t dir_max;
 
+	uint64_t swept_ms; /* when, and which directory, part_sweep_dir did last */
+	dev_t swept_dev;
+	ino_t swept_ino;
+
 	struct place here, there;  /* the paths of the question at hand */
 	char raw[2][VFS_PATH_MAX]; /* as the client sent them */
 };

@@ -28,6 +28,46 @@ test_account_gets_shares_by_name_and_group(void **state)
 }
 
 static void
+test_everything_new_gets_the_forced_group_of_members_only(void **state)
+{
+	char *groups[] = { (char[]) { "staff" }, (char[]) { "team" }, NULL };
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0) {
+		puts("SKIP: only root may use a group that it has no number for");
+		skip();
+	}
+	fx_account.group_names = groups;
+	fx_account.groups[0] = 54321;
+	fx_account.group_count = 1;
+	fx_account.gid = 54322; /* "team": the account's own, behind the others */
+	fx_shares[0].force_group = (char[]) { "staff" };
+	fx_shares[0].dir_mode = 0570;
+	fx_begin();
+	assert_int_equal(do_put("/a", STOR, 0, "x"), 0);
+	assert_int_equal(stat(fx_path("/a"), &st), 0);
+	assert_int_equal(st.st_gid, 54321);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(FX_ASK(vfs_mkdir, "/d", VFS_MODE_DEFAULT), 0);
+	assert_int_equal(stat(fx_path("/d"), &st), 0);
+	assert_int_equal(st.st_gid, 54321);
+	assert_int_equal(st.st_mode & 07777, 0570);
+	fx_close_session(&fx);
+	fx_shares[0].upload = CONF_UPLOAD_DIRECT;
+	fx_shares[0].force_group = (char[]) { "team" };
+	fx_begin();
+	assert_int_equal(do_put("/b", STOR, 0, "x"), 0);
+	assert_int_equal(stat(fx_path("/b"), &st), 0);
+	assert_int_equal(st.st_gid, 54322);
+	fx_close_session(&fx);
+	fx_shares[0].force_group = (char[]) { "admin" };
+	assert_int_equal(fx_open_session(&fx), -ENOENT);
+	assert_non_null(strstr(fx_log, "not a member of the share's force-group"));
+	fx.serve = NULL;
+}
+
+static void
 test_path_is_expanded_to_one_component(void **state)
 {
 	static const struct {
@@ -219,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FX_TEST(test_account_gets_shares_by_name_and_group),
+		FX_TEST(test_everything_new_gets_the_forced_group_of_members_only),
 		FX_TEST(test_path_is_expanded_to_one_component),
 		FX_TEST(test_root_behind_a_link_is_refused),
 		FX_TEST(test_levers_of_the_kernel_are_never_served),

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/vfs_fixture.h"
 
+#include "server/vfs/part.h"
+
 static void
 test_new_file_appears_at_commit_and_not_before(void **state)
 {
@@ -616,6 +618,65 @@ test_durable_share_commits(void **state)
 	assert_string_equal(fx_read("/a"), "safer");
 }
 
+/* Makes a real file that was touched long ago. */
+static void
+make_old(const char *rest)
+{
+	const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+
+	fx_write(rest, "old");
+	assert_int_equal(utimensat(AT_FDCWD, fx_path(rest), times, 0), 0);
+}
+
+static void
+test_only_what_is_ours_and_too_old_is_swept(void **state)
+{
+	static const char *const stay[] = {
+		"/.coffer-other",    "/.coffer-",	   "/x.coffer-kept~a~0~b",
+		"/kept~anna~0~name", "/.coffer-kept",	   "/plain",
+		"/.coffer-part",     "/sub/.coffer-keep~", "/sub/file",
+	};
+	static const char *const go[] = { "/.coffer-kept~bert~0~b", "/.coffer-mark~anna~0~c",
+					  "/.coffer-part~0~d" };
+	char fresh[PART_NAME_MAX + 1];
+
+	(void)state;
+	fx_begin();
+	assert_int_equal(mkdir(fx_path("/sub"), 0755), 0);
+	assert_int_equal(do_break("/fresh", STOR, 0, "keep me"), 0);
+	for (size_t i = 0; i < COUNT_OF(stay); i++)
+		make_old(stay[i]);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < COUNT_OF(go); i++)
+			make_old(go[i]);
+		/* Its change of status was a moment ago, as of one that is being made. */
+		if (round == 0)
+			assert_int_equal(do_list("/"), 0);
+		else
+			assert_int_equal(do_put("/new", STOR, 0, "x"), 0);
+		assert_string_equal(fx_read(go[0]), "<none>");
+		assert_string_equal(fx_read(go[1]), "<none>");
+		fx_close_session(&fx);
+		fx_begin();
+	}
+	sleep(2);
+	assert_int_equal(do_list("/"), 0);
+	assert_string_equal(fx_read(go[2]), "<none>");
+	for (size_t i = 0; i < COUNT_OF(stay); i++)
+		assert_string_equal(fx_read(stay[i]), "old");
+	part_name(PART_KEPT, "anna", "fresh", fresh + 1);
+	fresh[0] = '/';
+	assert_string_equal(fx_read(fresh), "keep me");
+	/* A part whose writer lives stays, however old it looks. */
+	assert_int_equal(do_open("/slow", STOR, 0), 0);
+	part_name(PART_ACTIVE, NULL, "slow", fresh + 1);
+	assert_int_equal(utimensat(AT_FDCWD, fx_path(fresh),
+				   (struct timespec[2]) { { .tv_sec = 1 }, { .tv_sec = 1 } }, 0),
+			 0);
+	assert_int_equal(do_list("/"), 0);
+	assert_string_equal(fx_read(fresh), "");
+}
+
 int
 main(void)
 {
@@ -650,6 +711,7 @@ main(void)
 		FX_TEST(test_direct_share_writes_under_the_name_but_harms_nothing_early),
 		FX_TEST(test_copy_between_tickets),
 		FX_TEST(test_durable_share_commits),
+		FX_TEST(test_only_what_is_ours_and_too_old_is_swept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
