@@ -573,8 +573,14 @@ check_signature(struct auth_serve *s, const char *user, const struct keys_questi
 				     .blob_len = key->blob_len,
 				     .signature = signature,
 				     .signature_len = len };
+	uint8_t blob[2200];
+	const uint8_t *spki;
+	size_t spki_len;
 
 	q.session_id = s->host->session_id(s->host->ctx, &q.session_id_len);
+	spki = s->host->host_key ? s->host->host_key(s->host->ctx, &spki_len) : NULL;
+	if (spki && verify_blob(spki, spki_len, blob, sizeof(blob), &q.host_key_len) == 0)
+		q.host_key = blob;
 	s->reason = "the signature does not fit the key";
 	return verify_signature(&q);
 }

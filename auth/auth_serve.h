@@ -24,6 +24,8 @@ struct auth_host {
 	int (*as_user)(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg);
 	/* The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes: none. */
 	const uint8_t *(*session_id)(void *ctx, size_t *ret_len);
+	/* The public host key that signed this handshake, DER; NULL: none. May be NULL itself. */
+	const uint8_t *(*host_key)(void *ctx, size_t *ret_len);
 };
 
 enum auth_step { AUTH_STEP_GO_ON, AUTH_STEP_LOGGED_IN, AUTH_STEP_END };

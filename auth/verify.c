@@ -14,16 +14,21 @@
 #include <openssl/param_build.h>
 #include <openssl/bn.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
 #include "auth/auth.h"
 #include "server/base/buf.h"
+#include "server/base/text.h"
 
 #define MSG_USERAUTH_REQUEST 50
 /* A shorter modulus is not worth its name, whatever the client's policy was (as OpenSSH). */
 #define RSA_BITS_MIN 2048
-/* sk: SHA-256 of the application, flags, counter, SHA-256 of the message (PROTOCOL.u2f of OpenSSH). */
+/* sk: SHA-256 of the application, flags, counter, SHA-256 of the message (PROTOCOL.u2f of OpenSSH).
+ */
 #define SK_HEAD 5
 #define SK_USER_PRESENT 0x01
+/* Bytes of a host key's blob: RSA of 16384 bits. */
+#define HOST_KEY_MAX 2200
 
 static EVP_PKEY *
 from_params(const char *type, OSSL_PARAM_BLD *build)
@@ -114,16 +119,18 @@ static const struct algorithm {
 
 /* RFC 4252 section 7: what the signature of a login is over. */
 static void
-put_request(struct buf *b, const struct verify_question *q)
+put_request(struct buf *b, const struct verify_question *q, bool hostbound)
 {
 	buf_put_string(b, q->session_id, q->session_id_len);
 	buf_put_u8(b, MSG_USERAUTH_REQUEST);
 	buf_put_cstring(b, q->user);
 	buf_put_cstring(b, "ssh-connection");
-	buf_put_cstring(b, "publickey");
+	buf_put_cstring(b, hostbound ? "publickey-hostbound-v00@openssh.com" : "publickey");
 	buf_put_u8(b, 1);
 	buf_put_cstring(b, q->algorithm);
 	buf_put_string(b, q->blob, q->blob_len);
+	if (hostbound)
+		buf_put_string(b, q->host_key, q->host_key_len);
 }
 
 /* Puts what a security key signs in place of the request. Returns 0 or -EACCES. */
@@ -157,16 +164,34 @@ check(EVP_PKEY *key, const char *digest, const uint8_t *signature, size_t signat
 	return fits ? 0 : -EACCES;
 }
 
+/* Does the signature fit the request in this form? key_rest stands behind the key's numbers. */
+static int
+check_form(EVP_PKEY *key, const struct algorithm *a, const struct verify_question *q,
+	   struct buf key_rest, bool hostbound)
+{
+	static uint8_t room[AUTH_KEY_MAX + AUTH_NAME_MAX + HOST_KEY_MAX + 512];
+	size_t skip = a->sk ? SK_HEAD : 0;
+	struct buf message;
+
+	buf_init(&message, room, sizeof(room));
+	put_request(&message, q, hostbound);
+	if (message.bad)
+		return -EINVAL;
+	if (a->sk && wrap_for_sk(&message, &key_rest, q) < 0)
+		return -EACCES;
+	if (buf_done(&key_rest) < 0)
+		return -EINVAL;
+	return check(key, a->digest, q->signature + skip, q->signature_len - skip, &message);
+}
+
 int
 verify_signature(const struct verify_question *q)
 {
-	static uint8_t room[AUTH_KEY_MAX + AUTH_NAME_MAX + 512];
 	const struct algorithm *a = NULL;
-	struct buf key_bytes, message;
+	struct buf key_bytes;
 	char type[64];
 	EVP_PKEY *key;
-	int err = 0;
-	size_t skip;
+	int err;
 
 	buf_init_read(&key_bytes, q->blob, q->blob_len);
 	buf_get_cstring(&key_bytes, type, sizeof(type));
@@ -181,15 +206,94 @@ verify_signature(const struct verify_question *q)
 		EVP_PKEY_free(key);
 		return -EINVAL;
 	}
-	buf_init(&message, room, sizeof(room));
-	put_request(&message, q);
-	skip = a->sk ? SK_HEAD : 0;
-	if (a->sk)
-		err = wrap_for_sk(&message, &key_bytes, q);
-	if (err == 0)
-		err = message.bad || buf_done(&key_bytes) < 0
-			  ? -EINVAL
-			  : check(key, a->digest, q->signature + skip, q->signature_len - skip, &message);
+	err = check_form(key, a, q, key_bytes, false);
+	if (err == -EACCES && q->host_key && q->host_key_len <= HOST_KEY_MAX)
+		err = check_form(key, a, q, key_bytes, true);
 	EVP_PKEY_free(key);
 	return err;
+}
+
+/* ---- our own keys as blobs ---- */
+
+static void
+put_mpint(struct buf *b, EVP_PKEY *key, const char *name)
+{
+	uint8_t bytes[HOST_KEY_MAX];
+	BIGNUM *n = NULL;
+	int len;
+
+	if (!EVP_PKEY_get_bn_param(key, name, &n) || BN_num_bytes(n) >= HOST_KEY_MAX) {
+		b->bad = true;
+	} else {
+		len = BN_bn2bin(n, bytes + 1);
+		bytes[0] = 0; /* in front of a set top bit */
+		if (bytes[1] & 0x80)
+			buf_put_string(b, bytes, (size_t)len + 1);
+		else
+			buf_put_string(b, bytes + 1, (size_t)len);
+	}
+	BN_free(n);
+}
+
+static void
+put_ec(struct buf *b, EVP_PKEY *key)
+{
+	static const struct {
+		const char *group, *ssh;
+	} curves[] = { { "prime256v1", "nistp256" },
+		       { "secp384r1", "nistp384" },
+		       { "secp521r1", "nistp521" } };
+	uint8_t point[2 * 66 + 1];
+	char group[32] = "", type[64];
+	size_t len;
+
+	if (!EVP_PKEY_get_group_name(key, group, sizeof(group), &len) ||
+	    !EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+					     &len))
+		b->bad = true;
+	for (size_t i = 0; i < COUNT_OF(curves); i++) {
+		struct text t;
+
+		if (strcmp(group, curves[i].group) != 0)
+			continue;
+		text_init(&t, type, sizeof(type));
+		text_printf(&t, "ecdsa-sha2-%s", curves[i].ssh);
+		buf_put_cstring(b, type);
+		buf_put_cstring(b, curves[i].ssh);
+		buf_put_string(b, point, len);
+		return;
+	}
+	b->bad = true;
+}
+
+int
+verify_blob(const uint8_t *spki, size_t spki_len, uint8_t *room, size_t size, size_t *ret_len)
+{
+	EVP_PKEY *key = d2i_PUBKEY(NULL, &spki, (long)spki_len);
+	uint8_t raw[32];
+	size_t len = sizeof(raw);
+	struct buf b;
+
+	buf_init(&b, room, size);
+	switch (key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE) {
+	case EVP_PKEY_ED25519:
+		buf_put_cstring(&b, "ssh-ed25519");
+		if (!EVP_PKEY_get_raw_public_key(key, raw, &len))
+			b.bad = true;
+		buf_put_string(&b, raw, len);
+		break;
+	case EVP_PKEY_RSA:
+		buf_put_cstring(&b, "ssh-rsa");
+		put_mpint(&b, key, OSSL_PKEY_PARAM_RSA_E);
+		put_mpint(&b, key, OSSL_PKEY_PARAM_RSA_N);
+		break;
+	case EVP_PKEY_EC:
+		put_ec(&b, key);
+		break;
+	default:
+		b.bad = true;
+	}
+	EVP_PKEY_free(key);
+	*ret_len = b.end;
+	return b.bad ? -EINVAL : 0;
 }

@@ -3,6 +3,10 @@
  * verify.h - does this signature prove this public key, on this connection? (RFC 4252 section 7.)
  * Runs in monitor, which knows the session id from the handshake that it let sign, so that nothing
  * that wire says decides.
+ *
+ * Besides the plain form there is publickey-hostbound-v00@openssh.com (PROTOCOL of OpenSSH), in
+ * which the server's own host key is signed too. Which form a client chose is not asked: both prove the
+ * key to this connection, and the host key of the second is the one that monitor saw sign.
  */
 #ifndef AUTH_VERIFY_H
 #define AUTH_VERIFY_H
@@ -25,9 +29,18 @@ struct verify_question {
 	 */
 	const uint8_t *signature;
 	size_t signature_len;
+	const uint8_t *host_key; /* of this server, as a blob; NULL: the host-bound form is not taken */
+	size_t host_key_len;
 };
 
 /* Returns 0, -EACCES (it does not fit), -EINVAL (no key or algorithm that we know). */
 int verify_signature(const struct verify_question *q) MUST_CHECK;
+
+/*
+ * The blob (RFC 4253 section 6.6, RFC 5656, RFC 8709) of a public key that is DER (RFC 5280,
+ * SubjectPublicKeyInfo). Returns 0, or -EINVAL (of no kind that SSH knows, or too long).
+ */
+int verify_blob(const uint8_t *spki, size_t spki_len, uint8_t *room, size_t size,
+		size_t *ret_len) MUST_CHECK;
 
 #endif

@@ -208,6 +208,24 @@ session_id(void *ctx, size_t *ret_len)
 	return mon.sign.session_id;
 }
 
+/* auth_host.host_key: of the key that signed the first exchange hash. */
+static const uint8_t *
+host_key(void *ctx, size_t *ret_len)
+{
+	const struct sign_keys *keys = &mon.m->servers->keys;
+
+	(void)ctx;
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct sign_key *key = &keys->at[i];
+
+		if (key->purpose != SIGN_SSH || key->id != mon.sign.session_key)
+			continue;
+		*ret_len = key->spki_len;
+		return key->spki;
+	}
+	return NULL;
+}
+
 /* auth_host.as_user: a child with the account's rights runs fn; its exit status is the answer. */
 static int
 run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg)
@@ -541,7 +559,7 @@ finish(void)
 void
 monitor_run(struct monitor *m)
 {
-	struct auth_host host = { .as_user = run_as_user, .session_id = session_id };
+	struct auth_host host = { .as_user = run_as_user, .session_id = session_id, .host_key = host_key };
 	struct log_value quoted;
 
 	mon.m = m;

@@ -48,9 +48,10 @@ is_right(struct sign_serve *s, struct buf *b)
 	char digest[32];
 	const uint8_t *tbs;
 	uint8_t purpose = buf_get_u8(&copy);
+	uint32_t key;
 	size_t len;
 
-	buf_get_u32(&copy);
+	key = buf_get_u32(&copy);
 	buf_get_cstring(&copy, digest, sizeof(digest));
 	buf_get_u8(&copy);
 	tbs = buf_get_string(&copy, &len);
@@ -59,6 +60,7 @@ is_right(struct sign_serve *s, struct buf *b)
 	if (s->purpose == SIGN_SSH && s->session_id_len == 0) {
 		memcpy(s->session_id, tbs, len);
 		s->session_id_len = len;
+		s->session_key = key;
 	}
 	return true;
 }

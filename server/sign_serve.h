@@ -17,6 +17,7 @@ struct sign_serve {
 	struct rate after_login;
 	uint8_t session_id[64]; /* SSH: RFC 4253 section 7.2 */
 	size_t session_id_len;
+	uint32_t session_key; /* SSH: the host key that signed it, sign_key.id */
 };
 
 void sign_serve_init(struct sign_serve *s, int wire, int signer, enum sign_purpose purpose);
