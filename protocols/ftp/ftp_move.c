@@ -185,6 +185,7 @@ grow_answer(void *ctx, struct vfs_reply *reply)
 {
 	struct ftp *f = ctx;
 	struct ftp_xfer *x = &f->x;
+	int err;
 
 	if (reply->err < 0)
 		x->len = 0; /* there is no room for it */
@@ -192,8 +193,13 @@ grow_answer(void *ctx, struct vfs_reply *reply)
 		return;
 	x->limit = reply->limit;
 	x->again = true;
-	if (x->ended)
+	if (x->ended) {
 		put_rest(f);
+		return;
+	}
+	err = ftp_move_write(f); /* the piece may be full: then nothing more is read before this */
+	if (err < 0)
+		write_failed(f, err);
 }
 
 /* Does what is to be written end behind the limit? Then worker is asked first. */
