@@ -82,6 +82,11 @@ $(BUILD)/cofferd-hostile: tests/hostile/hostile.c $(BUILD)/server/main.o $(BUILD
 .PHONY: hostile
 hostile: $(BUILD)/cofferd-hostile
 
+# A PAM module for tests/e2e/test_login_pam.py. Never installed.
+$(BUILD)/pam_coffer_test.so: tests/pam/pam_coffer_test.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $< -lpam
+
 .PHONY: units
 units: $(UNIT_BIN)
 
@@ -107,6 +112,31 @@ rooms: all
 
 e2e: all
 	@/usr/bin/python3 -m pytest -q tests/e2e
+
+# Units and end-to-end tests with AddressSanitizer and UBSan; the filters log instead of killing.
+.PHONY: san
+san:
+	@$(MAKE) --no-print-directory -s VARIANT=san -j"$$(nproc)" all units
+	@ASAN_OPTIONS=detect_leaks=0 tests/check build/san
+
+# libFuzzer on the parsers: make fuzz T=60 (seconds each). Crashes go to tests/fuzz/regress.
+T ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz
+fuzz:
+	@for f in $(FUZZERS); do $(MAKE) --no-print-directory -s build/fuzz/$$f && mkdir -p tests/fuzz/regress build/fuzz/corpus/$$f && \
+		build/fuzz/$$f -max_total_time=$(T) -artifact_prefix=tests/fuzz/regress/ build/fuzz/corpus/$$f || exit 1; done
+
+build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(PROTO_SRC) $(AUTH_SRC)
+	@mkdir -p $(@D)
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu17 -D_GNU_SOURCE -DCOFFER_VERSION='"$(VERSION)"' -I. \
+		-o $@ $< $(BASE_SRC) $(CONF_SRC) protocols/sftp/sftp_packet.c server/vfs/path.c -lyaml
+
+.PHONY: bench
+bench: all
+	tests/bench/bulk
+	tests/bench/logins
+	tests/bench/listing
 
 .PHONY: install
 install: all
