@@ -318,6 +318,7 @@ charge_open(struct world *w, struct file *f, uid_t uid, bool counted, uint64_t b
 					       .walks = deal.rec.walks,
 					       .base = base,
 					       .credit = credit };
+		deal.mine.walks++;
 		deal.rec.held_files += !counted;
 		deal.mine.files += !counted;
 		if (share->conf->quota_bytes)
@@ -405,8 +406,10 @@ charge_settle(struct world *w, struct file *f)
 	if (!hold->on || fstat(f->fd, &st) < 0 ||
 	    tally_begin(&f->share->tally, hold->record, false, &deal) < 0)
 		return; /* the slot tells that something is open */
-	if (!hold->gone && (st.st_nlink == 0 || (hold->counted && deal.rec.walks != hold->walks))) {
-		/* Somebody else removed it, or counted it half-grown. */
+	if (!hold->gone && (st.st_nlink == 0 ||
+			    ((hold->counted || hold->moved) && deal.rec.walks != hold->walks))) {
+		/* Somebody else removed it, or counted it half-grown, or just as it got its name.
+		 */
 		deal.rec.flags |= TALLY_DIRTY;
 	} else if (!hold->gone) {
 		add(&deal.rec.bytes, (int64_t)st.st_size - (int64_t)hold->base);
@@ -414,6 +417,7 @@ charge_settle(struct world *w, struct file *f)
 	}
 	release(&deal, hold, !hold->counted);
 	hold->counted = true;
+	hold->moved = false;
 	hold->walks = deal.rec.walks;
 	hold->base = (uint64_t)st.st_size;
 	hold->credit = 0;
@@ -437,6 +441,7 @@ charge_drop(struct world *w, struct file *f)
 		add(&deal.rec.files, -1);
 	}
 	release(&deal, hold, !hold->counted);
+	deal.mine.walks -= deal.mine.walks > 0;
 	hold->on = false;
 	tally_end(&deal);
 }
@@ -447,11 +452,50 @@ charge_close(struct world *w, struct file *f)
 	if (!f->hold.on)
 		return;
 	/* A part that still is one was neither published nor put away: it was never made. */
-	if (f->kind == FILE_IN_PLACE)
-		charge_settle(w, f);
-	else
+	if (f->kind == FILE_PART || f->kind == FILE_FREE) {
 		charge_drop(w, f);
+		return;
+	}
+	charge_settle(w, f);
+	charge_forget(w, f);
+}
+
+void
+charge_forget(struct world *w, struct file *f)
+{
+	struct tally_deal deal;
+
+	(void)w;
+	if (!f->hold.on)
+		return;
 	f->hold.on = false;
+	if (tally_begin(&f->share->tally, f->hold.record, false, &deal) < 0)
+		return;
+	deal.mine.walks -= deal.mine.walks > 0;
+	tally_end(&deal);
+}
+
+int
+charge_move(struct world *w, struct file *f, struct charge *ret_charge)
+{
+	int err = charge_begin(w, f->share, w->account->uid, 0, ret_charge);
+
+	if (err == 0 && ret_charge->on) {
+		f->hold.walks = ret_charge->deal.rec.walks;
+		f->hold.moved = true;
+	}
+	return err;
+}
+
+void
+charge_gone(struct world *w, struct share *share, const struct stat *st)
+{
+	struct tally_sum gone = charge_of(st);
+	struct charge c;
+
+	/* If it cannot be told, it stays charged until the next count. */
+	if (charge_begin(w, share, st->st_uid, 0, &c) == 0)
+		charge_end(&c, -(int64_t)gone.bytes, -(int64_t)gone.files);
 }
 
 void

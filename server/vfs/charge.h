@@ -26,6 +26,7 @@ struct world;
 struct charge_hold {
 	bool on;
 	bool counted;	  /* the inode is among the files that are used */
+	bool moved;	  /* its part is getting another name, since walks */
 	bool gone;	  /* this session removed its last name: what it had was given back */
 	uint32_t record;  /* of its owner */
 	uint32_t walks;	  /* of the record, when base was true */
@@ -102,6 +103,15 @@ int charge_grow(struct world *w, struct file *f, uint64_t size) MUST_CHECK;
 void charge_settle(struct world *w, struct file *f);
 /* It was removed. */
 void charge_drop(struct world *w, struct file *f);
+/* It was settled, and is not ours to charge any more. */
+void charge_forget(struct world *w, struct file *f);
+/*
+ * The part is about to get another name: between this and charge_end nobody counts. What is counted
+ * from then on until it is settled is noticed.
+ */
+int charge_move(struct world *w, struct file *f, struct charge *ret_charge) MUST_CHECK;
+/* Something of this status was replaced. */
+void charge_gone(struct world *w, struct share *share, const struct stat *st);
 /* The file is closed, whatever became of it: what was not settled is. */
 void charge_close(struct world *w, struct file *f);
 

@@ -69,30 +69,35 @@ rename_over(struct world *w, struct file *f, const char *hidden)
 int
 publish_now(struct world *w, struct file *f)
 {
-	struct tally_sum gone = { 0, 0 };
 	char hidden[PART_NAME_MAX];
 	struct charge charge;
 	struct stat old;
+	bool replaced;
 	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
 	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
 		return -errno;
-	old.st_uid = w->account->uid;
-	if (f->hold.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0)
-		gone = charge_of(&old);
-	err = charge_begin(w, f->share, old.st_uid, 0, &charge);
+	err = charge_move(w, f, &charge);
 	if (err < 0)
 		return err;
+	replaced = charge.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
 	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
 		err = -errno;
 	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
 		err = rename_over(w, f, hidden);
-	if (err < 0)
-		gone = (struct tally_sum) { 0, 0 };
-	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	/* While it is locked, where it is the user's own. */
+	if (err == 0 && replaced && old.st_uid == w->account->uid) {
+		struct tally_sum gone = charge_of(&old);
+
+		charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+		replaced = false;
+	}
+	charge_end(&charge, 0, 0);
 	if (err < 0)
 		return err;
+	if (replaced)
+		charge_gone(w, f->share, &old);
 	part_remove(w, f->share, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
 	f->kind = FILE_IN_PLACE;
 	f->published = true;
@@ -207,17 +212,22 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 	} else if (keep && fstat(f->fd, &st) == 0 && st.st_size > 0 && is_whole(f, bytes, &st) &&
 		   f->share->conf->partial_keep_ms > 0 &&
 		   charge_grow(w, f, (uint64_t)st.st_size) == 0) {
+		struct charge charge;
+
+		err = charge_move(w, f, &charge);
+		if (err < 0)
+			return err;
 		err = part_keep(w, f->share, f->dir, f->name);
+		charge_end(&charge, 0, 0);
 		if (err == 0)
 			charge_settle(w, f);
-		f->hold.on = false;
+		charge_forget(w, f);
 		return err;
 	}
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
 	if (unlinkat(f->dir, hidden, 0) < 0)
 		return -errno;
 	charge_drop(w, f);
-	f->hold.on = false;
 	return 0;
 }
 

@@ -382,7 +382,7 @@ bury(void *ctx, uint32_t entry, const struct tally_entry *e)
 		b->files += entry == d->slot ? d->mine.files : e->files;
 		return true;
 	}
-	if (e->bytes || e->files || (e->flags & TALLY_BUSY))
+	if (e->bytes || e->files || e->walks || (e->flags & TALLY_BUSY))
 		b->found = true;
 	ignore_result(put(d->t->fd, entry, &none)); /* then the next one does it */
 	return true;

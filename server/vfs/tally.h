@@ -37,8 +37,8 @@ struct tally_entry {
 	uint64_t held_bytes, held_files; /* record: put aside by all slots */
 	uint32_t record;		 /* slot: of which record */
 	uint32_t flags;			 /* enum tally_flag */
-	uint32_t walks;			 /* record: how often it was counted by a walk */
-	char user[TALLY_USER_MAX];	 /* record: who was first seen with it; for people */
+	uint32_t walks; /* record: how often it was counted by a walk. slot: open files */
+	char user[TALLY_USER_MAX]; /* record: who was first seen with it; for people */
 	uint8_t unused[3];
 };
 

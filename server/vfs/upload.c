@@ -176,6 +176,8 @@ take_kept(struct world *w, struct opening *o)
 {
 	struct file *f = o->f;
 	char kept[PART_NAME_MAX], active[PART_NAME_MAX];
+	struct charge charge;
+	uint32_t walks;
 	uint64_t size;
 	struct stat st;
 	int flags = access_mode(o), err;
@@ -199,12 +201,20 @@ take_kept(struct world *w, struct opening *o)
 	/* Locked before it gets the name under which others look for a lock. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
+	err = charge_begin(w, o->p->share, w->account->uid, 0, &charge);
+	if (err < 0)
+		return err;
 	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0 &&
 	    (errno != EINVAL || renameat(f->dir, kept, f->dir, active) < 0))
-		return errno == EEXIST ? writing_busy(w) : -errno;
+		err = errno == EEXIST ? writing_busy(w) : -errno;
+	walks = charge.on ? charge.deal.rec.walks : 0;
+	charge_end(&charge, 0, 0);
+	if (err < 0)
+		return err;
 	err = charge_open(w, f, w->account->uid, true, size, 0);
 	if (err < 0)
 		return put_back(w, o, err);
+	f->hold.walks = walks; /* who counted since then has not seen it */
 	f->kind = FILE_PART;
 	w->upload_count++;
 	f->had = size;
@@ -324,6 +334,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 		err = writing_lock(w, f->fd, &o->st);
 	if (err == 0)
 		err = check_still_there(w, o);
+	if (err == 0 && fstat(f->fd, &o->st) < 0) /* locked now: this size is true */
+		err = -errno;
 	if (err == 0)
 		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), 0);
 	if (err < 0)
@@ -454,7 +466,7 @@ undo(struct world *w, struct opening *o)
 		err = unlinkat(f->dir, o->name, 0);
 	if (err == 0 && f->kind == FILE_PART && f->had > 0) {
 		charge_settle(w, f);
-		f->hold.on = false;
+		charge_forget(w, f);
 	} else if (f->kind == FILE_PART || f->created) {
 		charge_drop(w, f);
 	}
