@@ -13,10 +13,32 @@ void
 ftp_feat(struct ftp *f, char *arg)
 {
 	static const char *const features[] = {
-		"AUTH TLS", "AVBL", "CLNT",	"CSID",	       "EPRT",
-		"EPSV",	    "HOST", "LANG EN*", "MDTM",	       "MFF Modify;UNIX.mode;",
-		"MFMT",	    "PBSZ", "PROT",	"RANG STREAM", "REST STREAM",
-		"SIZE",	    "TVFS", "UTF8",
+		"AUTH TLS",
+		"AVBL",
+		"CLNT",
+		"COMB",
+		"CSID",
+		"EPRT",
+		"EPSV",
+		"HOST",
+		"LANG EN*",
+		"MDTM",
+		"MFF Modify;UNIX.mode;",
+		"MFMT",
+		"PBSZ",
+		"PROT",
+		"RANG STREAM",
+		"REST STREAM",
+		"SITE COPY",
+		"SIZE",
+		"TVFS",
+		"UTF8",
+		"XCRC",
+		"XMD5",
+		"XSHA",
+		"XSHA1",
+		"XSHA256",
+		"XSHA512",
 	};
 	char room[256];
 	struct text t;
@@ -29,6 +51,9 @@ ftp_feat(struct ftp *f, char *arg)
 	text_init(&t, room, sizeof(room));
 	ftp_fact_names(&t, f->facts, "*", true);
 	ftp_reply_more(f, "MLST %s", room);
+	text_reset(&t);
+	ftp_hash_names(f, &t);
+	ftp_reply_more(f, "HASH %s", room);
 	ftp_reply(f, 211, "End");
 }
 
@@ -59,7 +84,10 @@ ftp_opts(struct ftp *f, char *arg)
 	static const struct {
 		const char *name;
 		void (*run)(struct ftp *f, const char *arg);
-	} options[] = { { "UTF8", opts_utf8 }, { "UTF-8", opts_utf8 }, { "MLST", opts_mlst } };
+	} options[] = { { "UTF8", opts_utf8 },
+			{ "UTF-8", opts_utf8 },
+			{ "MLST", opts_mlst },
+			{ "HASH", ftp_hash_opts } };
 	size_t len = strcspn(arg, " ");
 	const char *rest = arg[len] ? arg + len + 1 : arg + len;
 
@@ -68,7 +96,7 @@ ftp_opts(struct ftp *f, char *arg)
 			options[i].run(f, rest);
 			return;
 		}
-	ftp_reply(f, 501, "There are options for UTF8 and MLST only.");
+	ftp_reply(f, 501, "There are options for UTF8, MLST and HASH only.");
 }
 
 void

@@ -201,6 +201,10 @@ void
 ftp_abor(struct ftp *f, char *arg)
 {
 	(void)arg;
+	if (f->job.kind != FTP_JOB_NONE) {
+		ftp_job_abort(f);
+		return;
+	}
 	if (f->x.stage == FTP_IDLE) {
 		ftp_data_close(f);
 		ftp_reply(f, 225, "Nothing to abort.");

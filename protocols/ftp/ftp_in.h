@@ -104,6 +104,34 @@ struct ftp_xfer {
 	struct ftp_list list;
 };
 
+enum ftp_job_kind { FTP_JOB_NONE, FTP_JOB_HASH, FTP_JOB_COPY, FTP_JOB_COMBINE };
+
+/* A command that lasts and needs no data connection: ftp_job.c. */
+struct ftp_job {
+	enum ftp_job_kind kind;
+	bool asked;   /* a question of the job is open */
+	bool failing; /* it broke while a question was open */
+	bool abor;    /* ABOR wants its own reply behind the job's */
+	bool ending;  /* the target is being published */
+	bool has_from, has_to;
+	uint32_t from, to;	    /* tickets */
+	uint64_t at, end;	    /* in the file that is read */
+	uint64_t written, to_first; /* copies: bytes of the target, and where they begin */
+	int code;
+	char why[256];
+	/* Checksums. */
+	int fd;
+	bool reading, brief; /* brief: the reply is the checksum alone */
+	int digest_kind;
+	uint64_t first;
+	struct ftp_digest *digest;
+	/* Copies. */
+	const char *names, *name; /* sources, each with its 0; the next one */
+	unsigned int count, taken;
+	bool append, has_target; /* append: the first source is the target */
+	uint64_t dev, ino;	 /* of the target */
+};
+
 struct ftp {
 	struct session *s;
 	struct tls_server *server;
@@ -131,8 +159,10 @@ struct ftp {
 	bool ascii;
 	uint64_t restart, range_first, range_last;
 	bool has_range;
-	uint32_t facts; /* OPTS MLST */
-	bool has_from;	/* RNFR was right before */
+	uint32_t facts;	    /* OPTS MLST */
+	bool has_from;	    /* RNFR was right before */
+	bool has_copy_from; /* SITE CPFR was right before */
+	int digest_kind;    /* OPTS HASH */
 
 	char *cwd, *from, *path,
 	    *path2;    /* VFS_PATH_MAX each; path is the command's argument, cleaned */
@@ -140,6 +170,7 @@ struct ftp {
 
 	struct ftp_data data;
 	struct ftp_xfer x;
+	struct ftp_job job;
 	uint8_t *piece,
 	    *raw; /* FTP_PIECE; raw only for TYPE A downloads. Made by the first transfer */
 };
@@ -313,6 +344,40 @@ void ftp_move_end(struct ftp *f);
 void ftp_move_ending(struct ftp *f);
 /* Writes ftp->piece into the file. Returns 0 or -errno. */
 int ftp_move_write(struct ftp *f) MUST_CHECK;
+
+/* ftp_job.c - a job begins, asks, and is over with one reply. */
+void ftp_job_init(struct ftp_job *j);
+void ftp_job_start(struct ftp *f, enum ftp_job_kind kind);
+/* Behind a question: err is what the asking returned. */
+void ftp_job_asked(struct ftp *f, int err);
+/* Its answer. False: the job is over, and was replied to. Tickets must have been noted before. */
+bool ftp_job_answered(struct ftp *f, struct vfs_reply *reply);
+void ftp_job_fail(struct ftp *f, int code, const char *words);
+void ftp_job_over(struct ftp *f, int code, const char *words);
+/* The file that was read is not needed any more. */
+void ftp_job_release(struct ftp *f);
+/* Without a reply: the session ends. */
+void ftp_job_drop(struct ftp *f);
+void ftp_job_abort(struct ftp *f);
+
+/* ftp_hash.c */
+void ftp_hash(struct ftp *f, char *arg);
+void ftp_xcrc(struct ftp *f, char *arg);
+void ftp_xmd5(struct ftp *f, char *arg);
+void ftp_xsha1(struct ftp *f, char *arg);
+void ftp_xsha256(struct ftp *f, char *arg);
+void ftp_xsha512(struct ftp *f, char *arg);
+void ftp_hash_opts(struct ftp *f, const char *arg);
+/* For FEAT. */
+void ftp_hash_names(const struct ftp *f, struct text *t);
+/* While job.reading: hashes as much as a turn of the loop may take. */
+void ftp_hash_pump(struct ftp *f);
+
+/* ftp_copy.c */
+void ftp_comb(struct ftp *f, char *arg);
+/* SITE CPFR and CPTO; f->path is the path. */
+void ftp_copy_from(struct ftp *f);
+void ftp_copy_to(struct ftp *f);
 
 /* ftp_list.c */
 void ftp_list(struct ftp *f, char *arg);

@@ -217,7 +217,12 @@ say_transfer(struct ftp *f)
 	};
 	const struct ftp_xfer *x = &f->x;
 
-	if (x->stage == FTP_IDLE)
+	if (f->job.kind == FTP_JOB_HASH)
+		ftp_reply_more(f, "Checksum: %" PRIu64 " of %" PRIu64 " bytes",
+			       f->job.at - f->job.first, f->job.end - f->job.first);
+	else if (f->job.kind != FTP_JOB_NONE)
+		ftp_reply_more(f, "Copy: %" PRIu64 " bytes", f->job.written);
+	else if (x->stage == FTP_IDLE)
 		ftp_reply_more(f, "No transfer");
 	else if (x->stage < FTP_MOVING)
 		ftp_reply_more(f, "%s: waiting for the data connection", kinds[x->kind]);

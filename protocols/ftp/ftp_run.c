@@ -60,7 +60,7 @@ may_serve(const struct ftp *f)
 static bool
 must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
 {
-	if (f->x.stage == FTP_IDLE)
+	if (f->x.stage == FTP_IDLE && f->job.kind == FTP_JOB_NONE)
 		return false;
 	return kind != FTP_LINE_COMMAND || f->x.list.to_control || !ftp_verb_is_urgent(line);
 }
@@ -117,7 +117,8 @@ serve_lines(struct loop *l)
 static uint64_t
 idle_deadline(const struct ftp *f)
 {
-	if (f->idle_ms == 0 || f->waiting || (f->x.stage != FTP_IDLE && !f->x.list.to_control))
+	if (f->idle_ms == 0 || f->waiting || f->job.kind != FTP_JOB_NONE ||
+	    (f->x.stage != FTP_IDLE && !f->x.list.to_control))
 		return CLOCK_NEVER;
 	return f->active_ms + f->idle_ms;
 }
@@ -148,7 +149,7 @@ next_deadline(struct loop *l)
 	size_t room;
 
 	ignore_result(ftp_line_space(&f->in, &room) == NULL);
-	if (f->tls && tls_pending(f->tls) && room > 0)
+	if ((f->tls && tls_pending(f->tls) && room > 0) || f->job.reading)
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
 	return f->s->logged_in ? at : clock_first(at, f->s->login_deadline_ms);
@@ -219,6 +220,8 @@ wait_and_pump(struct loop *l)
 	}
 	ftp_data_pump(f, w.at + w.data_at, w.count - w.data_at);
 	ftp_xfer_pump(f);
+	if (f->job.reading)
+		ftp_hash_pump(f);
 	control = w.at[POLL_CONTROL].revents;
 	if (control & (POLLIN | POLLERR | POLLHUP) || (f->tls && tls_pending(f->tls)))
 		ftp_control_read(f);
@@ -304,6 +307,7 @@ init(struct loop *l, struct session *s, struct tls_server *tls)
 	ftp_line_init(&f->in);
 	ftp_data_init(&f->data);
 	ftp_xfer_init(&f->x);
+	ftp_job_init(&f->job);
 	ignore_result(text_copy(f->cwd, VFS_PATH_MAX, "/"));
 }
 
@@ -349,6 +353,7 @@ ftp_run(struct session *s, struct tls_server *tls)
 		;
 	end = f->end;
 	ftp_xfer_drop(f);
+	ftp_job_drop(f);
 	if (end != SESSION_MONITOR_GONE && end != SESSION_LOST)
 		say_goodbye(f);
 	clear(l);

@@ -118,6 +118,29 @@ site_idle(struct ftp *f, char *arg)
 	return true;
 }
 
+static bool
+site_cpfr(struct ftp *f, char *arg)
+{
+	if (*arg && take_path(f, arg))
+		ftp_copy_from(f);
+	return *arg != '\0';
+}
+
+static bool
+site_cpto(struct ftp *f, char *arg)
+{
+	const bool has_from = f->has_copy_from;
+
+	f->has_copy_from = false;
+	if (*arg == '\0')
+		return false;
+	if (!has_from)
+		ftp_reply(f, 503, "Send SITE CPFR first.");
+	else if (take_path(f, arg))
+		ftp_copy_to(f);
+	return true;
+}
+
 static bool site_help(struct ftp *f, char *arg);
 
 static const struct {
@@ -127,6 +150,8 @@ static const struct {
 	{ "CHMOD", "CHMOD mode path", site_chmod },
 	{ "UTIME", "UTIME YYYYMMDDhhmmss path", site_utime },
 	{ "SYMLINK", "SYMLINK target path", site_symlink },
+	{ "CPFR", "CPFR path", site_cpfr },
+	{ "CPTO", "CPTO path", site_cpto },
 	{ "IDLE", "IDLE [seconds]", site_idle },
 	{ "HELP", "HELP", site_help },
 };
@@ -151,9 +176,12 @@ ftp_site(struct ftp *f, char *arg)
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		if (strlen(commands[i].name) != len || strncasecmp(arg, commands[i].name, len) != 0)
 			continue;
+		if (commands[i].run != site_cpto)
+			f->has_copy_from = false;
 		if (!commands[i].run(f, rest))
 			ftp_reply(f, 501, "Syntax: SITE %s", commands[i].syntax);
 		return;
 	}
+	f->has_copy_from = false;
 	ftp_reply(f, 504, "Unknown; SITE HELP lists what there is.");
 }

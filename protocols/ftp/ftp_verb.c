@@ -55,7 +55,8 @@ static const struct verb verbs[] = {
 	{ "CSID", V_ARG, ftp_csid, "Name=client; Version=x;" },
 	/* Conversation. */
 	{ "FEAT", V_CLEAR | V_EARLY | V_KEEP | V_NOARG, ftp_feat, "" },
-	{ "OPTS", V_CLEAR | V_EARLY | V_KEEP | V_ARG, ftp_opts, "UTF8 ON | MLST facts" },
+	{ "OPTS", V_CLEAR | V_EARLY | V_KEEP | V_ARG, ftp_opts,
+	  "UTF8 ON | MLST facts | HASH name" },
 	{ "LANG", V_CLEAR | V_EARLY | V_KEEP, ftp_lang, "[EN]" },
 	{ "SYST", V_CLEAR | V_EARLY | V_NOARG, ftp_syst, "" },
 	{ "HELP", V_CLEAR | V_EARLY, ftp_help, "[command]" },
@@ -103,7 +104,16 @@ static const struct verb verbs[] = {
 	{ "MFMT", V_RAW | V_ARG, ftp_mfmt, "YYYYMMDDhhmmss path" },
 	{ "MFF", V_RAW | V_ARG, ftp_mff, "fact=value; path" },
 	{ "AVBL", V_RAW, ftp_avbl, "[path]" },
-	{ "SITE", V_RAW | V_ARG, ftp_site, "HELP | CHMOD | UTIME | SYMLINK | IDLE" },
+	{ "SITE", V_RAW | V_ARG, ftp_site, "HELP | CHMOD | UTIME | SYMLINK | CPFR | CPTO | IDLE" },
+	/* Checksums and copies. */
+	{ "HASH", V_KEEP | V_PATH, ftp_hash, "path" },
+	{ "XCRC", V_RAW | V_ARG, ftp_xcrc, "path | \"path\" first end" },
+	{ "XMD5", V_RAW | V_ARG, ftp_xmd5, "path | \"path\" first end" },
+	{ "XSHA", V_RAW | V_ARG | V_ALIAS, ftp_xsha1, "path | \"path\" first end" },
+	{ "XSHA1", V_RAW | V_ARG, ftp_xsha1, "path | \"path\" first end" },
+	{ "XSHA256", V_RAW | V_ARG, ftp_xsha256, "path | \"path\" first end" },
+	{ "XSHA512", V_RAW | V_ARG, ftp_xsha512, "path | \"path\" first end" },
+	{ "COMB", V_ARG, ftp_comb, "\"target\" \"source\" [\"source\" ...]" },
 };
 
 /* They belong to protocols that a browser or a mail server was tricked into speaking to us
@@ -241,6 +251,8 @@ ftp_verb_serve(struct ftp *f, char *line)
 		f->restart = 0, f->has_range = false;
 	if (!(v->flags & V_URGENT))
 		f->has_from = false;
+	if (!(v->flags & V_URGENT) && v->run != ftp_site)
+		f->has_copy_from = false;
 	if (!(v->flags & (V_PATH | V_RAW)))
 		trim(arg);
 	if (argument_fits(f, v, arg))
@@ -269,7 +281,7 @@ ftp_verb_help(struct ftp *f, const char *name)
 	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
 		if (verbs[i].flags & V_ALIAS)
 			continue;
-		text_printf(&t, "%-6s", verbs[i].name);
+		text_printf(&t, "%-8s", verbs[i].name);
 		if (t.len >= 60) {
 			ftp_reply_more(f, "%s", row);
 			text_reset(&t);

@@ -199,6 +199,29 @@ ROWS = """
     SITE HELP                         530   530  530  530    214    214
     SITE CHMOD 644 file               530   530  530  530    250    250
     SITE CHMOD x file                 530   530  530  530    501    501
+    SITE CPTO copy                    530   530  530  530    503    503
+    SITE CPFR nothing                 530   530  530  530    550    550
+    SITE CPFR                         530   530  530  530    501    501
+    SITE CPFR file                    530   530  530  530    350    350
+    COMB                              530   530  530  530    501    501
+    COMB copy                         530   530  530  530    501    501
+    COMB copy nothing                 530   530  530  530    550    550
+    COMB copy file file               530   530  530  530    250    250
+    HASH file                         530   530  530  530    213    213
+    HASH nothing                      530   530  530  530    550    550
+    HASH dir                          530   530  530  530    550    550
+    HASH                              530   530  530  530    501    501
+    OPTS HASH                         200   200  200  200    200    200
+    OPTS HASH MD4                     501   501  501  501    501    501
+    XCRC file                         530   530  530  530    250    250
+    XMD5 file                         530   530  530  530    250    250
+    XMD5 "file" 0 5                   530   530  530  530    250    250
+    XMD5 "file" 0 x                   530   530  530  530    501    501
+    XMD5                              530   530  530  530    501    501
+    XSHA file                         530   530  530  530    250    250
+    XSHA1 file                        530   530  530  530    250    250
+    XSHA256 file                      530   530  530  530    250    250
+    XSHA512 nothing                   530   530  530  530    550    550
     SITE IDLE                         530   530  530  530    200    200
     SITE XYZZY                        530   530  530  530    504    504
     SITE                              530   530  530  530    501    501
@@ -219,7 +242,7 @@ PERMITTED = {
                 "REIN": "120 220", "SMNT": "202 250 550", "QUIT": "221", "PASV": "227 425", "PORT": "200", "TYPE": "200",
                 "STRU": "200", "MODE": "200", "ALLO": "200 202", "REST": "350", "ABOR": "225 226", "PWD": "257 550",
                 "RNFR": "350 450 550", "RNTO": "250 532 553", "DELE": "250 450 550", "RMD": "250 550",
-                "MKD": "257 550", "SITE": "200 202 214 250", "SYST": "215", "STAT": "211 212 213 450 550",
+                "MKD": "257 550", "SITE": "200 202 214 250 350 550", "SYST": "215", "STAT": "211 212 213 450 550",
                 "HELP": "211 214", "NOOP": "200"},
     "RFC 775": {"XPWD": "257 550", "XCWD": "250 550", "XCUP": "200 250 550", "XMKD": "257 550", "XRMD": "250 550"},
     "RFC 959, 4217 (521), 2428 (522)": dict.fromkeys("RETR STOR APPE STOU LIST NLST MLSD".split(),
@@ -229,7 +252,8 @@ PERMITTED = {
     "RFC 2640": {"LANG": "200"},
     "RFC 3659": {"SIZE": "213 550", "MDTM": "213 550", "MLST": "250 550"},
     "RFC 7151": {"HOST": "220"},
-    "drafts": {"MFMT": "213 550", "MFF": "213 550", "RANG": "350", "AVBL": "213 550", "CLNT": "200", "CSID": "200",
+    "drafts": {"MFMT": "213 550", "MFF": "213 550", "RANG": "350", "AVBL": "213 550", "CLNT": "200", "CSID": "200", "COMB": "250 550 553",
+               "HASH": "213 550", **dict.fromkeys("XCRC XMD5 XSHA XSHA1 XSHA256 XSHA512".split(), "250 550"),
                "XYZZY": ""},
 }
 
