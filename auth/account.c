@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/base/text.h"
 
@@ -20,7 +21,8 @@
 bool
 account_name_ok(const char *name)
 {
-	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+	static const char first[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
 	size_t len = strlen(name);
 
 	if (len == 0 || len >= ACCOUNT_NAME_MAX || !strchr(first, name[0]))
@@ -57,7 +59,8 @@ name_groups(struct account *a)
 	free(room);
 }
 
-/* Supplementary groups of a system name. More than fit is an error: half a set would be a wrong set. */
+/* Supplementary groups of a system name. More than fit is an error: half a set would be a wrong
+ * set. */
 static int
 find_groups(struct account *a, const char *name)
 {
@@ -114,6 +117,39 @@ account_find_groups(struct account *account)
 	return err;
 }
 
+static void
+forget_names(struct account *account)
+{
+	if (account->group_names)
+		for (size_t i = 0; account->group_names[i]; i++)
+			free(account->group_names[i]);
+	free(account->group_names);
+	account->group_names = NULL;
+}
+
+int
+account_take_groups(struct account *account)
+{
+	gid_t now[ACCOUNT_GROUPS_MAX];
+	int count = getgroups(ACCOUNT_GROUPS_MAX, now);
+
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		bool his = false;
+
+		for (size_t j = 0; j < account->group_count; j++)
+			his |= account->groups[j] == now[i];
+		if (now[i] == 0 && !his)
+			return -EPERM;
+	}
+	account->group_count = (size_t)count;
+	memcpy(account->groups, now, (size_t)count * sizeof(*now));
+	forget_names(account);
+	name_groups(account);
+	return 0;
+}
+
 int
 account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid)
 {
@@ -141,10 +177,7 @@ account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid)
 void
 account_clear(struct account *account)
 {
-	if (account->group_names)
-		for (size_t i = 0; account->group_names[i]; i++)
-			free(account->group_names[i]);
-	free(account->group_names);
+	forget_names(account);
 	free(account->home);
 	memset(account, 0, sizeof(*account));
 }

@@ -40,6 +40,12 @@ int account_find(const char *name, struct account *ret_account) MUST_CHECK;
 int account_find_groups(struct account *account) MUST_CHECK;
 
 /*
+ * The supplementary groups of the calling process, which modules of PAM may have changed, become the
+ * account's. Returns 0, or -EPERM: root's group came in.
+ */
+int account_take_groups(struct account *account) MUST_CHECK;
+
+/*
  * The uid and gid of one of our own processes: a name of the system's database, or a number that is
  * both. Returns 0 or -ENOENT.
  */

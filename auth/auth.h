@@ -34,6 +34,7 @@ enum auth_answer {
 	AUTH_PARTIAL, /* this factor was right, more are needed: methods */
 	AUTH_LAST,    /* refused, and there are no tries left: say goodbye */
 	AUTH_KEY_OK,  /* a key probe: a signature of this key would be looked at */
+	AUTH_EXPIRED, /* right, but the password must be changed, which this method cannot do */
 };
 
 struct auth_prompt {

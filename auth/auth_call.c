@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * auth_call.c - the asking side of auth.h, in wire. Secrets that pass through its buffer are wiped as
- * soon as they are sent.
+ * auth_call.c - the asking side of auth.h, in wire. Secrets that pass through its buffer are wiped
+ * as soon as they are sent.
  */
 #include "auth/auth.h"
 
@@ -16,7 +16,8 @@
 
 struct auth {
 	int sock;
-	uint8_t room[AUTH_PROMPTS_MAX * (AUTH_PROMPT_TEXT_MAX + 8) / 2]; /* one message, either way */
+	uint8_t
+	    room[AUTH_PROMPTS_MAX * (AUTH_PROMPT_TEXT_MAX + 8) / 2]; /* one message, either way */
 };
 
 struct auth *
@@ -166,7 +167,7 @@ auth_recv(struct auth *a, struct auth_verdict *ret_verdict)
 	v->methods = buf_get_u32(&b);
 	buf_get_cstring(&b, v->user, sizeof(v->user));
 	buf_get_cstring(&b, v->start_dir, sizeof(v->start_dir));
-	if (buf_done(&b) < 0 || v->answer > AUTH_KEY_OK || (v->answer == AUTH_OK) != (fd >= 0))
+	if (buf_done(&b) < 0 || v->answer > AUTH_EXPIRED || (v->answer == AUTH_OK) != (fd >= 0))
 		return -EPIPE;
 	v->worker_fd = fd_give(&fd);
 	return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * auth_serve.c - decides who the client is. Runs in monitor, as root.
- * Distrusts: wire, in every byte; it may be the client's by now. So names are checked before anything
- * sees them, guesses are counted here, and what is not in the table for this state ends the session.
- * Invariants: (1) no answer to a refusal leaves before the attempt is failure-delay old, whatever its
- * reason; (2) at most `tries` guesses reach PAM or a hash; (3) a password is wiped before its answer.
+ * Distrusts: wire, in every byte; it may be the client's by now. So names are checked before
+ * anything sees them, guesses are counted here, and what is not in the table for this state ends
+ * the session. Invariants: (1) no answer to a refusal leaves before the attempt is failure-delay
+ * old, whatever its reason; (2) at most `tries` guesses reach PAM or a hash; (3) a password is
+ * wiped before its answer.
  */
 #include "auth/auth_serve.h"
 
@@ -42,14 +43,16 @@ struct auth_serve {
 	const char *addr;
 	int sock;
 	uint32_t tries_left, probes_left;
-	bool decided; /* LOGGED_IN was returned: nothing more is served */
+	const char *talk_reason; /* why the conversation ended; PAM knows only that it did */
+	bool expired;		 /* the password was right and too old */
+	bool decided;		 /* LOGGED_IN was returned: nothing more is served */
 	uint64_t started_ms, release_ms; /* of the attempt */
 	const char *method, *reason;
 	struct account account;
 	struct pam_login *pam;
-	const char *password; /* for the first echo-off prompt; NULL once given */
-	char shown[2048];     /* words of a module that wait for its next prompt */
-	uint8_t room[AUTH_MSG_MAX];
+	const char *password;	       /* for the first echo-off prompt; NULL once given */
+	char shown[2048];	       /* words of a module that wait for its next prompt */
+	uint8_t room[IPC_MESSAGE_MAX]; /* answers, or the prompts of a round */
 };
 
 struct auth_serve *
@@ -142,6 +145,8 @@ begin_attempt(struct auth_serve *s, const char *method, uint64_t floor_ms)
 	account_clear(&s->account);
 	s->shown[0] = '\0';
 	s->password = NULL;
+	s->expired = false;
+	s->talk_reason = NULL;
 	s->method = method;
 	s->reason = "unknown";
 	s->started_ms = clock_ms();
@@ -163,7 +168,8 @@ wait_for_release(const struct auth_serve *s)
 	return true;
 }
 
-/* A name that nobody has may be a password typed into the wrong field: only its length is written. */
+/* A name that nobody has may be a password typed into the wrong field: only its length is written.
+ */
 static void
 log_failure(const struct auth_serve *s, const char *user, bool known)
 {
@@ -173,7 +179,8 @@ log_failure(const struct auth_serve *s, const char *user, bool known)
 		log_notice("login-failed", "user=%s method=%s reason=%s tries_left=%u",
 			   log_q(&name, user), s->method, log_q(&reason, s->reason), s->tries_left);
 	else
-		log_notice("login-failed", "user=<unknown> length=%zu method=%s reason=%s tries_left=%u",
+		log_notice("login-failed",
+			   "user=<unknown> length=%zu method=%s reason=%s tries_left=%u",
 			   strlen(user), s->method, log_q(&reason, s->reason), s->tries_left);
 }
 
@@ -181,13 +188,17 @@ static enum auth_step
 refuse(struct auth_serve *s, const char *user)
 {
 	bool known = s->account.name[0] != '\0', last;
+	enum auth_answer answer;
 
+	if (s->talk_reason)
+		s->reason = s->talk_reason;
 	s->tries_left -= s->tries_left > 0;
 	last = s->tries_left == 0;
 	log_failure(s, user, known);
 	pam_login_free(s->pam);
 	s->pam = NULL;
-	if (!wait_for_release(s) || send_verdict(s, last ? AUTH_LAST : AUTH_NO, -1) < 0)
+	answer = last ? AUTH_LAST : s->expired ? AUTH_EXPIRED : AUTH_NO;
+	if (!wait_for_release(s) || send_verdict(s, answer, -1) < 0)
 		return AUTH_STEP_END;
 	return last ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }
@@ -221,7 +232,7 @@ talk_password(void *ctx, const char *info, const struct pam_prompt *prompts, siz
 	(void)info; /* there is nobody to show it to */
 	for (size_t i = 0; i < count; i++) {
 		if (prompts[i].echo || !s->password) {
-			s->reason = "PAM asked for more than a password";
+			s->talk_reason = "PAM asked for more than a password";
 			return -EINVAL;
 		}
 		answers[i] = mem_dup(s->password);
@@ -279,7 +290,8 @@ wait_for_answers(struct auth_serve *s, size_t count, char **answers)
 			return -errno;
 		if (clock_ms() >= deadline)
 			return -ETIMEDOUT;
-		err = ipc_recv(s->sock, MSG_DONTWAIT, s->room, sizeof(s->room), &b, &type, &id, NULL);
+		err =
+		    ipc_recv(s->sock, MSG_DONTWAIT, s->room, sizeof(s->room), &b, &type, &id, NULL);
 		if (err == -EAGAIN)
 			continue;
 		if (err < 0)
@@ -300,15 +312,19 @@ talk_interactive(void *ctx, const char *info, const struct pam_prompt *prompts, 
 	struct text t;
 	int err;
 
-	text_init(&t, s->shown, sizeof(s->shown));
-	text_puts(&t, info);
+	if (*info) {
+		size_t len = strlen(s->shown);
+
+		text_init(&t, s->shown + len, sizeof(s->shown) - len);
+		text_printf(&t, "%s%s", len ? "\n" : "", info);
+	}
 	if (count == 0)
 		return 0; /* shown with the next prompt */
 	err = ask_wire(s, prompts, count);
 	if (err == 0)
 		err = wait_for_answers(s, count, answers);
 	if (err < 0)
-		s->reason = "the conversation was broken off";
+		s->talk_reason = "the conversation was broken off";
 	return err;
 }
 
@@ -416,6 +432,10 @@ check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
 	err = pam_login_authenticate(s->pam, &s->reason);
 	if (err == 0)
 		err = pam_login_account(s->pam, &s->reason);
+	if (err == -EKEYEXPIRED && talk == talk_interactive)
+		err = pam_login_change(s->pam, &s->reason);
+	else if (err == -EKEYEXPIRED)
+		s->expired = true;
 	if (err == 0)
 		err = take_pam_account(s);
 	return err;
@@ -641,5 +661,14 @@ auth_serve_message(struct auth_serve *s, uint16_t type, struct buf *b)
 int
 auth_serve_open_session(struct auth_serve *s)
 {
-	return s->pam ? pam_login_open(s->pam, &s->reason) : 0;
+	int err;
+
+	if (!s->pam)
+		return 0;
+	err = pam_login_open(s->pam, &s->reason);
+	if (err == 0 && account_take_groups(&s->account) < 0) {
+		s->reason = "a module of PAM gave him root's group";
+		err = -EACCES;
+	}
+	return err;
 }

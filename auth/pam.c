@@ -95,7 +95,8 @@ converse(int count, const struct pam_message **messages, struct pam_response **r
 	return PAM_SUCCESS;
 }
 
-/* Our own floor under the time of a refusal is elsewhere; a module's delay would show who exists. */
+/* Our own floor under the time of a refusal is elsewhere; a module's delay would show who exists.
+ */
 static void
 no_delay(int status, unsigned int microseconds, void *ctx)
 {
@@ -157,7 +158,16 @@ pam_login_authenticate(struct pam_login *p, const char **ret_reason)
 int
 pam_login_account(struct pam_login *p, const char **ret_reason)
 {
-	return verdict(p, pam_acct_mgmt(p->pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK), ret_reason);
+	int err =
+	    verdict(p, pam_acct_mgmt(p->pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK), ret_reason);
+
+	return p->last == PAM_NEW_AUTHTOK_REQD ? -EKEYEXPIRED : err;
+}
+
+int
+pam_login_change(struct pam_login *p, const char **ret_reason)
+{
+	return verdict(p, pam_chauthtok(p->pam, PAM_CHANGE_EXPIRED_AUTHTOK), ret_reason);
 }
 
 int

@@ -31,9 +31,14 @@ int pam_login_new(const char *service, const char *user, const char *rhost, cons
 
 /* The factors of the service. 0, or -EACCES and *ret_reason has PAM's words for the log. */
 int pam_login_authenticate(struct pam_login *p, const char **ret_reason) MUST_CHECK;
-/* May the account be used at all, now, from there? Also for logins by key. */
+/*
+ * May the account be used at all, now, from there? Also for logins by key. -EKEYEXPIRED: yes, but with a
+ * new password only.
+ */
 int pam_login_account(struct pam_login *p, const char **ret_reason) MUST_CHECK;
-/* Credentials and session, before the worker is forked. */
+/* Asks for a new password in place of the expired one, over the conversation. */
+int pam_login_change(struct pam_login *p, const char **ret_reason) MUST_CHECK;
+/* Credentials and session, before the worker is forked. The groups of the process may change. */
 int pam_login_open(struct pam_login *p, const char **ret_reason) MUST_CHECK;
 
 /* The user as PAM sees him by now: a module may have changed the name. */

@@ -64,6 +64,12 @@ identity_become_user(const struct account *account)
 	become(account->uid, account->gid, account->groups, account->group_count);
 }
 
+int
+identity_lend_groups(const struct account *account)
+{
+	return setgroups(account->group_count, account->groups) < 0 ? -errno : 0;
+}
+
 void
 identity_become_ids(uid_t uid, gid_t gid)
 {

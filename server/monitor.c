@@ -32,6 +32,7 @@
 #include "server/base/log.h"
 #include "server/base/rate.h"
 #include "server/base/text.h"
+#include "server/identity.h"
 #include "server/listen_msg.h"
 #include "server/process.h"
 #include "server/sandbox_filter.h"
@@ -291,6 +292,8 @@ fork_worker(void)
 		return -1;
 	}
 	if (pid == 0) {
+		/* pam_limits may have set one: a write fails then, and nobody dies of it. */
+		(void)signal(SIGXFSZ, SIG_IGN);
 		process_name("worker", "coffer-worker", "%s@%s %s", mon.user, mon.addr,
 			     protocol_name());
 		process_keep((int[]){ to_wire[1], to_us[1] }, 2, true);
@@ -356,6 +359,8 @@ log_in(void)
 	stamp_records();
 	if (!claim_slot(reason, sizeof(reason)))
 		return refuse_login(reason);
+	if (mon.m->conf->mode == CONF_SYSTEM && identity_lend_groups(account) < 0)
+		return refuse_login("his groups could not be taken");
 	if (auth_serve_open_session(mon.auth) < 0)
 		return refuse_login("the PAM session could not be opened");
 	worker_fd = fork_worker();

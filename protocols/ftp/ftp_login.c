@@ -209,6 +209,11 @@ ftp_login_verdict(struct ftp *f)
 		ftp_reply(f, 421, "Too many wrong logins; goodbye.");
 		ftp_end(f, SESSION_TRIES);
 		break;
+	case AUTH_EXPIRED:
+		ftp_reply(f, 530,
+			  "Your password has expired; change it with an SFTP client, or ask the "
+			  "administrator.");
+		break;
 	default: /* NO; and what needs more factors than a password cannot be had over FTP */
 		ftp_reply(f, 530, "Login incorrect.");
 		break;
