@@ -150,7 +150,9 @@ sandbox_daemon(const struct conf *conf, bool renewed)
 	if (conf->mode == CONF_SYSTEM) {
 		keep_capabilities();
 	} else {
-		if (geteuid() == 0) {
+		/* A renewed image has none left, and libcap-ng may take that for a failure. */
+		if (geteuid() == 0 && capng_get_caps_process() == 0 &&
+		    capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP)) {
 			drop_bounding_set();
 			no_capabilities();
 		}
