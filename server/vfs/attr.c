@@ -164,7 +164,8 @@ attr_force_group(struct world *w, const struct share *share, int fd)
 static bool
 is_visible(struct world *w, const struct place *p, int fd, const struct stat *st)
 {
-	return (p->rights & (RIGHT_LIST | RIGHT_READ)) || S_ISDIR(st->st_mode) ||
+	/* Who may rename it learns that it is there anyway; and FTP's RNFR has to ask first. */
+	return (p->rights & (RIGHT_LIST | RIGHT_READ | RIGHT_RENAME)) || S_ISDIR(st->st_mode) ||
 	       own_has(&w->own, fd, "");
 }
 
