@@ -26,6 +26,11 @@ static const struct command {
 	  "say whether a user may do something, and by which rule" },
 	{ "quota", ctl_quota, "scan [-c FILE] [--user NAME] [--share NAME]",
 	  "count what users have in shares with quotas, and write it down" },
+	{ "reload", ctl_signal, "[-c FILE]",
+	  "let the daemon read its configuration again; its log says what came of it" },
+	{ "upgrade", ctl_signal, "[-c FILE]",
+	  "let the daemon become the program that is installed now; sessions go on" },
+	{ "stop", ctl_signal, "[-c FILE]", "let the daemon end" },
 	{ "schema", ctl_schema, "[--text | --mdoc | --json]",
 	  "list every key that the configuration may have" },
 };

@@ -16,6 +16,7 @@ int ctl_user(int argc, char *argv[]);
 int ctl_schema(int argc, char *argv[]);
 int ctl_quota(int argc, char *argv[]);
 int ctl_explain(int argc, char *argv[]);
+int ctl_signal(int argc, char *argv[]);
 
 /* Who the name is, by the users file or the system. Complains and returns -errno when nobody. */
 int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;

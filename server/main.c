@@ -12,6 +12,7 @@
 
 #include "conf/conf.h"
 #include "server/base/fail.h"
+#include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/handover.h"
@@ -119,6 +120,26 @@ make_run_dir(const struct conf *conf)
 	return 0;
 }
 
+/* For cofferctl. A personal daemon may have no place for it, and goes on without. */
+static void
+write_pid(const struct conf *conf)
+{
+	char path[4096], pid[16];
+	FD_OWN int fd = -1;
+	struct text t;
+
+	text_init(&t, path, sizeof(path));
+	text_printf(&t, "%s/cofferd.pid", conf->run_dir);
+	if (t.cut)
+		return;
+	ignore_result(mkdir(conf->run_dir, 0755));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	text_init(&t, pid, sizeof(pid));
+	text_printf(&t, "%d\n", getpid());
+	if (fd >= 0 && fd_write_full(fd, pid, t.len) < 0
+		log_warn("pid-file", "path=%s reason=\"%s\"", path, strerror(errno));
+}
+
 int
 main(int argc, char *argv[], char *envp[])
 {
@@ -152,6 +173,7 @@ main(int argc, char *argv[], char *envp[])
 		return 1;
 	if (options.test)
 		return 0;
+	write_pid(conf);
 	process_stdio();
 	process_name("listener", "coffer-listen", "%s", options.conf);
 	return listener_run(conf, &servers, options.debug, options.resume_fd);

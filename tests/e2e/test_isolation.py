@@ -137,14 +137,15 @@ def test_ss02_strict_kex_refuses_an_inserted_message(server):
 
 
 def test_a_new_image_keeps_running_sessions(server, here):
-    """SIGUSR2: the same pid, fresh memory, and a transfer that goes across it."""
+    """cofferctl upgrade: the same pid, fresh memory, and a transfer that goes across it."""
+    ctl = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build", "release")), "cofferctl")
     (here / "up").write_bytes(os.urandom(8 << 20))
     before = open("/proc/%d/maps" % server.pid, encoding="ascii").readline() if os.geteuid() == 0 else "?"
     with server.ftp() as f:
         conn = f.transfercmd("STOR across")
         data = (here / "up").read_bytes()
         conn.sendall(data[:4 << 20])
-        os.kill(server.pid, signal.SIGUSR2)
+        run(ctl, "upgrade", "-c", os.path.join(os.path.dirname(server.ca), "coffer.yaml"))
         server.wait_for_log("listener renewed: ")
         conn.sendall(data[4 << 20:])
         conn.unwrap()
