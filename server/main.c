@@ -136,7 +136,7 @@ write_pid(const struct conf *conf)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	text_init(&t, pid, sizeof(pid));
 	text_printf(&t, "%d\n", getpid());
-	if (fd >= 0 && fd_write_full(fd, pid, t.len) < 0
+	if (fd >= 0 && fd_write_full(fd, pid, t.len) < 0)
 		log_warn("pid-file", "path=%s reason=\"%s\"", path, strerror(errno));
 }
 
