@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/vfs/file.h"
@@ -24,6 +25,9 @@
 #define GRANT_PART 16
 #define GRANT_MIN (64u * 1024)
 #define GRANT_MAX (64u * 1024 * 1024)
+
+/* A refused session looks so often whether the dead have left something. */
+#define COUNT_AGAIN_MS 5000
 
 static bool
 has_tally(const struct share *share)
@@ -102,7 +106,7 @@ charge_count(const struct share *share, struct tally_deal *deal)
 			   deal->rec.bytes, deal->rec.files, scan.unread);
 		deal->rec.bytes = sum.bytes;
 		deal->rec.files = sum.files;
-		deal->rec.flags = TALLY_KNOWN;
+		deal->rec.flags = TALLY_KNOWN | (scan.locked ? TALLY_DIRTY : 0);
 		deal->rec.walks++;
 	}
 	scan_clear(&scan);
@@ -184,11 +188,16 @@ check_room(struct world *w, struct share *share, struct tally_deal *deal, uint64
 {
 	for (int i = 0; i < 2; i++) {
 		struct tally_sum l = left(share, &deal->rec);
+		uint64_t now = clock_ms();
 
 		if (bytes <= l.bytes + (l.bytes < UINT64_MAX - credit ? credit : 0) &&
 		    files <= l.files + (credit > 0))
 			return 0;
-		if (i == 0 && refresh(share, deal) < 0)
+		/* A walk may be long: not for every refusal. */
+		if (i > 0 || (w->counted_ms && now - w->counted_ms < COUNT_AGAIN_MS))
+			break;
+		w->counted_ms = now;
+		if (refresh(share, deal) < 0)
 			break;
 	}
 	return refuse(w, share, files > left(share, &deal->rec).files);

@@ -98,7 +98,10 @@ is_first(struct walk *w, const struct stat *st)
 	return true;
 }
 
-/* Is a session writing it at this moment? What it will have is put aside already. */
+/*
+ * Is it being written at this moment? Perhaps by a wire whose worker was killed: so it counts, and
+ * what a living session has put aside for it counts twice until the next walk.
+ */
 static bool
 is_being_written(int dir, const char *name)
 {
@@ -139,10 +142,10 @@ look(struct walk *w, int dir, const char *path, const char *name)
 		return;
 	if (S_ISDIR(st.st_mode))
 		add_dir(w, path, name);
-	else if (part_is_named(PART_ACTIVE, name) && is_being_written(dir, name))
-		return;
 	else if (st.st_nlink > 1 && !is_first(w, &st))
 		return;
+	else if (part_is_named(PART_ACTIVE, name))
+		w->scan->locked += is_being_written(dir, name);
 	owner = owner_of(w->scan, st.st_uid);
 	owner->files++;
 	if (S_ISREG(st.st_mode))

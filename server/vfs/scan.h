@@ -2,7 +2,7 @@
 /*
  * scan.h - counts what lies below a root, by owner: what quotas are about. Regular files count with
  * their size, once however many names they have; directories and links count as files without
- * bytes. The root itself, marks, and the parts of uploads that are being written do not count.
+ * bytes. The root itself and marks do not count.
  */
 #ifndef SERVER_VFS_SCAN_H
 #define SERVER_VFS_SCAN_H
@@ -21,6 +21,7 @@ struct scan {
 	struct scan_owner *owners;
 	size_t owner_count;
 	uint64_t unread; /* directories that could not be read */
+	uint64_t locked; /* parts that somebody is writing; they are counted with what they have */
 };
 
 /* Walks. root: O_PATH or readable. Returns 0 or -errno; scan_clear in both cases. */

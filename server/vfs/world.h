@@ -51,6 +51,7 @@ struct world {
 	struct dir *dirs;      /* open directories, dir.h */
 	uint32_t dir_max;
 
+	uint64_t counted_ms; /* when a refusal last led to a count */
 	uint64_t swept_ms; /* when, and which directory, part_sweep_dir did last */
 	dev_t swept_dev;
 	ino_t swept_ino;
