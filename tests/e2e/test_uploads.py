@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: ISC
+"""Uploads that break at every stage, and those that go on (ledger LC01, LC02, LC03, LC04, FD07; promise 4).
+
+ROUNDS=1000 makes a soak of the random rounds; SEED repeats a run.
+"""
+
+import ftplib
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+
+import paramiko
+import pytest
+
+from conftest import SYSTEM_UID, SYSTEM_USER, eventually, needs_root, run, serving, sha256
+
+ROUNDS = int(os.environ.get("ROUNDS", "40"))
+SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**31)))
+RESET = struct.pack("ii", 1, 0)
+KILLS = ("coffer-wire", "coffer-worker", "coffer-monitor")
+
+
+def kill_one(s, name):
+    for pid in s.sessions().get(name, []):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    sock.close()
+
+
+def ftp_upload(s, name, data, at, how):
+    """Uploads until at, then breaks it. Returns whether success was said."""
+    f = s.ftp()
+    try:
+        c = f.transfercmd("STOR " + name)
+        c.sendall(data[:at])
+        if how == "complete":
+            c.sendall(data[at:])
+            c.unwrap()
+            c.close()
+            return f.voidresp().startswith("226")
+        if how == "abor":
+            f.putline("ABOR")
+            reply = f.getmultiline()
+            c.close()
+            return reply.startswith("226") and "ABOR" not in reply
+        if how == "no-close-notify":
+            socket.socket(fileno=os.dup(c.fileno())).shutdown(socket.SHUT_WR)
+            return not f.getmultiline().startswith("4")
+        if how == "reset":
+            reset(c)
+            return not f.getmultiline().startswith("4")
+        if how == "client-gone":
+            reset(f.sock)
+        else:
+            kill_one(s, how)
+        try:
+            c.sendall(data[at:])
+            c.unwrap()
+        except OSError:
+            pass
+        try:
+            return f.getmultiline().startswith("226")
+        except (OSError, EOFError, ValueError):
+            return False
+    finally:
+        f.close()
+
+
+def sftp_close(c, h):
+    """paramiko's own close() is silent when the connection is gone."""
+    h._closed = True
+    c._finish_responses(h)
+    c._request(paramiko.sftp.CMD_CLOSE, h.handle)
+
+
+def sftp_upload(s, name, data, at, how):
+    c = s.sftp()
+    try:
+        h = c.open(name, "wb")
+        h.set_pipelined(True)
+        h.write(data[:at])
+        if how == "complete":
+            h.write(data[at:])
+            sftp_close(c, h)
+            return True
+        if how in KILLS:
+            kill_one(s, how)
+            try:
+                h.write(data[at:])
+                sftp_close(c, h)
+                return True
+            except (OSError, EOFError, paramiko.SSHException):
+                return False
+        if how in ("reset", "abor"):
+            reset(c.transport.sock)
+        return False
+    finally:
+        c.transport.close()
+
+
+def seen(s, name):
+    try:
+        with open(s.path(name), "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
+@pytest.mark.parametrize("upload", (ftp_upload, sftp_upload))
+def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
+    """LC01, LC02, LC03 (monitor): in random rounds, whatever ends it, and whenever."""
+    rng = random.Random(SEED)
+    print("SEED=%d" % SEED)
+    ways = KILLS + ("abor", "no-close-notify", "reset", "client-gone", "complete")
+    for number in range(ROUNDS):
+        how = ways[number % len(ways)]
+        name, old = "round%d" % number, None
+        data = rng.randbytes(rng.choice((1, 5000, 300000, 900000)))
+        if rng.random() < 0.6:
+            old = rng.randbytes(rng.randrange(1, 200000))
+            with open(server.path(name), "wb") as f:
+                f.write(old)
+        said = upload(server, name, data, rng.randrange(len(data) + 1), how)
+        eventually(lambda: not server.sessions(), 15, "end of sessions")
+        now = seen(server, name)
+        what = (how, number, said, len(data), now and len(now), old and len(old))
+        assert now == data if said else now in (old, data), what
+        for hidden in os.listdir(server.root):
+            if hidden.startswith(".coffer-kept~"):
+                assert old is None and data.startswith(seen(server, hidden)), what
+            if hidden.startswith(".coffer-"):
+                os.unlink(server.path(hidden))
+        if now is not None:
+            os.unlink(server.path(name))
+
+
+@needs_root
+def test_full_disk_is_said_and_costs_nothing(tmp_path_factory):
+    """LC04: ENOSPC at write; FTP 452, never 226; SFTP fails; what was there stays."""
+    top = tmp_path_factory.mktemp("full")
+    for parent in (top, top.parent, top.parent.parent):
+        os.chmod(parent, 0o755)
+    share = str(top / "share")
+    os.mkdir(share)
+    run("mount", "-t", "tmpfs", "-o", "size=1m,uid=%d,mode=0755" % SYSTEM_UID, "none", share)
+    try:
+        with serving("--mode", "root", "--user", SYSTEM_USER, "--share", share) as s:
+            old = os.urandom(300000)
+            with open(s.path("old"), "wb") as f:
+                f.write(old)
+            os.chown(s.path("old"), SYSTEM_UID, SYSTEM_UID)
+            data = os.urandom(3000000)
+            for name in ("old", "new"):
+                try:
+                    f = s.ftp()
+                except ftplib.error_perm:
+                    raise AssertionError(s.log())
+                c = f.transfercmd("STOR " + name)
+                try:
+                    c.sendall(data)
+                    c.unwrap()
+                except OSError:
+                    pass
+                c.close()
+                assert f.getmultiline().startswith("452")
+                f.quit()
+                for hidden in [h for h in os.listdir(share) if h.startswith(".coffer-kept")]:
+                    os.unlink(s.path(hidden))
+                sftp = s.sftp()
+                with pytest.raises(OSError):
+                    with sftp.open(name, "wb") as h:
+                        h.write(data)
+                sftp.transport.close()
+                eventually(lambda: not s.sessions(), 15, "end of sessions")
+                for hidden in [h for h in os.listdir(share) if h.startswith(".coffer-kept")]:
+                    os.unlink(s.path(hidden))
+            assert seen(s, "old") == old and seen(s, "new") is None
+    finally:
+        run("umount", "-l", share)
+
+
+def interrupted(server, here, name):
+    """A new upload that broke in the middle; returns the whole file's path and checksum."""
+    data = os.urandom(1 << 20)
+    (here / name).write_bytes(data)
+    f = server.ftp()
+    c = f.transfercmd("STOR " + name)
+    c.sendall(data[:600000])
+    socket.socket(fileno=os.dup(c.fileno())).shutdown(socket.SHUT_WR)
+    assert f.getmultiline().startswith("426")
+    f.close()
+    eventually(lambda: not server.sessions(), 15, "end of sessions")
+    assert not os.path.exists(server.path(name))
+    return sha256(here / name)
+
+
+def test_curl_goes_on_with_an_interrupted_upload(server, here):
+    """FD07"""
+    want = interrupted(server, here, "c.bin")
+    run("curl", "-sS", "-C", "-", "--ssl-reqd", "--cacert", server.ca, "-u", "%s:%s" % (server.user, server.password), "-T",
+        "c.bin", "ftp://localhost:%d/c.bin" % server.ftps_port)
+    assert sha256(server.path("c.bin")) == want
+    assert "offset=600000" in server.log() or "op=append" in server.log()
+
+
+@pytest.mark.skipif(not shutil.which("lftp"), reason="lftp is not installed")
+def test_lftp_goes_on_with_an_interrupted_upload(server, here):
+    """FD07"""
+    want = interrupted(server, here, "l.bin")
+    run("lftp", "-c", "set ssl:ca-file %s; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set net:timeout 20; "
+        "set net:max-retries 1; set cmd:fail-exit yes; open -u %s,%s ftp://localhost:%d; put -c l.bin"
+        % (server.ca, server.user, server.password, server.ftps_port), timeout=60)
+    assert sha256(server.path("l.bin")) == want
+
+
+def ssh_options(server):
+    return ["-o", "IdentityFile=" + server.key, "-o", "IdentitiesOnly=yes", "-o",
+            "UserKnownHostsFile=" + server.known_hosts, "-o", "StrictHostKeyChecking=yes"]
+
+
+@pytest.mark.skipif(not shutil.which("sftp"), reason="sftp is not installed")
+def test_sftp_goes_on_with_an_interrupted_upload(server, here):
+    """FD07: what FTPS began, SFTP ends."""
+    want = interrupted(server, here, "s.bin")
+    run("sftp", "-P", str(server.sftp_port), *ssh_options(server), "-b", "-", server.user + "@127.0.0.1", input=b"reput s.bin\n",
+        timeout=60)
+    assert sha256(server.path("s.bin")) == want
+
+
+PROGRAM = '#include <stdio.h>\nint main(void) { puts("it runs"); return 0; }\n'
+
+
+@pytest.mark.skipif(not (shutil.which("sshfs") and shutil.which("git") and shutil.which("gcc")),
+                    reason="sshfs, git or gcc is not installed")
+@pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no /dev/fuse")
+def test_sshfs_carries_git_tar_and_a_compiler(server, here):
+    """Atomic uploads under programs that rename, append, map and execute what they have just written."""
+    mount = here / "mnt"
+    mount.mkdir()
+    done = subprocess.run(["sshfs", "-p", str(server.sftp_port), *ssh_options(server), server.user + "@127.0.0.1:/", str(mount)],
+                          capture_output=True, text=True, timeout=30)
+    if done.returncode != 0 and "fuse" in done.stderr:
+        pytest.skip("no FUSE here: " + done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    try:
+        git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "safe.directory=*",
+               "-c", "init.defaultBranch=main"]
+        run(*git, "init", "-q", "origin")
+        (here / "origin" / "main.c").write_text(PROGRAM)
+        for i in range(30):
+            (here / "origin" / ("file%d" % i)).write_bytes(os.urandom(2000))
+        run(*git, "-C", "origin", "add", ".")
+        run(*git, "-C", "origin", "commit", "-q", "-m", "first")
+        run(*git, "clone", "-q", "--no-hardlinks", "origin", str(mount / "clone"), timeout=60)
+        (mount / "clone" / "more").write_text("more\n")
+        run(*git, "-C", str(mount / "clone"), "add", ".", timeout=60)
+        run(*git, "-C", str(mount / "clone"), "commit", "-q", "-m", "second", timeout=60)
+        run(*git, "-C", str(mount / "clone"), "fsck", "--strict", timeout=60)
+        run("gcc", "-o", str(mount / "clone" / "program"), str(mount / "clone" / "main.c"), timeout=60)
+        assert run(str(mount / "clone" / "program")).text == "it runs\n"
+        run("tar", "-C", str(mount), "-cf", "clone.tar", "clone")
+        (mount / "again").mkdir()
+        run("tar", "-C", str(mount / "again"), "-xf", "clone.tar", timeout=60)
+        run("diff", "-r", str(mount / "clone"), str(mount / "again" / "clone"), timeout=60)
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=False)
+    eventually(lambda: not server.sessions(), 15, "end of sessions")
+    left = [os.path.join(top, n) for top, _, names in os.walk(server.path("clone")) for n in names if n.startswith(".coffer-")]
+    assert not left, left
