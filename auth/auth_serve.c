@@ -192,6 +192,9 @@ refuse(struct auth_serve *s, const char *user)
 
 	if (s->talk_reason)
 		s->reason = s->talk_reason;
+	/* Known or not: a name that somebody has must not be the one that takes longer. */
+	if (s->host->failed)
+		s->release_ms += s->host->failed(s->host->ctx, user);
 	s->tries_left -= s->tries_left > 0;
 	last = s->tries_left == 0;
 	log_failure(s, user, known);

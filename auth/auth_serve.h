@@ -10,6 +10,7 @@
 #ifndef AUTH_AUTH_SERVE_H
 #define AUTH_AUTH_SERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/account.h"
@@ -26,6 +27,10 @@ struct auth_host {
 	const uint8_t *(*session_id)(void *ctx, size_t *ret_len);
 	/* The public host key that signed this handshake, DER; NULL: none. May be NULL itself. */
 	const uint8_t *(*host_key)(void *ctx, size_t *ret_len);
+	/* A wrong login as this name: how much longer its refusal is held back. May be NULL. */
+	uint64_t (*failed)(void *ctx, const char *user);
+	/* Marks a one-time code as used; false: it was already. NULL: no code is good. */
+	bool (*use_code)(void *ctx, const char *user, uint64_t step);
 };
 
 enum auth_step { AUTH_STEP_GO_ON, AUTH_STEP_LOGGED_IN, AUTH_STEP_END };

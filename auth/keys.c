@@ -7,7 +7,6 @@
  */
 #include "auth/keys.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -24,6 +23,7 @@
 #include "server/base/buf.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
+#include "server/base/net.h"
 #include "server/base/text.h"
 
 #define FILE_BYTES_MAX (1024 * 1024)
@@ -84,31 +84,6 @@ options_len(const char *s)
 	return i;
 }
 
-static bool
-address_in_network(const char *addr, const char *network)
-{
-	uint8_t a[16], n[16];
-	char host[64];
-	const char *slash = strchr(network, '/');
-	int family = strchr(network, ':') ? AF_INET6 : AF_INET;
-	uint64_t bits = family == AF_INET6 ? 128 : 32;
-
-	if (slash && num_u64(slash + 1, bits, &bits) < 0)
-		return false;
-	if ((slash ? (size_t)(slash - network) : strlen(network)) >= sizeof(host))
-		return false;
-	memcpy(host, network, slash ? (size_t)(slash - network) : strlen(network) + 1);
-	if (slash)
-		host[slash - network] = '\0';
-	if (inet_pton(family, host, n) != 1 || inet_pton(family, addr, a) != 1)
-		return false;
-	if (memcmp(a, n, bits / 8) != 0)
-		return false;
-	if (bits % 8 == 0)
-		return true;
-	return ((a[bits / 8] ^ n[bits / 8]) & (uint8_t)(0xff00u >> (bits % 8))) == 0;
-}
-
 /* sshd's from=: a list of patterns and networks; one that matches with '!' in front refuses. */
 static bool
 address_listed(const char *addr, char *list)
@@ -120,7 +95,7 @@ address_listed(const char *addr, char *list)
 		bool not_him = *one == '!';
 		const char *pattern = one + not_him;
 
-		if (fnmatch(pattern, addr, 0) != 0 && !address_in_network(addr, pattern))
+		if (fnmatch(pattern, addr, 0) != 0 && !net_has(pattern, addr))
 			continue;
 		if (not_him)
 			return false;

@@ -163,9 +163,13 @@ struct conf {
 		uint64_t stall_ms;    /* a transfer without progress */
 		uint64_t data_connect_ms; /* until the client's data connection is there */
 		uint32_t sessions, sessions_per_user, sessions_per_address;
-		uint32_t waiting, waiting_per_address; /* connections that are not logged in yet */
+		uint32_t waiting, waiting_per_address, waiting_drop_from; /* connections that are not logged in yet */
 		uint64_t rate_up, rate_down; /* bytes a second per session; 0: none */
 	} limits;
+	struct {
+		bool enabled;
+		struct conf_list exempt; /* networks */
+	} penalties;
 	struct {
 		enum log_format format;
 		enum log_level level;

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "server/base/net.h"
 #include "server/base/text.h"
 
 #define NAME_MAX_BYTES 64
@@ -152,6 +153,12 @@ form_address(const char *text)
 }
 
 static const char *
+form_network(const char *text)
+{
+	return net_is_network(text) ? NULL : "an address, or a network such as 192.0.2.0/24";
+}
+
+static const char *
 form_member(const char *text)
 {
 	return form_is_name(text[0] == '@' ? text + 1 : text)
@@ -192,7 +199,7 @@ static const char *(*const forms[])(const char *text) = {
 	[SCHEMA_NAME] = form_name,	   [SCHEMA_PATH] = form_path,
 	[SCHEMA_TEMPLATE] = form_template, [SCHEMA_MOUNT] = form_mount,
 	[SCHEMA_IPV4] = form_ipv4,	   [SCHEMA_ADDRESS] = form_address,
-	[SCHEMA_MEMBER] = form_member,	   [SCHEMA_PATTERN] = form_pattern,
+	[SCHEMA_NETWORK] = form_network,   [SCHEMA_MEMBER] = form_member,	   [SCHEMA_PATTERN] = form_pattern,
 };
 
 const char *

@@ -224,10 +224,21 @@ const struct schema_key schema_keys[] = {
 	  "sessions.", RANGE(1, 100000)),
 	C("limits.waiting-per-address", SCHEMA_U32, limits.waiting_per_address, "8",
 	  "The same from one address (IPv6: one /64).", RANGE(1, 100000)),
+	C("limits.waiting-drop-from", SCHEMA_U32, limits.waiting_drop_from, "10",
+	  "From so many of them on, new ones are turned away at random: 30 of 100 at first, all at limits.waiting. So a "
+	  "flood cannot keep everybody else out.", RANGE(1, 100000)),
 	C("limits.rate-up", SCHEMA_SIZE, limits.rate_up, "none",
 	  "Bytes a second that one session may upload.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
 	C("limits.rate-down", SCHEMA_SIZE, limits.rate_down, "none",
 	  "Bytes a second that one session may download.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+
+	SECTION("penalties", "What wrong logins cost the address they come from (IPv6: its /64), over both protocols."),
+	C("penalties.enabled", SCHEMA_BOOL, penalties.enabled, "yes",
+	  "A wrong login costs 5 s, a connection without one 1 s, one that uses up limits.login-time 10 s, a crash 90 s. An "
+	  "address that has gathered 15 s is turned away until they are over, at most 10 minutes."),
+	C("penalties.exempt", SCHEMA_LIST, penalties.exempt, NULL,
+	  "Networks that are never turned away for this, such as that of a load balancer or a scanner of your own.",
+	  .item = SCHEMA_NETWORK, RANGE(0, 256)),
 
 	SECTION("log", "Where events go."),
 	C("log.format", SCHEMA_WORD, log.format, "text",

@@ -39,6 +39,7 @@ enum schema_type {
 	SCHEMA_MOUNT,	 /* a clean virtual path */
 	SCHEMA_IPV4,
 	SCHEMA_ADDRESS, /* "*", IPv4 or IPv6 */
+	SCHEMA_NETWORK, /* an address, or address/bits */
 	SCHEMA_MEMBER,	/* a user's name or @group */
 	SCHEMA_PATTERN, /* an fnmatch(3) pattern of a file name */
 	SCHEMA_PORTS,	/* "first-last": two uint16_t, one behind the other */

@@ -3,9 +3,12 @@
 #include "server/conns.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "server/base/clock.h"
+#include "server/base/ipc.h"
+#include "server/listen_msg.h"
 
 void
 conns_init(struct conns *t, size_t max)
@@ -55,6 +58,18 @@ conns_count(const struct conns *t, const struct source *source, const char *user
 	return n;
 }
 
+void
+conns_stop(struct conn *c)
+{
+	uint8_t room[16];
+	struct buf b;
+
+	c->stopped = true;
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_STOP, 0);
+	if (c->sock < 0 || ipc_send_now(c->sock, &b, -1) < 0)
+		kill(c->pid, SIGKILL);
+}
+
 uint64_t
 conns_deadline(const struct conns *t)
 {
@@ -84,6 +99,10 @@ conns_put(const struct conns *t, struct buf *b)
 		buf_put_bytes(b, c->source.key, sizeof(c->source.key));
 		buf_put_u8(b, c->logged_in);
 		buf_put_cstring(b, c->user);
+		buf_put_u8(b, c->is_sftp);
+		buf_put_u8(b, c->failed);
+		buf_put_u8(b, c->exempt);
+		buf_put_u64(b, c->since_ms);
 		buf_put_u64(b, c->kill_ms);
 	}
 }
@@ -104,6 +123,10 @@ conns_get(struct conns *t, struct buf *b)
 			memcpy(c.source.key, key, sizeof(c.source.key));
 		c.logged_in = buf_get_u8(b) == 1;
 		buf_get_cstring(b, c.user, sizeof(c.user));
+		c.is_sftp = buf_get_u8(b) == 1;
+		c.failed = buf_get_u8(b) == 1;
+		c.exempt = buf_get_u8(b) == 1;
+		c.since_ms = buf_get_u64(b);
 		c.kill_ms = buf_get_u64(b);
 		if (b->bad || !row)
 			return -EBADMSG;

@@ -20,6 +20,11 @@ struct conn {
 	struct source source;
 	bool logged_in;
 	char user[ACCOUNT_NAME_MAX];
+	bool is_sftp;
+	bool exempt;	   /* from penalties */
+	bool stopped;	   /* by us; it is not its own fault */
+	bool failed;	   /* at least one wrong login, which cost something already */
+	uint64_t since_ms; /* clock_ms() of the connection */
 	uint64_t kill_ms; /* clock_ms() at which it must be logged in */
 };
 
@@ -38,6 +43,9 @@ bool conns_any(const struct conns *t);
 /* How many there are with this state, of this source (NULL: any) and this user (NULL: any). */
 unsigned int conns_count(const struct conns *t, const struct source *source, const char *user,
 			 bool logged_in);
+
+/* Asks its monitor to end the session; one that cannot hear is killed. */
+void conns_stop(struct conn *c);
 
 /* The next moment at which one must be logged in. */
 uint64_t conns_deadline(const struct conns *t);

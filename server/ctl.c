@@ -31,6 +31,12 @@ static const struct command {
 	{ "upgrade", ctl_signal, "[-c FILE]",
 	  "let the daemon become the program that is installed now; sessions go on" },
 	{ "stop", ctl_signal, "[-c FILE]", "let the daemon end" },
+	{ "ban", ctl_ban, "[-c FILE] ADDRESS [TIME | forever]",
+	  "turn an address (IPv6: its /64) away for a time such as 30m; without one, an hour" },
+	{ "unban", ctl_ban, "[-c FILE] ADDRESS", "forget what is held against an address" },
+	{ "bans", ctl_ban, "[-c FILE]", "list the addresses that are turned away" },
+	{ "who", ctl_ban, "[-c FILE]", "list all connections: process, user, address, protocol, age" },
+	{ "kick", ctl_ban, "[-c FILE] USER | PROCESS | ADDRESS", "end sessions" },
 	{ "schema", ctl_schema, "[--text | --mdoc | --json]",
 	  "list every key that the configuration may have" },
 };

@@ -12,6 +12,7 @@
 #define CTL_CONF "/etc/coffer/coffer.yaml"
 
 int ctl_check(int argc, char *argv[]);
+int ctl_ban(int argc, char *argv[]); /* ban, unban, bans, who, kick */
 int ctl_user(int argc, char *argv[]);
 int ctl_schema(int argc, char *argv[]);
 int ctl_quota(int argc, char *argv[]);

@@ -38,6 +38,7 @@ static const struct kind {
 	[SCHEMA_MOUNT] = { "virtual path", "\"type\":\"string\",\"pattern\":\"^/\"" },
 	[SCHEMA_IPV4] = { "IPv4 address", "\"type\":\"string\"" },
 	[SCHEMA_ADDRESS] = { "address or *", "\"type\":\"string\"" },
+	[SCHEMA_NETWORK] = { "address or network", "\"type\":\"string\"" },
 	[SCHEMA_MEMBER] = { "user or @group", "\"type\":\"string\"" },
 	[SCHEMA_PATTERN] = { "pattern", "\"type\":\"string\"" },
 	[SCHEMA_PORTS] = { "range of ports", "\"type\":[\"string\",\"integer\"]" },

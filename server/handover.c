@@ -17,9 +17,10 @@
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
+#include "server/penalty.h"
 
-#define STATE_MAX (1024 * 1024)
-#define STATE_VERSION 1
+#define STATE_MAX (4 * 1024 * 1024)
+#define STATE_VERSION 2
 
 static char program[4096];
 
@@ -62,6 +63,7 @@ write_state(const struct doors *doors, const struct conns *conns, int *ret_fd)
 	for (size_t i = 0; i < doors->count; i++)
 		buf_put_u32(&b, (uint32_t)doors->at[i].fd);
 	conns_put(conns, &b);
+	penalty_put(&b, clock_ms());
 	err = b.bad ? -E2BIG : fd_write_full(fd, room, b.end);
 	free(room);
 	if (err == 0)
@@ -118,7 +120,7 @@ handover_resume(int fd, struct conns *conns, struct handover *ret)
 		b.bad = true;
 	for (size_t i = 0; !b.bad && i < ret->doors.count; i++)
 		ret->doors.at[i].fd = (int)buf_get_u32(&b);
-	if (b.bad || conns_get(conns, &b) < 0 || buf_done(&b) < 0)
+	if (b.bad || conns_get(conns, &b) < 0 || penalty_get(&b, 0, clock_ms()) < 0 || buf_done(&b) < 0)
 		err = -EBADMSG;
 	free(room);
 	if (err == 0)

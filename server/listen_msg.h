@@ -6,8 +6,11 @@
 enum listen_msg {
 	/* monitor -> listener */
 	LISTEN_MSG_CLAIM = 0x500, /* string user: may he have one more session? */
+	LISTEN_MSG_FAILED, /* string user: a wrong login; answered with DELAY */
+	LISTEN_MSG_CODE,   /* string user, u64 step: may this one-time code be used? answered with GRANTED */
 	/* listener -> monitor */
 	LISTEN_MSG_GRANTED, /* u8 yes, string reason */
+	LISTEN_MSG_DELAY,   /* u32 ms: the refusal is to be held back so much longer */
 	LISTEN_MSG_STOP,    /* the server stops: end the session */
 };
 
@@ -16,6 +19,7 @@ enum monitor_exit {
 	MONITOR_EXIT_OK = 0,	/* a session that was logged in */
 	MONITOR_EXIT_DIED = 1,	/* die() */
 	MONITOR_EXIT_NO_LOGIN,	/* the client never got in */
+	MONITOR_EXIT_LATE,	/* the same, and it used up the time for it */
 	MONITOR_EXIT_CRASH,	/* wire or worker died of a signal */
 };
 

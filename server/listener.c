@@ -13,25 +13,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "protocols/sftp/sftp.h"
 #include "protocols/tls/tls.h"
+#include "server/admin.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/base/net.h"
 #include "server/base/notify.h"
 #include "server/base/text.h"
 #include "server/conns.h"
+#include "server/control.h"
 #include "server/doors.h"
 #include "server/handover.h"
 #include "server/listen_msg.h"
 #include "server/monitor.h"
+#include "server/penalty.h"
 #include "server/process.h"
 #include "server/signer.h"
 #include "server/source.h"
@@ -47,6 +53,8 @@
 #define RENEW_PAUSE_MS 10000
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
+/* Percent that are turned away at limits.waiting-drop-from. */
+#define DROP_FIRST 30u
 
 static struct {
 	struct conf *conf;
@@ -155,14 +163,52 @@ listener_complain(void *ctx, const struct conf_place *place, const char *text)
 
 /* ---- counting ---- */
 
+/* Is the administrator sure of this address? */
+static bool
+is_exempt(const char *addr)
+{
+	for (size_t i = 0; i < us.conf->penalties.exempt.count; i++)
+		if (net_has(us.conf->penalties.exempt.at[i], addr))
+			return true;
+	return false;
+}
+
+/* As sshd's MaxStartups: the fuller the waiting room, the likelier that one more is turned away. */
+static bool
+drop_at_random(unsigned int waiting)
+{
+	uint32_t from = us.conf->limits.waiting_drop_from, full = us.conf->limits.waiting, random;
+
+	if (waiting < from || full <= from)
+		return false;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		return false; /* the limit itself still holds */
+	return random % 100 < DROP_FIRST + (100 - DROP_FIRST) * (waiting - from) / (full - from);
+}
+
+static void
+punish(const struct conn *c, enum penalty what)
+{
+	if (us.conf->penalties.enabled && !us.stopping && !c->exempt)
+		penalty_add(&c->source, what, clock_ms());
+}
+
 /* May this address open one more connection? NULL, or why not. */
 static const char *
-refusal(const struct source *source)
+refusal(const struct source *source, const char *addr)
 {
+	bool by_hand = !us.conf->penalties.enabled || is_exempt(addr);
+	unsigned int waiting;
+
+	if (penalty_left(source, by_hand, clock_ms()) > 0)
+		return "penalties";
 	if (conns_count(&us.conns, source, NULL, false) >= us.conf->limits.waiting_per_address)
 		return "limits.waiting-per-address";
-	if (conns_count(&us.conns, NULL, NULL, false) >= us.conf->limits.waiting)
+	waiting = conns_count(&us.conns, NULL, NULL, false);
+	if (waiting >= us.conf->limits.waiting)
 		return "limits.waiting";
+	if (drop_at_random(waiting))
+		return "limits.waiting-drop-from";
 	if (conns_count(&us.conns, source, NULL, true) >= us.conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
 	if (conns_count(&us.conns, NULL, NULL, true) >= us.conf->limits.sessions)
@@ -234,7 +280,9 @@ start_monitor(struct conn *c, int client_fd, const struct door *door,
 	c->pid = pid;
 	c->sock = ends[0];
 	c->source = source_of(peer);
-	c->logged_in = false;
+	c->logged_in = c->failed = c->stopped = false;
+	c->is_sftp = door->listener->protocol == CONF_SFTP;
+	c->since_ms = clock_ms();
 	c->user[0] = '\0';
 	c->kill_ms = us.conf->limits.login_ms ? clock_after(us.conf->limits.login_ms + KILL_GRACE_MS)
 					      : CLOCK_NEVER;
@@ -257,13 +305,14 @@ greet(int fd, const struct door *door, struct sockaddr_storage *peer)
 	source_unmap(&local);
 	source_text(peer, addr);
 	source = source_of(peer);
-	limit = refusal(&source);
+	limit = refusal(&source, addr);
 	c = conns_free(&us.conns);
 	if (limit || !c) {
 		turn_away(fd, door, addr, limit ? limit : "limits.sessions");
 		return;
 	}
 	start_monitor(c, fd, door, peer, &local);
+	c->exempt = c->pid && is_exempt(addr);
 }
 
 static void
@@ -324,6 +373,45 @@ answer_claim(struct conn *c, struct buf *question)
 	}
 }
 
+/* A wrong login costs its source something, and the name's next refusal comes later. */
+static void
+answer_failed(struct conn *c, struct buf *question)
+{
+	char user[AUTH_NAME_MAX];
+	uint8_t room[64];
+	uint64_t delay = 0;
+	struct buf b;
+
+	buf_get_cstring(question, user, sizeof(user));
+	if (buf_done(question) == 0) {
+		c->failed = true;
+		punish(c, PENALTY_FAILURE);
+		if (us.conf->penalties.enabled)
+			delay = penalty_name(user, clock_ms());
+	}
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_DELAY, 0);
+	buf_put_u32(&b, (uint32_t)delay);
+	ignore_result(ipc_send_now(c->sock, &b, -1)); /* it is going, then */
+}
+
+static void
+answer_code(struct conn *c, struct buf *question)
+{
+	char user[ACCOUNT_NAME_MAX];
+	uint8_t room[128];
+	uint64_t step;
+	struct buf b;
+	bool yes;
+
+	buf_get_cstring(question, user, sizeof(user));
+	step = buf_get_u64(question);
+	yes = buf_done(question) == 0 && penalty_code(user, step, clock_ms());
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	buf_put_u8(&b, yes);
+	buf_put_cstring(&b, yes ? "" : "the code was used already");
+	ignore_result(ipc_send_now(c->sock, &b, -1));
+}
+
 static void
 hear_monitor(struct conn *c)
 {
@@ -336,19 +424,12 @@ hear_monitor(struct conn *c)
 	err = ipc_recv(c->sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
 	if (err == 0 && type == LISTEN_MSG_CLAIM)
 		answer_claim(c, &b);
+	else if (err == 0 && type == LISTEN_MSG_FAILED)
+		answer_failed(c, &b);
+	else if (err == 0 && type == LISTEN_MSG_CODE)
+		answer_code(c, &b);
 	else if (err != -EAGAIN)
 		fd_close(&c->sock); /* its exit status follows */
-}
-
-static void
-tell_stop(struct conn *c)
-{
-	uint8_t room[16];
-	struct buf b;
-
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_STOP, 0);
-	if (c->sock < 0 || ipc_send_now(c->sock, &b, -1) < 0)
-		kill(c->pid, SIGKILL);
 }
 
 static void
@@ -512,6 +593,23 @@ restart_signer(int status)
 		us.pause_until_ms = clock_ms() + PAUSE_MS;
 }
 
+/* What the end of a connection costs its source. */
+static void
+punish_end(const struct conn *c, int status)
+{
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (c->stopped)
+		return;
+	if (code == MONITOR_EXIT_CRASH || (WIFSIGNALED(status) && !killed))
+		punish(c, PENALTY_CRASH);
+	else if (!c->logged_in && (code == MONITOR_EXIT_LATE || killed))
+		punish(c, PENALTY_LATE);
+	else if (!c->logged_in && !c->failed && code == MONITOR_EXIT_NO_LOGIN)
+		punish(c, PENALTY_NO_LOGIN);
+}
+
 static void
 monitor_ended(pid_t pid, int status)
 {
@@ -526,6 +624,7 @@ monitor_ended(pid_t pid, int status)
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_EXIT_CRASH)
 		crashed();
+	punish_end(c, status);
 	fd_close(&c->sock);
 	c->pid = 0;
 	us.stopping |= us.once;
@@ -597,17 +696,29 @@ next_deadline(void)
 {
 	uint64_t first = us.pause_until_ms ? us.pause_until_ms : CLOCK_NEVER;
 
-	return clock_first(clock_first(first, us.renew_ms), conns_deadline(&us.conns));
+	first = clock_first(clock_first(first, us.renew_ms), conns_deadline(&us.conns));
+	return clock_first(first, control_deadline());
+}
+
+static void
+admin_serve(const struct pollfd *polls)
+{
+	struct admin a = { .conns = &us.conns, .state_dir = us.conf->state_dir };
+
+	control_turn(polls, admin_answer, &a);
 }
 
 /* One round: signals, then monitors, then new connections. */
 static void
 turn(uint64_t deadline)
 {
-	size_t n = 0, conns_at, doors_at;
+	size_t n = 0, conns_at, doors_at, control_at;
 	bool paused = us.pause_until_ms != 0 || us.stopping;
 
 	us.polls[n++] = (struct pollfd){ .fd = us.signals, .events = POLLIN };
+	control_at = n;
+	control_polls(&us.polls[n]);
+	n += CONTROL_POLLS;
 	conns_at = n;
 	for (size_t i = 0; i < us.conns.max; i++)
 		us.polls[n++] = (struct pollfd){ .fd = us.conns.at[i].pid ? us.conns.at[i].sock : -1,
@@ -628,6 +739,7 @@ turn(uint64_t deadline)
 	for (size_t i = 0; doors_at + i < n; i++)
 		if (us.polls[doors_at + i].revents)
 			accept_some(&us.doors.at[i]);
+	admin_serve(&us.polls[control_at]);
 	/* Last: a reload may replace the doors. */
 	if (us.polls[0].revents)
 		hear_signals();
@@ -644,10 +756,12 @@ stop(void)
 	notify_send("STOPPING=1");
 	log_notice("stop", "sessions=%u", conns_count(&us.conns, NULL, NULL, true));
 	doors_close(&us.doors);
+	control_close(us.conf->run_dir);
+	penalty_save(us.conf->state_dir);
 	fd_close(&us.servers.signer);
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (us.conns.at[i].pid)
-			tell_stop(&us.conns.at[i]);
+			conns_stop(&us.conns.at[i]);
 	while (conns_any(&us.conns)) {
 		turn(deadline);
 		if (clock_ms() < deadline)
@@ -698,10 +812,14 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool once, int res
 	us.servers = *servers;
 	us.once = once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
-	us.polls = mem_new(us.conns.max + DOORS_MAX + 1, sizeof(*us.polls));
+	us.polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 1, sizeof(*us.polls));
 	catch_signals();
+	penalty_init();
+	if (resume_fd < 0)
+		penalty_load(conf->state_dir);
 	if (open_doors(resume_fd) < 0)
 		return 1;
+	control_open(conf->run_dir);
 	say_ready(resume_fd >= 0);
 	reap(); /* those who ended during the exec */
 	while (!us.stopping)

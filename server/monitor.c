@@ -65,6 +65,7 @@ static struct {
 	struct sign_serve sign;
 	struct auth_serve *auth;
 	bool working, crashed;
+	bool stop; /* the listener wants it */
 	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
 	uint64_t started_ms;
 	enum session_end end;
@@ -250,26 +251,76 @@ run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void
 
 /* ---- from a good login to a worker ---- */
 
+/*
+ * Asks the listener and waits for the answer of this type, which stands in b then, over room. A wish to
+ * stop that comes between is kept. Returns 0, or -EPIPE: it is gone, or does not answer.
+ */
+static int
+ask_listener(const struct buf *question, uint16_t want, uint8_t *room, size_t size, struct buf *b)
+{
+	struct pollfd wait = { .fd = mon.m->listener_sock, .events = POLLIN };
+	uint16_t type = 0;
+	uint32_t id;
+
+	if (ipc_send(mon.m->listener_sock, question, -1) < 0)
+		return -EPIPE;
+	for (int i = 0; i < 2; i++) {
+		if (poll(&wait, 1, IPC_SEND_MS) <= 0 ||
+		    ipc_recv(mon.m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL) < 0)
+			return -EPIPE;
+		if (type == want)
+			return 0;
+		mon.stop |= type == LISTEN_MSG_STOP;
+	}
+	return -EPIPE;
+}
+
+/* auth_host.failed */
+static uint64_t
+login_failed(void *ctx, const char *user)
+{
+	uint8_t room[512];
+	struct buf b, answer;
+	uint32_t ms;
+
+	(void)ctx;
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_FAILED, 0);
+	buf_put_cstring(&b, user);
+	if (ask_listener(&b, LISTEN_MSG_DELAY, room, sizeof(room), &answer) < 0)
+		return 0;
+	ms = buf_get_u32(&answer);
+	return buf_done(&answer) == 0 ? ms : 0;
+}
+
+/* auth_host.use_code. Without a listener nobody remembers codes, so none is good. */
+static bool
+use_code(void *ctx, const char *user, uint64_t step)
+{
+	uint8_t room[512];
+	struct buf b, answer;
+
+	(void)ctx;
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CODE, 0);
+	buf_put_cstring(&b, user);
+	buf_put_u64(&b, step);
+	return ask_listener(&b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) == 0 &&
+	       buf_get_u8(&answer) == 1;
+}
+
 static bool
 claim_slot(char *reason, size_t size)
 {
-	struct pollfd wait = { .fd = mon.m->listener_sock, .events = POLLIN };
 	uint8_t room[512];
-	struct buf b;
-	uint16_t type;
-	uint32_t id;
+	struct buf b, answer;
 	bool yes;
 
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CLAIM, 0);
 	buf_put_cstring(&b, auth_serve_account(mon.auth)->name);
-	if (ipc_send(mon.m->listener_sock, &b, -1) < 0)
+	if (ask_listener(&b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) < 0)
 		return true; /* the listener is gone; so are its limits, and nobody new comes */
-	if (poll(&wait, 1, IPC_SEND_MS) <= 0 ||
-	    ipc_recv(mon.m->listener_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) < 0)
-		return true;
-	yes = buf_get_u8(&b) == 1;
-	buf_get_cstring(&b, reason, size);
-	return type == LISTEN_MSG_GRANTED && buf_done(&b) == 0 && yes;
+	yes = buf_get_u8(&answer) == 1;
+	buf_get_cstring(&answer, reason, size);
+	return buf_done(&answer) == 0 && yes;
 }
 
 /* Forks the worker. Returns its socket for wire, or -1. */
@@ -525,7 +576,7 @@ watch(void)
 			return;
 		if (fds[1].revents || fds[2].revents)
 			return;
-		if (fds[3].revents && listener_says_stop()) {
+		if (mon.stop || (fds[3].revents && listener_says_stop())) {
 			mon.end = SESSION_SHUTDOWN;
 			mon.end_said = true;
 			return;
@@ -564,7 +615,8 @@ finish(void)
 void
 monitor_run(struct monitor *m)
 {
-	struct auth_host host = { .as_user = run_as_user, .session_id = session_id, .host_key = host_key };
+	struct auth_host host = { .as_user = run_as_user, .session_id = session_id, .host_key = host_key,
+				 .failed = login_failed, .use_code = use_code };
 	struct log_value quoted;
 
 	mon.m = m;
@@ -590,5 +642,6 @@ monitor_run(struct monitor *m)
 	auth_serve_free(mon.auth);
 	_exit(mon.crashed   ? MONITOR_EXIT_CRASH
 	      : mon.working ? MONITOR_EXIT_OK
+	      : mon.end == SESSION_LOGIN_TIME ? MONITOR_EXIT_LATE
 			    : MONITOR_EXIT_NO_LOGIN);
 }

@@ -47,6 +47,37 @@ source_of(const struct sockaddr_storage *addr)
 }
 
 bool
+source_parse(const char *text, struct source *ret_source)
+{
+	struct sockaddr_storage addr = { 0 };
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&addr;
+	struct sockaddr_in *four = (struct sockaddr_in *)&addr;
+
+	if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+		addr.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1)
+		addr.ss_family = AF_INET6;
+	else
+		return false;
+	source_unmap(&addr);
+	*ret_source = source_of(&addr);
+	return true;
+}
+
+void
+source_print(const struct source *source, char room[SOURCE_TEXT_MAX])
+{
+	uint8_t bytes[16] = { 0 };
+	bool six = source->key[15] == 6;
+
+	memcpy(bytes, source->key, six ? 8 : 4);
+	if (!inet_ntop(six ? AF_INET6 : AF_INET, bytes, room, SOURCE_TEXT_MAX - 4))
+		room[0] = '\0';
+	if (six)
+		memcpy(room + strlen(room), "/64", sizeof("/64"));
+}
+
+bool
 source_equal(const struct source *a, const struct source *b)
 {
 	return memcmp(a->key, b->key, sizeof(a->key)) == 0;

@@ -21,6 +21,11 @@ void source_unmap(struct sockaddr_storage *addr);
 void source_text(const struct sockaddr_storage *addr, char room[SESSION_ADDR_MAX]);
 struct source source_of(const struct sockaddr_storage *addr);
 
+/* An address as somebody writes it; returns false when it is none. And back, with /64 behind IPv6. */
+bool source_parse(const char *text, struct source *ret_source);
+#define SOURCE_TEXT_MAX 64
+void source_print(const struct source *source, char room[SOURCE_TEXT_MAX]);
+
 bool source_equal(const struct source *a, const struct source *b);
 
 #endif
