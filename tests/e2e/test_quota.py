@@ -7,6 +7,7 @@ import random
 import signal
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -37,12 +38,16 @@ def start(tmp, **share):
 
 
 @pytest.fixture()
-def limited(tmp_path_factory):
+def public():
+    """A directory that every account may enter; pytest's own are closed again by every other run of it."""
+    with tempfile.TemporaryDirectory(prefix="coffer-quota-") as tmp:
+        yield tmp
+
+
+@pytest.fixture()
+def limited(public):
     """As root in system mode: the file behind the quota is root's, the worker is not."""
-    tmp = tmp_path_factory.mktemp("quota")
-    for parent in (tmp.parent, tmp.parent.parent):
-        os.chmod(parent, 0o755)
-    with start(tmp, **{"quota-bytes": str(QUOTA), "quota-files": FILES}) as s:
+    with start(public, **{"quota-bytes": str(QUOTA), "quota-files": FILES}) as s:
         yield s
 
 
@@ -301,11 +306,8 @@ def test_quota_file_is_not_the_users(limited):
     assert os.stat(os.path.dirname(state(limited))).st_mode & 0o7777 == 0o700
 
 
-def test_max_file_size_and_min_free_hold_at_any_offset(tmp_path_factory):
-    tmp = tmp_path_factory.mktemp("max")
-    for parent in (tmp.parent, tmp.parent.parent):
-        os.chmod(parent, 0o755)
-    with start(tmp, **{"max-file-size": "100K"}) as s:
+def test_max_file_size_and_min_free_hold_at_any_offset(public):
+    with start(public, **{"max-file-size": "100K"}) as s:
         f, c = s.ftp(), s.sftp()
         assert ftp_put(f, "a", bytes(100 * KIB)) is None
         assert "552" in ftp_put(f, "b", bytes(100 * KIB + 1))
@@ -320,11 +322,8 @@ def test_max_file_size_and_min_free_hold_at_any_offset(tmp_path_factory):
 
 
 @needs_root
-def test_forced_group_is_that_of_everything_new(tmp_path_factory):
-    tmp = tmp_path_factory.mktemp("group")
-    for parent in (tmp.parent, tmp.parent.parent):
-        os.chmod(parent, 0o755)
-    with start(tmp, **{"force-group": "cofferpub"}) as s:
+def test_forced_group_is_that_of_everything_new(public):
+    with start(public, **{"force-group": "cofferpub"}) as s:
         f = s.ftp()
         assert ftp_put(f, "a", b"x") is None
         f.mkd("d")

@@ -4,7 +4,6 @@
 ROUNDS=1000 makes a soak of the random rounds; SEED repeats a run.
 """
 
-import ftplib
 import os
 import random
 import shutil
@@ -12,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 
 import paramiko
 import pytest
@@ -145,13 +145,9 @@ def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
 
 
 @needs_root
-def test_full_disk_is_said_and_costs_nothing(tmp_path_factory):
+def test_full_disk_is_said_and_costs_nothing():
     """LC04: ENOSPC at write; FTP 452, never 226; SFTP fails; what was there stays."""
-    top = tmp_path_factory.mktemp("full")
-    for parent in (top, top.parent, top.parent.parent):
-        os.chmod(parent, 0o755)
-    share = str(top / "share")
-    os.mkdir(share)
+    share = tempfile.mkdtemp(prefix="coffer-full-")  # pytest's own directories are closed for the user
     run("mount", "-t", "tmpfs", "-o", "size=1m,uid=%d,mode=0755" % SYSTEM_UID, "none", share)
     try:
         with serving("--mode", "root", "--user", SYSTEM_USER, "--share", share) as s:
@@ -161,10 +157,7 @@ def test_full_disk_is_said_and_costs_nothing(tmp_path_factory):
             os.chown(s.path("old"), SYSTEM_UID, SYSTEM_UID)
             data = os.urandom(3000000)
             for name in ("old", "new"):
-                try:
-                    f = s.ftp()
-                except ftplib.error_perm:
-                    raise AssertionError(s.log())
+                f = s.ftp()
                 c = f.transfercmd("STOR " + name)
                 try:
                     c.sendall(data)
@@ -187,6 +180,7 @@ def test_full_disk_is_said_and_costs_nothing(tmp_path_factory):
             assert seen(s, "old") == old and seen(s, "new") is None
     finally:
         run("umount", "-l", share)
+        os.rmdir(share)
 
 
 def interrupted(server, here, name):
