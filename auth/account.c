@@ -174,6 +174,22 @@ account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid)
 	return err;
 }
 
+bool
+account_listed(const struct account *account, const struct conf_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const char *word = list->at[i];
+
+		if (*word != '@' && strcmp(word, account->name) == 0)
+			return true;
+		for (size_t k = 0; *word == '@' && account->group_names && account->group_names[k];
+		     k++)
+			if (strcmp(word + 1, account->group_names[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
 void
 account_clear(struct account *account)
 {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "conf/conf.h"
 #include "server/base/mem.h"
 
 #define ACCOUNT_NAME_MAX 65 /* with its 0 */
@@ -31,8 +32,8 @@ struct account {
 bool account_name_ok(const char *name);
 
 /*
- * Looks the name up in the system's database, with all its groups. Returns 0, -ENOENT, or -errno. The
- * caller clears it.
+ * Looks the name up in the system's database, with all its groups. Returns 0, -ENOENT, or -errno.
+ * The caller clears it.
  */
 int account_find(const char *name, struct account *ret_account) MUST_CHECK;
 
@@ -40,8 +41,8 @@ int account_find(const char *name, struct account *ret_account) MUST_CHECK;
 int account_find_groups(struct account *account) MUST_CHECK;
 
 /*
- * The supplementary groups of the calling process, which modules of PAM may have changed, become the
- * account's. Returns 0, or -EPERM: root's group came in.
+ * The supplementary groups of the calling process, which modules of PAM may have changed, become
+ * the account's. Returns 0, or -EPERM: root's group came in.
  */
 int account_take_groups(struct account *account) MUST_CHECK;
 
@@ -50,6 +51,9 @@ int account_take_groups(struct account *account) MUST_CHECK;
  * both. Returns 0 or -ENOENT.
  */
 int account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid) MUST_CHECK;
+
+/* Is it one of these names, or in one of these @groups? */
+bool account_listed(const struct account *account, const struct conf_list *list);
 
 void account_clear(struct account *account);
 

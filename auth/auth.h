@@ -4,11 +4,8 @@
  * auth_recv() when auth_fd() is readable. Only monitor counts and decides: a front end that lies
  * about an answer gains nothing, since the worker's socket comes only with a true AUTH_OK.
  *
- *	start --password/key/interactive--> asked --NO--> start (tries left) | PARTIAL --> start | OK --> end
- *	                                      |  ^
- *	                                     ASK |  (a prompt of the PAM conversation)
- *	                                      v  |
- *	                                    answer
+ *	start --password/key/interactive--> asked --NO--> start (tries left) | PARTIAL --> start |
+ *OK --> end |  ^ ASK |  (a prompt of the PAM conversation) v  | answer
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -19,7 +16,7 @@
 
 #include "server/base/mem.h"
 
-#define AUTH_NAME_MAX 256     /* bytes of a user name as the client sent it, with its 0 */
+#define AUTH_NAME_MAX 256      /* bytes of a user name as the client sent it, with its 0 */
 #define AUTH_PASSWORD_MAX 1025 /* with its 0 (ledger AU03) */
 #define AUTH_PROMPTS_MAX 32
 #define AUTH_PROMPT_TEXT_MAX 4096
@@ -44,9 +41,9 @@ struct auth_prompt {
 
 struct auth_verdict {
 	enum auth_answer answer;
-	uint32_t methods; /* NO, PARTIAL: enum auth_method that can continue */
-	int worker_fd;	  /* OK: the socket of the session's worker; the receiver's */
-	char user[65];	  /* OK: the name as the account has it */
+	uint32_t methods;    /* NO, PARTIAL: enum auth_method that can continue */
+	int worker_fd;	     /* OK: the socket of the session's worker; the receiver's */
+	char user[65];	     /* OK: the name as the account has it */
 	char start_dir[256]; /* OK: where the session begins, virtual */
 	char name[256], instruction[AUTH_PROMPT_TEXT_MAX]; /* ASK: RFC 4256 section 3.2 */
 	struct auth_prompt prompts[AUTH_PROMPTS_MAX];
@@ -54,6 +51,10 @@ struct auth_verdict {
 };
 
 struct auth;
+struct conf;
+
+/* The methods that an SFTP client can begin with. */
+uint32_t auth_methods(const struct conf *conf);
 
 /* Over the socket to monitor, which stays the caller's. */
 struct auth *auth_new(int sock);

@@ -15,11 +15,14 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "auth/auth_msg.h"
+#include "auth/factor.h"
 #include "auth/keys.h"
 #include "auth/pam.h"
+#include "auth/totp.h"
 #include "auth/users.h"
 #include "auth/verify.h"
 #include "server/base/clock.h"
@@ -29,6 +32,8 @@
 
 /* Public keys that may be shown without a signature: agents hold many, a scanner shows more. */
 #define PROBES_MAX 32
+/* Right factors that were not yet enough. */
+#define PARTIALS_MAX 8
 /* What a probe takes at least, so that its time does not tell whether there is such a user. */
 #define PROBE_MS 20
 /* Nobody types longer than this, and PAM must not be kept waiting for ever. */
@@ -48,6 +53,9 @@ struct auth_serve {
 	bool decided;		 /* LOGGED_IN was returned: nothing more is served */
 	uint64_t started_ms, release_ms; /* of the attempt */
 	const char *method, *reason;
+	uint32_t have; /* enum factor that were right, all of this name: */
+	char for_user[AUTH_NAME_MAX];
+	uint32_t partials_left;
 	struct account account;
 	struct pam_login *pam;
 	const char *password;	       /* for the first echo-off prompt; NULL once given */
@@ -68,6 +76,7 @@ auth_serve_new(const struct conf *conf, const struct conf_listener *listener, in
 	s->host = host;
 	s->tries_left = conf->auth.tries;
 	s->probes_left = PROBES_MAX;
+	s->partials_left = PARTIALS_MAX;
 	return s;
 }
 
@@ -92,27 +101,13 @@ auth_serve_method(const struct auth_serve *s)
 	return s->method;
 }
 
-/* Which methods may be tried; only SSH asks. */
+/* Which methods bring what is still missing; only SSH asks. */
 static uint32_t
 methods(const struct auth_serve *s)
 {
-	static const struct {
-		const char *word;
-		uint32_t method;
-	} names[] = {
-		{ "password", AUTH_PASSWORD },
-		{ "publickey", AUTH_PUBLICKEY },
-		{ "keyboard-interactive", AUTH_INTERACTIVE },
-	};
-	uint32_t all = 0;
-
 	if (s->listener->protocol != CONF_SFTP)
 		return AUTH_PASSWORD;
-	for (size_t i = 0; i < s->conf->auth.methods.count; i++)
-		for (size_t j = 0; j < COUNT_OF(names); j++)
-			if (strcmp(s->conf->auth.methods.at[i], names[j].word) == 0)
-				all |= names[j].method;
-	return all;
+	return factor_methods(s->conf, factor_missing(s->conf, s->have));
 }
 
 /* ---- answers ---- */
@@ -131,18 +126,29 @@ send_verdict(struct auth_serve *s, enum auth_answer answer, int worker_fd)
 	return ipc_send(s->sock, &b, worker_fd);
 }
 
+/* Nothing is proven any more. */
+static void
+start_over(struct auth_serve *s)
+{
+	pam_login_free(s->pam);
+	s->pam = NULL;
+	account_clear(&s->account);
+	s->have = 0;
+}
+
 /* Draws the moment before which a refusal does not leave: before anything is looked up. */
 static void
-begin_attempt(struct auth_serve *s, const char *method, uint64_t floor_ms)
+begin_attempt(struct auth_serve *s, const char *user, const char *method, uint64_t floor_ms)
 {
 	uint32_t random = 0;
 
 	/* Without randomness the floor alone still holds. */
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = 0;
-	pam_login_free(s->pam);
-	s->pam = NULL;
-	account_clear(&s->account);
+	/* What one name has proven is worth nothing for another (RFC 4252 section 5). */
+	if (s->have == 0 || strcmp(user, s->for_user) != 0)
+		start_over(s);
+	ignore_result(text_copy(s->for_user, sizeof(s->for_user), user)); /* same size */
 	s->shown[0] = '\0';
 	s->password = NULL;
 	s->expired = false;
@@ -198,8 +204,8 @@ refuse(struct auth_serve *s, const char *user)
 	s->tries_left -= s->tries_left > 0;
 	last = s->tries_left == 0;
 	log_failure(s, user, known);
-	pam_login_free(s->pam);
-	s->pam = NULL;
+	if (s->have == 0)
+		start_over(s);
 	answer = last ? AUTH_LAST : s->expired ? AUTH_EXPIRED : AUTH_NO;
 	if (!wait_for_release(s) || send_verdict(s, answer, -1) < 0)
 		return AUTH_STEP_END;
@@ -214,6 +220,7 @@ auth_serve_refuse(struct auth_serve *s, const char *reason)
 	ignore_result(text_copy(name, sizeof(name), s->account.name)); /* same size */
 	s->reason = reason;
 	s->decided = false;
+	s->have = 0;
 	return refuse(s, name);
 }
 
@@ -441,6 +448,10 @@ check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
 		s->expired = true;
 	if (err == 0)
 		err = take_pam_account(s);
+	if (err < 0) {
+		pam_login_free(s->pam);
+		s->pam = NULL;
+	}
 	return err;
 }
 
@@ -532,19 +543,180 @@ check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 
 /* ---- messages ---- */
 
+/* Every factor is there. May he come, then? */
+static int
+check_rules(struct auth_serve *s)
+{
+	bool with_pam = !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM;
+	int err = 0;
+
+	if (s->conf->auth.allow_users.count > 0 &&
+	    !account_listed(&s->account, &s->conf->auth.allow_users)) {
+		s->reason = "not in auth.allow-users";
+		return -EACCES;
+	}
+	if (account_listed(&s->account, &s->conf->auth.deny_users)) {
+		s->reason = "in auth.deny-users";
+		return -EACCES;
+	}
+	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
+		return 0;
+	err = start_pam(s, s->account.name, talk_password);
+	return err < 0 ? err : pam_login_account(s->pam, &s->reason);
+}
+
 static enum auth_step
 decide(struct auth_serve *s, const char *user, int err)
 {
 	if (err < 0)
 		return refuse(s, user);
+	if (!factor_enough(s->conf, s->have)) {
+		if (s->partials_left == 0 || send_verdict(s, AUTH_PARTIAL, -1) < 0)
+			return AUTH_STEP_END;
+		s->partials_left--;
+		log_info("login-partial", "method=%s", s->method);
+		return AUTH_STEP_GO_ON;
+	}
+	if (check_rules(s) < 0) {
+		s->have = 0;
+		return refuse(s, user);
+	}
 	s->decided = true;
 	return AUTH_STEP_LOGGED_IN;
+}
+
+/* What a check of one factor works with. */
+struct proof {
+	const char *name;
+	const char *password; /* NULL: it is asked for */
+	struct keys_question *key;
+	const uint8_t *signature;
+	size_t signature_len;
+};
+
+/*
+ * Runs the check of one factor. It fills s->account, which must be the one that the factors before
+ * it named; when it fails, they still stand.
+ */
+static int
+prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *s, struct proof *p),
+      struct proof *p)
+{
+	struct account before = s->account;
+	int err;
+
+	if (!(factor_missing(s->conf, s->have) & factor)) {
+		s->reason = "auth.factors does not want this factor here";
+		return -EACCES;
+	}
+	if (s->have)
+		memset(&s->account, 0, sizeof(s->account));
+	err = check(s, p);
+	if (s->have && err == 0 &&
+	    (strcmp(before.name, s->account.name) != 0 || before.uid != s->account.uid)) {
+		s->reason = "two factors name two accounts";
+		err = -EACCES;
+	}
+	if (s->have && err < 0) {
+		account_clear(&s->account);
+		s->account = before;
+	} else if (s->have) {
+		account_clear(&before);
+	}
+	if (err == 0)
+		s->have |= factor;
+	return err;
+}
+
+static int
+prove_password(struct auth_serve *s, struct proof *p)
+{
+	return check_password(s, p->name, p->password);
+}
+
+/* The code of the account that the factors before it named. */
+static int
+check_code(struct auth_serve *s, const char *code)
+{
+	const char *file = s->conf->auth.users_file;
+	uint8_t secret[TOTP_SECRET_MAX];
+	uint64_t step;
+	char text[128];
+	size_t len;
+	int err;
+
+	if (!(factor_missing(s->conf, s->have) & FACTOR_CODE)) {
+		s->reason = "auth.factors does not want a code here";
+		return -EACCES;
+	}
+	s->reason = "no secret for one-time codes";
+	err = file ? users_totp(file, s->account.name, text, sizeof(text)) : -ENOENT;
+	if (err == 0)
+		err = totp_secret(text, secret, &len);
+	if (err == 0) {
+		s->reason = "wrong code";
+		err = totp_check(secret, len, code, (uint64_t)time(NULL), &step);
+	}
+	mem_wipe(text, sizeof(text));
+	mem_wipe(secret, sizeof(secret));
+	if (err == 0 &&
+	    (!s->host->use_code || !s->host->use_code(s->host->ctx, s->account.name, step))) {
+		s->reason = "this code was used already";
+		err = -EACCES;
+	}
+	if (err == 0)
+		s->have |= FACTOR_CODE;
+	return err;
+}
+
+static int
+ask_code(struct auth_serve *s)
+{
+	const struct pam_prompt prompt = { .echo = false, .text = "Verification code: " };
+	char *code = NULL;
+	int err = talk_interactive(s, "", &prompt, 1, &code);
+
+	if (err == 0)
+		err = check_code(s, code);
+	if (code)
+		mem_wipe(code, strlen(code));
+	free(code);
+	return err;
+}
+
+/* FTPS has one line for everything: the digits stand behind the password. */
+static int
+prove_glued(struct auth_serve *s, const char *user, char *password)
+{
+	struct proof p = { .name = user, .password = password };
+	char code[TOTP_DIGITS + 1] = "";
+	size_t len = strlen(password);
+	int err;
+
+	if (factor_enough(s->conf, FACTOR_PASSWORD))
+		return prove(s, FACTOR_PASSWORD, prove_password, &p);
+	if (!factor_enough(s->conf, FACTOR_PASSWORD | FACTOR_CODE)) {
+		s->reason = "auth.factors has nothing that FTPS can bring";
+		return -EACCES;
+	}
+	if (len >= TOTP_DIGITS) {
+		memcpy(code, password + len - TOTP_DIGITS, sizeof(code));
+		mem_wipe(password + len - TOTP_DIGITS, TOTP_DIGITS);
+	}
+	err = prove(s, FACTOR_PASSWORD, prove_password, &p);
+	if (err == 0)
+		err = check_code(s, code);
+	if (err < 0)
+		s->have = 0; /* there is no half of a line */
+	mem_wipe(code, sizeof(code));
+	return err;
 }
 
 static enum auth_step
 on_password(struct auth_serve *s, struct buf *b)
 {
 	char user[AUTH_NAME_MAX], password[AUTH_PASSWORD_MAX];
+	struct proof p = { .name = user, .password = password };
 	int err;
 
 	buf_get_cstring(b, user, sizeof(user));
@@ -554,8 +726,11 @@ on_password(struct auth_serve *s, struct buf *b)
 		mem_wipe(password, sizeof(password));
 		return AUTH_STEP_END;
 	}
-	begin_attempt(s, "password", s->conf->auth.failure_delay_ms);
-	err = check_password(s, user, password);
+	begin_attempt(s, user, "password", s->conf->auth.failure_delay_ms);
+	if (s->listener->protocol == CONF_SFTP)
+		err = prove(s, FACTOR_PASSWORD, prove_password, &p);
+	else
+		err = prove_glued(s, user, password);
 	mem_wipe(password, sizeof(password));
 	return decide(s, user, err);
 }
@@ -564,12 +739,26 @@ static enum auth_step
 on_interactive(struct auth_serve *s, struct buf *b)
 {
 	char user[AUTH_NAME_MAX];
+	struct proof p = { .name = user };
+	uint32_t missing;
+	int err = 0;
 
 	buf_get_cstring(b, user, sizeof(user));
 	if (buf_done(b) < 0)
 		return AUTH_STEP_END;
-	begin_attempt(s, "keyboard-interactive", s->conf->auth.failure_delay_ms);
-	return decide(s, user, check_password(s, user, NULL));
+	begin_attempt(s, user, "keyboard-interactive", s->conf->auth.failure_delay_ms);
+	missing = factor_missing(s->conf, s->have);
+	if (!(missing & (FACTOR_PASSWORD | FACTOR_CODE))) {
+		s->reason = "auth.factors wants nothing that can be asked for";
+		return decide(s, user, -EACCES);
+	}
+	if (missing & FACTOR_PASSWORD)
+		err = prove(s, FACTOR_PASSWORD, prove_password, &p);
+	/* The code in the same conversation, when nothing else could come next. */
+	if (err == 0 && !factor_enough(s->conf, s->have) &&
+	    factor_missing(s->conf, s->have) == FACTOR_CODE)
+		err = ask_code(s);
+	return decide(s, user, err);
 }
 
 /* A probe is no guess: a public key is no secret. It is bounded all the same. */
@@ -608,12 +797,25 @@ check_signature(struct auth_serve *s, const char *user, const struct keys_questi
 	return verify_signature(&q);
 }
 
+/* Without a signature: is it a key of his at all? */
+static int
+prove_key(struct auth_serve *s, struct proof *p)
+{
+	int err = check_key(s, p->name, p->key);
+
+	if (err == 0 && p->signature_len > 0)
+		err = check_signature(s, p->name, p->key, p->signature, p->signature_len);
+	return err;
+}
+
 static enum auth_step
 on_key(struct auth_serve *s, struct buf *b)
 {
 	char user[AUTH_NAME_MAX], algorithm[64];
 	struct keys_question q = { .algorithm = algorithm };
+	struct proof p = { .key = &q };
 	const uint8_t *signature;
+	uint32_t had;
 	size_t signature_len;
 	int err;
 
@@ -624,18 +826,27 @@ on_key(struct auth_serve *s, struct buf *b)
 	buf_get_u8(b); /* what the transport thinks of it: nothing that decides */
 	if (buf_done(b) < 0 || q.blob_len == 0 || q.blob_len > AUTH_KEY_MAX)
 		return AUTH_STEP_END;
-	begin_attempt(s, "publickey", signature_len ? s->conf->auth.failure_delay_ms : PROBE_MS);
-	err = check_key(s, user, &q);
-	if (signature_len == 0)
-		return answer_probe(s, err);
-	if (err == 0)
-		err = check_signature(s, user, &q, signature, signature_len);
-	if (err == 0 && !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM) {
-		err = start_pam(s, s->account.name, talk_password);
-		if (err == 0)
-			err = pam_login_account(s->pam, &s->reason);
-	}
-	return decide(s, user, err);
+	begin_attempt(s, user, "publickey",
+		      signature_len ? s->conf->auth.failure_delay_ms : PROBE_MS);
+	p.name = user;
+	p.signature = signature;
+	p.signature_len = signature_len;
+	if (signature_len > 0)
+		return decide(s, user, prove(s, FACTOR_KEY, prove_key, &p));
+	had = s->have;
+	err = prove(s, FACTOR_KEY, prove_key, &p);
+	s->have = had; /* a probe proves nothing */
+	return answer_probe(s, err);
+}
+
+/* Every method that can ever be asked for here; one that does not fit now is a refusal like
+ * another. */
+static uint32_t
+offered(const struct auth_serve *s)
+{
+	if (s->listener->protocol != CONF_SFTP)
+		return AUTH_PASSWORD;
+	return factor_methods(s->conf, FACTOR_PASSWORD | FACTOR_KEY | FACTOR_CODE);
 }
 
 enum auth_step
@@ -654,7 +865,7 @@ auth_serve_message(struct auth_serve *s, uint16_t type, struct buf *b)
 	if (type == AUTH_MSG_CANCEL) /* the prompt it cancels was already answered with a refusal */
 		return buf_done(b) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 	for (size_t i = 0; i < COUNT_OF(table); i++)
-		if (table[i].type == type && (methods(s) & table[i].method) && !s->decided &&
+		if (table[i].type == type && (offered(s) & table[i].method) && !s->decided &&
 		    s->tries_left > 0)
 			return table[i].handle(s, b);
 	log_error("bad-message", "from=wire type=%u", type);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * auth_serve.h - the answering side of auth.h: monitor's. It alone knows who somebody is, counts the
- * guesses, and lets every refusal take the same time.
+ * auth_serve.h - the answering side of auth.h: monitor's. It alone knows who somebody is, counts
+ *the guesses, and lets every refusal take the same time.
  *
  *	WAITING --a message--> decided --GO_ON--> WAITING
  *	                          |--LOGGED_IN--> auth_serve_accept() or _refuse()
@@ -23,7 +23,8 @@ struct auth_host {
 	void *ctx;
 	/* Returns what fn returned (0 or -errno), or -EIO when it could not be run. */
 	int (*as_user)(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg);
-	/* The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes: none. */
+	/* The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes:
+	 * none. */
 	const uint8_t *(*session_id)(void *ctx, size_t *ret_len);
 	/* The public host key that signed this handshake, DER; NULL: none. May be NULL itself. */
 	const uint8_t *(*host_key)(void *ctx, size_t *ret_len);
@@ -51,12 +52,14 @@ enum auth_step auth_serve_message(struct auth_serve *s, uint16_t type, struct bu
 const struct account *auth_serve_account(const struct auth_serve *s);
 const char *auth_serve_method(const struct auth_serve *s);
 
-/* After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES. */
+/* After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES.
+ */
 int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
 
 /* After LOGGED_IN: tells wire, with the worker's socket. Returns 0 or -errno. */
 int auth_serve_accept(struct auth_serve *s, int worker_fd) MUST_CHECK;
-/* After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other. */
+/* After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other.
+ */
 enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);
 
 /* Closes the PAM session. */

@@ -32,8 +32,8 @@ int pam_login_new(const char *service, const char *user, const char *rhost, cons
 /* The factors of the service. 0, or -EACCES and *ret_reason has PAM's words for the log. */
 int pam_login_authenticate(struct pam_login *p, const char **ret_reason) MUST_CHECK;
 /*
- * May the account be used at all, now, from there? Also for logins by key. -EKEYEXPIRED: yes, but with a
- * new password only.
+ * May the account be used at all, now, from there? Also for logins by key. -EKEYEXPIRED: yes, but
+ * with a new password only.
  */
 int pam_login_account(struct pam_login *p, const char **ret_reason) MUST_CHECK;
 /* Asks for a new password in place of the expired one, over the conversation. */

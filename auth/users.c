@@ -158,6 +158,33 @@ users_find(const char *file, const char *name, struct user *ret_user)
 	return err;
 }
 
+int
+users_totp(const char *file, const char *name, char *room, size_t size)
+{
+	char path[4096], *bytes, *rest, *line;
+	struct log_value quoted;
+	struct stat st;
+	struct text t;
+	size_t len;
+	int err, found;
+
+	text_init(&t, path, sizeof(path));
+	text_printf(&t, "%s.totp", file);
+	found = t.cut ? -ENAMETOOLONG : open_file(path, &bytes, &len, &st);
+	if (found < 0)
+		return found;
+	err = st.st_mode & 0077 ? -EPERM : -ENOENT;
+	if (err == -EPERM)
+		log_error("totp-file", "path=%s result=not-trusted", log_q(&quoted, path));
+	rest = bytes;
+	while (err == -ENOENT && (line = next_line(&rest)))
+		if (line_is(line, name))
+			err = text_copy(room, size, line + strlen(name) + 1);
+	mem_wipe(bytes, len);
+	free(bytes);
+	return err;
+}
+
 /* Equal? The time says nothing about where they differ. */
 static bool
 same_text(const char *a, const char *b)

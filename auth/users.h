@@ -39,6 +39,13 @@ struct user {
 int users_find(const char *file, const char *name, struct user *ret_user) MUST_CHECK;
 
 /*
+ * The secret for one-time codes of name, as text, from the file that is called like file with
+ * ".totp" behind it: lines NAME:SECRET, for its owner's eyes only. The caller wipes it. Returns as
+ * users_find.
+ */
+int users_totp(const char *file, const char *name, char *room, size_t size) MUST_CHECK;
+
+/*
  * Is it this user's password? NULL, and a user whose hash never fits, take the same time and answer
  * no. The caller wipes the password.
  */

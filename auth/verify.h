@@ -5,8 +5,8 @@
  * that wire says decides.
  *
  * Besides the plain form there is publickey-hostbound-v00@openssh.com (PROTOCOL of OpenSSH), in
- * which the server's own host key is signed too. Which form a client chose is not asked: both prove the
- * key to this connection, and the host key of the second is the one that monitor saw sign.
+ * which the server's own host key is signed too. Which form a client chose is not asked: both prove
+ * the key to this connection, and the host key of the second is the one that monitor saw sign.
  */
 #ifndef AUTH_VERIFY_H
 #define AUTH_VERIFY_H
@@ -24,12 +24,13 @@ struct verify_question {
 	const uint8_t *blob;   /* the public key, RFC 4253 section 6.6 */
 	size_t blob_len;
 	/*
-	 * As OpenSSL takes it: raw for Ed25519 and RSA, DER for ECDSA. For sk- keys the flags byte and the
-	 * big-endian counter (5 bytes) stand in front.
+	 * As OpenSSL takes it: raw for Ed25519 and RSA, DER for ECDSA. For sk- keys the flags byte
+	 * and the big-endian counter (5 bytes) stand in front.
 	 */
 	const uint8_t *signature;
 	size_t signature_len;
-	const uint8_t *host_key; /* of this server, as a blob; NULL: the host-bound form is not taken */
+	const uint8_t
+	    *host_key; /* of this server, as a blob; NULL: the host-bound form is not taken */
 	size_t host_key_len;
 };
 

@@ -156,6 +156,8 @@ struct conf {
 		uint32_t tries;		    /* per connection, over all methods */
 		uint64_t failure_delay_ms;  /* every refusal takes this long, plus a random part */
 		struct conf_list methods;   /* SFTP: password, publickey, keyboard-interactive */
+		struct conf_list factors;   /* empty: password, or publickey */
+		struct conf_list allow_users, deny_users; /* names and @groups; allow empty: all */
 	} auth;
 	struct {
 		uint64_t login_ms;    /* from accept to a good login, all together */

@@ -42,6 +42,23 @@ static const struct schema_word methods[] = {
 	{ "keyboard-interactive", 0 },
 	{ NULL, 0 },
 };
+static const struct schema_word factors[] = {
+	{ "password", 0 },
+	{ "publickey", 0 },
+	{ "password+publickey", 0 },
+	{ "password+totp", 0 },
+	{ "publickey+password", 0 },
+	{ "publickey+totp", 0 },
+	{ "totp+password", 0 },
+	{ "totp+publickey", 0 },
+	{ "password+publickey+totp", 0 },
+	{ "password+totp+publickey", 0 },
+	{ "publickey+password+totp", 0 },
+	{ "publickey+totp+password", 0 },
+	{ "totp+password+publickey", 0 },
+	{ "totp+publickey+password", 0 },
+	{ NULL, 0 },
+};
 static const struct schema_word log_formats[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -202,6 +219,18 @@ const struct schema_key schema_keys[] = {
 	  RANGE(100, 30 * SECOND)),
 	C("auth.methods", SCHEMA_LIST, auth.methods, "password, publickey, keyboard-interactive",
 	  "How SFTP clients may log in.", .item = SCHEMA_WORD, .words = methods, RANGE(1, 3)),
+
+	C("auth.factors", SCHEMA_LIST, auth.factors, NULL,
+	  "What is enough for a login, on both protocols: a list of alternatives, each of password, publickey and totp, "
+	  "joined with +. Without it: a password, or a public key. An SFTP client is asked for one after the other. Over "
+	  "FTPS the six digits of totp stand behind the password, and there is no publickey. Secrets for totp are lines "
+	  "NAME:BASE32 in a file named like auth.users-file with .totp behind it, which only its owner may read.",
+	  .item = SCHEMA_WORD, .words = factors, RANGE(1, 8)),
+	C("auth.allow-users", SCHEMA_LIST, auth.allow_users, NULL,
+	  "Users and @groups who may log in. Without it: everybody.", .item = SCHEMA_MEMBER, RANGE(1, 4096)),
+	C("auth.deny-users", SCHEMA_LIST, auth.deny_users, NULL,
+	  "Users and @groups who may not, whatever auth.allow-users says. To them it looks like a wrong password.",
+	  .item = SCHEMA_MEMBER, RANGE(0, 4096)),
 
 	SECTION("limits", "What one client, one user and all together may use."),
 	C("limits.login-time", SCHEMA_TIME, limits.login_ms, "60s",

@@ -66,36 +66,13 @@ stop(struct login *l, enum session_end end, const char *reason)
 	l->reason = reason;
 }
 
-/* Everything that conf->auth.methods allows; monitor has the last word with each verdict. */
-static uint32_t
-configured_methods(const struct conf *conf)
-{
-	static const struct {
-		const char *name;
-		enum auth_method method;
-	} names[] = {
-		{ "password", AUTH_PASSWORD },
-		{ "publickey", AUTH_PUBLICKEY },
-		{ "keyboard-interactive", AUTH_INTERACTIVE },
-	};
-	uint32_t methods = 0;
-
-	for (size_t i = 0; i < conf->auth.methods.count; i++) {
-		for (size_t k = 0; k < COUNT_OF(names); k++) {
-			if (strcmp(names[k].name, conf->auth.methods.at[i]) == 0)
-				methods |= names[k].method;
-		}
-	}
-	return methods;
-}
-
 static void
 refuse(struct login *l, ssh_message msg, uint32_t methods, bool partial)
 {
 	unsigned int names = 0;
 
-	if (methods)
-		l->methods = methods;
+	if (methods) /* after a first factor those that bring the next */
+		l->methods = methods, l->allowed |= methods;
 	if (l->methods & AUTH_PASSWORD)
 		names |= (unsigned int)SSH_AUTH_METHOD_PASSWORD;
 	if (l->methods & AUTH_PUBLICKEY)
@@ -472,7 +449,7 @@ step(struct login *l)
 bool
 ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_reason)
 {
-	struct login l = { .w = w, .s = w->s, .allowed = configured_methods(w->s->conf) };
+	struct login l = { .w = w, .s = w->s, .allowed = auth_methods(w->s->conf) };
 
 	l.methods = l.allowed;
 	ssh_shim_hold(true);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/* factor.c - sets of factors as bits. No state; the same in wire, which shows it, and monitor,
+ * which means it. */
+#include "auth/factor.h"
+
+#include <string.h>
+
+#include "auth/auth.h"
+
+static const struct {
+	const char *name;
+	uint32_t factor;
+} names[] = {
+	{ "password", FACTOR_PASSWORD },
+	{ "publickey", FACTOR_KEY },
+	{ "totp", FACTOR_CODE },
+};
+
+static uint32_t
+parse(const char *word)
+{
+	uint32_t set = 0;
+
+	while (*word) {
+		size_t len = strcspn(word, "+");
+
+		for (size_t i = 0; i < COUNT_OF(names); i++)
+			if (strlen(names[i].name) == len && strncmp(word, names[i].name, len) == 0)
+				set |= names[i].factor;
+		word += len + (word[len] == '+');
+	}
+	return set;
+}
+
+/* The alternative at this place; 0 behind the last. Without the key each factor alone is one. */
+static uint32_t
+alternative(const struct conf *conf, size_t i)
+{
+	static const uint32_t usual[] = { FACTOR_PASSWORD, FACTOR_KEY };
+
+	if (conf->auth.factors.count == 0)
+		return i < COUNT_OF(usual) ? usual[i] : 0;
+	return i < conf->auth.factors.count ? parse(conf->auth.factors.at[i]) : 0;
+}
+
+bool
+factor_enough(const struct conf *conf, uint32_t have)
+{
+	uint32_t set;
+
+	for (size_t i = 0; (set = alternative(conf, i)) != 0; i++)
+		if ((have & set) == set)
+			return true;
+	return false;
+}
+
+uint32_t
+factor_missing(const struct conf *conf, uint32_t have)
+{
+	uint32_t set, missing = 0;
+
+	for (size_t i = 0; (set = alternative(conf, i)) != 0; i++)
+		if ((set & have) == have)
+			missing |= set & ~have;
+	/* A code alone says nothing about who somebody is: it never comes first. */
+	return have == 0 ? missing & ~(uint32_t)FACTOR_CODE : missing;
+}
+
+uint32_t
+factor_methods(const struct conf *conf, uint32_t factors)
+{
+	static const struct {
+		const char *word;
+		uint32_t method, factors;
+	} table[] = {
+		{ "password", AUTH_PASSWORD, FACTOR_PASSWORD },
+		{ "publickey", AUTH_PUBLICKEY, FACTOR_KEY },
+		{ "keyboard-interactive", AUTH_INTERACTIVE, FACTOR_PASSWORD | FACTOR_CODE },
+	};
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < conf->auth.methods.count; i++)
+		for (size_t k = 0; k < COUNT_OF(table); k++)
+			if (strcmp(conf->auth.methods.at[i], table[k].word) == 0 &&
+			    (factors & table[k].factors))
+				all |= table[k].method;
+	return all;
+}
+
+uint32_t
+auth_methods(const struct conf *conf)
+{
+	return factor_methods(conf, factor_missing(conf, 0));
+}
