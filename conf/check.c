@@ -212,6 +212,28 @@ check_accounts(struct check *c)
 }
 
 static void
+check_factors(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	bool asks = false;
+
+	for (size_t i = 0; i < conf->auth.methods.count; i++)
+		asks |= strcmp(conf->auth.methods.at[i], "keyboard-interactive") == 0;
+	for (size_t i = 0; i < conf->auth.factors.count; i++) {
+		char *const *word = &conf->auth.factors.at[i];
+
+		if (!strstr(*word, "totp"))
+			continue;
+		if (!conf->auth.users_file)
+			COMPLAIN(c, word, "auth.factors: %s: the secrets for totp are beside "
+				 "auth.users-file, which is missing", *word);
+		else if (!asks)
+			WARN(c, word, "auth.factors: %s: SFTP clients are asked for the code over "
+			     "keyboard-interactive, which is not in auth.methods", *word);
+	}
+}
+
+static void
 check_auth(struct check *c)
 {
 	const struct conf *conf = c->conf;
@@ -357,6 +379,7 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 	check_keys(&c);
 	check_accounts(&c);
 	check_auth(&c);
+	check_factors(&c);
 	check_shares(&c);
 	return c.report.errors > 0 ? -EINVAL : 0;
 }
