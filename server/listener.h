@@ -8,20 +8,10 @@
 
 /*
  * Serves with conf (and servers made from it) until SIGTERM or SIGINT; takes over both. A SIGHUP
- * reads conf's file again; a SIGUSR2 makes us a new image of the program, as does a crash. once: serve
- * one connection, then stop (cofferd -d). resume_fd: what the last image left, or -1. Returns the exit
- * status of the daemon.
+ * reads conf's file again; a SIGUSR2 makes us a new image of the program, as does a crash. once:
+ * serve one connection, then stop (cofferd -d). resume_fd: what the last image left, or -1. Returns
+ * the exit status of the daemon.
  */
 int listener_run(struct conf *conf, struct wire_servers *servers, bool once, int resume_fd);
-
-/* Makes what wires need of a configuration. Returns 0, or -EINVAL after complaints. */
-int listener_prepare(const struct conf *conf, conf_complain_fn *complain, void *ctx,
-		     struct wire_servers *ret_servers) MUST_CHECK;
-
-/* Frees them, and lets their signer go when its last connection is done. */
-void listener_discard(struct wire_servers *servers);
-
-/* A conf_complain_fn that writes to the log. */
-void listener_complain(void *ctx, const struct conf_place *place, const char *text);
 
 #endif

@@ -19,6 +19,7 @@
 #include "server/listener.h"
 #include "server/process.h"
 #include "server/sandbox.h"
+#include "server/servers.h"
 
 #define DEFAULT_CONF "/etc/coffer/coffer.yaml"
 
@@ -169,7 +170,7 @@ main(int argc, char *argv[], char *envp[])
 	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
 	process_log_fd(log_fd);
 	sandbox_daemon(conf, options.resume_fd >= 0);
-	if (listener_prepare(conf, complain, NULL, &servers) < 0)
+	if (servers_make(conf, complain, NULL, &servers) < 0)
 		return 1;
 	if (options.test)
 		return 0;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * admit.c - who may come: limits per address, user and in all, and what bad behaviour costs. It
+ * knows addresses and exit statuses, and never what a client said.
+ */
+#include "server/admit.h"
+
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+
+#include "server/base/clock.h"
+#include "server/base/net.h"
+#include "server/listen_msg.h"
+
+/* Percent that are turned away at limits.waiting-drop-from. */
+#define DROP_FIRST 30u
+
+bool
+admit_exempt(const struct listener *l, const char *addr)
+{
+	for (size_t i = 0; i < l->conf->penalties.exempt.count; i++)
+		if (net_has(l->conf->penalties.exempt.at[i], addr))
+			return true;
+	return false;
+}
+
+/* As sshd's MaxStartups: the fuller the waiting room, the likelier that one more is turned away. */
+static bool
+drop_at_random(const struct listener *l, unsigned int waiting)
+{
+	uint32_t from = l->conf->limits.waiting_drop_from, full = l->conf->limits.waiting, random;
+
+	if (waiting < from || full <= from)
+		return false;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		return false; /* the limit itself still holds */
+	return random % 100 < DROP_FIRST + (100 - DROP_FIRST) * (waiting - from) / (full - from);
+}
+
+void
+admit_punish(const struct listener *l, const struct conn *c, enum penalty what)
+{
+	if (l->conf->penalties.enabled && !l->stopping && !c->exempt)
+		penalty_add(&c->source, what, clock_ms());
+}
+
+const char *
+admit_connection(const struct listener *l, const struct source *source, const char *addr)
+{
+	bool by_hand = !l->conf->penalties.enabled || admit_exempt(l, addr);
+	unsigned int waiting;
+
+	if (penalty_left(source, by_hand, clock_ms()) > 0)
+		return "penalties";
+	if (conns_count(&l->conns, source, NULL, false) >= l->conf->limits.waiting_per_address)
+		return "limits.waiting-per-address";
+	waiting = conns_count(&l->conns, NULL, NULL, false);
+	if (waiting >= l->conf->limits.waiting)
+		return "limits.waiting";
+	if (drop_at_random(l, waiting))
+		return "limits.waiting-drop-from";
+	if (conns_count(&l->conns, source, NULL, true) >= l->conf->limits.sessions_per_address)
+		return "limits.sessions-per-address";
+	if (conns_count(&l->conns, NULL, NULL, true) >= l->conf->limits.sessions)
+		return "limits.sessions";
+	return NULL;
+}
+
+const char *
+admit_session(const struct listener *l, const struct conn *c, const char *user)
+{
+	if (conns_count(&l->conns, NULL, user, true) >= l->conf->limits.sessions_per_user)
+		return "limits.sessions-per-user";
+	if (conns_count(&l->conns, &c->source, NULL, true) >= l->conf->limits.sessions_per_address)
+		return "limits.sessions-per-address";
+	if (conns_count(&l->conns, NULL, NULL, true) >= l->conf->limits.sessions)
+		return "limits.sessions";
+	return NULL;
+}
+
+void
+admit_ended(const struct listener *l, const struct conn *c, int status)
+{
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (c->stopped)
+		return;
+	if (code == MONITOR_EXIT_CRASH || (WIFSIGNALED(status) && !killed))
+		admit_punish(l, c, PENALTY_CRASH);
+	else if (!c->logged_in && (code == MONITOR_EXIT_LATE || killed))
+		admit_punish(l, c, PENALTY_LATE);
+	else if (!c->logged_in && !c->failed && code == MONITOR_EXIT_NO_LOGIN)
+		admit_punish(l, c, PENALTY_NO_LOGIN);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * claims.c - what monitors ask of the listener, which alone knows all connections: one more
+ * session, the price of a wrong login, a one-time code. Monitors are ours; what cannot be read
+ * closes their socket.
+ */
+#include "server/claims.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "auth/auth.h"
+#include "server/admit.h"
+#include "server/base/clock.h"
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+#include "server/base/text.h"
+#include "server/listen_msg.h"
+
+static void
+answer_claim(const struct listener *l, struct conn *c, struct buf *question)
+{
+	uint8_t room[256];
+	char user[ACCOUNT_NAME_MAX];
+	const char *limit;
+	struct buf b;
+
+	buf_get_cstring(question, user, sizeof(user));
+	limit = buf_done(question) < 0 ? "bad-message" : admit_session(l, c, user);
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	buf_put_u8(&b, limit == NULL);
+	buf_put_cstring(&b, limit);
+	if (ipc_send_now(c->sock, &b, -1) < 0)
+		return; /* it is going */
+	if (!limit) {
+		c->logged_in = true;
+		c->kill_ms = CLOCK_NEVER;
+		ignore_result(text_copy(c->user, sizeof(c->user), user)); /* same size */
+	}
+}
+
+/* A wrong login costs its source something, and the name's next refusal comes later. */
+static void
+answer_failed(const struct listener *l, struct conn *c, struct buf *question)
+{
+	char user[AUTH_NAME_MAX];
+	uint8_t room[64];
+	uint64_t delay = 0;
+	struct buf b;
+
+	buf_get_cstring(question, user, sizeof(user));
+	if (buf_done(question) == 0) {
+		c->failed = true;
+		admit_punish(l, c, PENALTY_FAILURE);
+		if (l->conf->penalties.enabled)
+			delay = penalty_name(user, clock_ms());
+	}
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_DELAY, 0);
+	buf_put_u32(&b, (uint32_t)delay);
+	ignore_result(ipc_send_now(c->sock, &b, -1)); /* it is going, then */
+}
+
+static void
+answer_code(struct conn *c, struct buf *question)
+{
+	char user[ACCOUNT_NAME_MAX];
+	uint8_t room[128];
+	uint64_t step;
+	struct buf b;
+	bool yes;
+
+	buf_get_cstring(question, user, sizeof(user));
+	step = buf_get_u64(question);
+	yes = buf_done(question) == 0 && penalty_code(user, step, clock_ms());
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	buf_put_u8(&b, yes);
+	buf_put_cstring(&b, yes ? "" : "the code was used already");
+	ignore_result(ipc_send_now(c->sock, &b, -1));
+}
+
+void
+claims_hear(const struct listener *l, struct conn *c)
+{
+	uint8_t room[512];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+	int err;
+
+	err = ipc_recv(c->sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
+	if (err == 0 && type == LISTEN_MSG_CLAIM)
+		answer_claim(l, c, &b);
+	else if (err == 0 && type == LISTEN_MSG_FAILED)
+		answer_failed(l, c, &b);
+	else if (err == 0 && type == LISTEN_MSG_CODE)
+		answer_code(c, &b);
+	else if (err != -EAGAIN)
+		fd_close(&c->sock); /* its exit status follows */
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * servers.c - what wires need of a configuration, made once in the listener so that every wire has
+ * it warm: their uid, the TLS and SSH settings with the public keys, and the signer that has the
+ * others.
+ */
+#include "server/servers.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/account.h"
+#include "protocols/sftp/sftp.h"
+#include "protocols/tls/tls.h"
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+#include "server/base/log.h"
+#include "server/process.h"
+#include "server/signer.h"
+
+/* Who wire and signer are. In personal mode they are who we are. */
+static int
+find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct sandbox_ids *ret)
+{
+	struct conf_place place = { .file = conf->file };
+
+	if (conf->mode == CONF_PERSONAL)
+		return 0;
+	if (account_ids(conf->wire_user, &ret->wire_uid, &ret->wire_gid) < 0 ||
+	    ret->wire_uid == 0) {
+		complain(ctx, &place, "wire-user is not an unprivileged user of this system");
+		return -EINVAL;
+	}
+	if (account_ids(conf->keys_user, &ret->keys_uid, &ret->keys_gid) < 0 ||
+	    ret->keys_uid == 0 || ret->keys_uid == ret->wire_uid) {
+		complain(
+		    ctx, &place,
+		    "keys-user is not an unprivileged user of this system, apart from wire-user");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		     struct wire_servers *made)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (ipc_pair(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		process_keep(&ends[1], 1, true);
+		signer_run(conf, &made->ids, ends[1]);
+	}
+	fd_close(&ends[1]);
+	made->signer = ends[0];
+	made->signer_pid = pid;
+	if (pid > 0 && signer_hello(made->signer, complain, ctx, &made->keys) == 0)
+		return 0;
+	fd_close(&made->signer);
+	return -EINVAL;
+}
+
+int
+servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+	     struct wire_servers *ret_servers)
+{
+	struct wire_servers made = { .signer = -1 };
+	FD_OWN int sign = -1;
+	int err = -EINVAL;
+
+	if (find_ids(conf, complain, ctx, &made.ids) < 0 ||
+	    servers_start_signer(conf, complain, ctx, &made) < 0)
+		return -EINVAL;
+	/* Both prove their keys by a handshake with themselves. */
+	if (signer_connect(made.signer, &sign) == 0) {
+		sign_use(sign);
+		err = tls_server_new_remote(conf, &made.keys, complain, ctx, &made.tls);
+		if (err == 0)
+			err = ssh_server_new_remote(conf, &made.keys, complain, ctx, &made.ssh);
+		sign_use(-1);
+	}
+	if (err < 0) {
+		servers_discard(&made);
+		return -EINVAL;
+	}
+	*ret_servers = made;
+	return 0;
+}
+
+void
+servers_discard(struct wire_servers *servers)
+{
+	tls_server_free(servers->tls);
+	ssh_server_free(servers->ssh);
+	fd_close(&servers->signer); /* it ends with its last connection */
+}
+
+void
+servers_complain(void *ctx, const struct conf_place *place, const char *text)
+{
+	bool warning = strncmp(text, "warning: ", strlen("warning: ")) == 0;
+	struct log_value file, words;
+
+	(void)ctx;
+	log_event(warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "config", "at=%s:%u:%u text=%s",
+		  log_q(&file, place->file ? place->file : ""), place->line, place->column,
+		  log_q(&words, text));
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* servers.h - from a configuration to what its wires serve with: ids, keys, TLS and SSH. */
+#ifndef SERVER_SERVERS_H
+#define SERVER_SERVERS_H
+
+#include "conf/conf.h"
+#include "server/wire.h"
+
+/* Makes them, with a signer of their own. Returns 0, or -EINVAL after complaints. */
+int servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		 struct wire_servers *ret_servers) MUST_CHECK;
+
+/* Frees them, and lets their signer go when its last connection is done. */
+void servers_discard(struct wire_servers *servers);
+
+/* Another signer for servers whose last one died: same keys, new process. 0, or -EINVAL. */
+int servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+			 struct wire_servers *servers) MUST_CHECK;
+
+/* A conf_complain_fn that writes to the log. */
+void servers_complain(void *ctx, const struct conf_place *place, const char *text);
+
+#endif
