@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * monitor.c - starts wire, decides with auth/ who its client is, starts the worker, and then waits for
- * the end. Reads nothing from the client.
+ * monitor.c - starts wire, lets auth/ decide who its client is and monitor_login.c start the
+ *worker, and then waits for the end. Reads nothing from the client.
  *
- *	WAITING --LOGGED_IN, slot, PAM session, worker ready--> WORKING --wire or worker gone--> over
+ *	WAITING --LOGGED_IN, slot, PAM session, worker ready--> WORKING --wire or worker gone-->
+ *over
  *	   '------------------------ wire gone, deadline, tries -----------------------------> over
  *
  * Distrusts: wire. Everything of it but a well-formed message in the right state ends the session.
@@ -15,35 +16,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/pidfd.h>
 #include <sys/random.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "auth/auth_msg.h"
-#include "auth/auth_serve.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
-#include "server/base/rate.h"
 #include "server/base/text.h"
-#include "server/identity.h"
 #include "server/listen_msg.h"
+#include "server/monitor_in.h"
 #include "server/process.h"
 #include "server/sandbox_filter.h"
-#include "server/sign_serve.h"
-#include "server/source.h"
-#include "server/worker.h"
 
 /* The front end says goodbye at the deadline; wire is killed when it did not. */
 #define DEADLINE_GRACE_MS 3000
-/* A worker that opens its shares on a sick filesystem may take this long. */
-#define WORKER_READY_MS 20000
 /* When one of the two is gone, the other has this long to say its last words. */
 #define LAST_WORDS_MS 700
 /* A worker that ends uploads of a session that broke. */
@@ -51,50 +42,30 @@
 /* Records of wire in one second; the rest is counted and dropped. */
 #define WIRE_RECORDS_PER_SECOND 50
 
-struct child {
-	pid_t pid;
-	int pidfd; /* -1: not there */
-};
-
-static struct {
-	struct monitor *m;
-	struct child wire, worker;
-	int wire_sock;
-	int sign_sock; /* wire's other socket: requests for signatures */
-	int worker_sock;
-	struct sign_serve sign;
-	struct auth_serve *auth;
-	bool working, crashed;
-	bool stop; /* the listener wants it */
-	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
-	uint64_t started_ms;
-	enum session_end end;
-	bool end_said;
-	struct rate records;
-	uint64_t records_dropped;
-} mon;
+static struct mon mon;
 
 /* ---- names and records ---- */
 
-static const char *
-protocol_name(void)
+const char *
+monitor_protocol(const struct mon *self)
 {
-	return mon.m->listener->protocol == CONF_SFTP ? "sftp" : "ftps";
+	return self->m->listener->protocol == CONF_SFTP ? "sftp" : "ftps";
 }
 
-static void
-stamp_records(void)
+void
+monitor_stamp_records(const struct mon *self)
 {
 	struct log_value user, client;
 	char fields[480];
 	struct text t;
 
 	text_init(&t, fields, sizeof(fields));
-	text_printf(&t, "session=%s proto=%s addr=%s", mon.session, protocol_name(), mon.addr);
-	if (mon.user[0])
-		text_printf(&t, " user=%s", log_q(&user, mon.user));
-	if (mon.client[0])
-		text_printf(&t, " client=%s", log_q(&client, mon.client));
+	text_printf(&t, "session=%s proto=%s addr=%s", self->session, monitor_protocol(self),
+		    self->addr);
+	if (self->user[0])
+		text_printf(&t, " user=%s", log_q(&user, self->user));
+	if (self->client[0])
+		text_printf(&t, " client=%s", log_q(&client, self->client));
 	log_session(fields);
 }
 
@@ -105,64 +76,10 @@ name_session(void)
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		die("no randomness for a session id");
-	ignore_result(
-	    snprintf(mon.session, sizeof(mon.session), "%08" PRIx32 "%08" PRIx32, random[0], random[1]));
+	ignore_result(snprintf(mon.session, sizeof(mon.session), "%08" PRIx32 "%08" PRIx32,
+			       random[0], random[1]));
 	source_text(&mon.m->peer, mon.addr);
-	stamp_records();
-}
-
-/* ---- children ---- */
-
-static void
-child_started(struct child *c, pid_t pid)
-{
-	c->pid = pid;
-	c->pidfd = pidfd_open(pid, 0);
-	if (c->pidfd < 0)
-		die("pidfd_open: %s", strerror(errno));
-}
-
-/* Takes the child's status off; a death by a signal that is not ours is a crash. */
-static void
-child_ended(struct child *c, const char *name, bool killed_by_us)
-{
-	int status;
-
-	while (waitpid(c->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			die("waitpid: %s", strerror(errno));
-	fd_close(&c->pidfd);
-	if (WIFEXITED(status) && WEXITSTATUS(status) > 128) {
-		log_error("watchdog", "process=%s status=%d", name, WEXITSTATUS(status));
-		mon.crashed = true;
-	}
-	if (WIFSIGNALED(status) && !killed_by_us) {
-		log_error("crash", "process=%s signal=%d name=%s", name, WTERMSIG(status),
-			  sigabbrev_np(WTERMSIG(status)));
-		mon.crashed = true;
-	}
-}
-
-/* Gives the child ms to end by itself, then kills it. */
-static void
-child_finish(struct child *c, const char *name, uint64_t ms)
-{
-	struct pollfd wait = { .fd = c->pidfd, .events = POLLIN };
-	uint64_t deadline = clock_ms() + ms;
-	bool killed = false;
-
-	if (c->pidfd < 0)
-		return;
-	while (!wait.revents) {
-		if (poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR)
-			die("poll: %s", strerror(errno));
-		if (!wait.revents && clock_ms() >= deadline) {
-			kill(c->pid, SIGKILL);
-			killed = true;
-			deadline = CLOCK_NEVER;
-		}
-	}
-	child_ended(c, name, killed);
+	monitor_stamp_records(&mon);
 }
 
 static void
@@ -187,8 +104,8 @@ start_wire(void)
 		child_started(&mon.wire, pid);
 		return;
 	}
-	process_name("wire", "coffer-wire", "%s %s", mon.addr, protocol_name());
-	process_keep((int[]){ m->client_fd, ends[1], sign[1] }, 3, false);
+	process_name("wire", "coffer-wire", "%s %s", mon.addr, monitor_protocol(&mon));
+	process_keep((int[]) { m->client_fd, ends[1], sign[1] }, 3, false);
 	s = mem_new(1, sizeof(*s));
 	s->conf = m->conf;
 	s->listener = m->listener;
@@ -199,237 +116,6 @@ start_wire(void)
 	s->auth = auth_new(ends[1]);
 	memcpy(s->peer_addr, mon.addr, sizeof(mon.addr));
 	wire_run(s, m->servers, sign[1]);
-}
-
-/* auth_host.session_id */
-static const uint8_t *
-session_id(void *ctx, size_t *ret_len)
-{
-	(void)ctx;
-	*ret_len = mon.sign.session_id_len;
-	return mon.sign.session_id;
-}
-
-/* auth_host.host_key: of the key that signed the first exchange hash. */
-static const uint8_t *
-host_key(void *ctx, size_t *ret_len)
-{
-	const struct sign_keys *keys = &mon.m->servers->keys;
-
-	(void)ctx;
-	for (size_t i = 0; i < keys->count; i++) {
-		const struct sign_key *key = &keys->at[i];
-
-		if (key->purpose != SIGN_SSH || key->id != mon.sign.session_key)
-			continue;
-		*ret_len = key->spki_len;
-		return key->spki;
-	}
-	return NULL;
-}
-
-/* auth_host.as_user: a child with the account's rights runs fn; its exit status is the answer. */
-static int
-run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	(void)ctx;
-	if (pid < 0)
-		return -EIO;
-	if (pid == 0) {
-		process_keep(NULL, 0, true);
-		sandbox_worker_user(mon.m->conf, account);
-		_exit(fn(arg) == 0 ? 0 : 1);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -EIO;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EACCES;
-}
-
-/* ---- from a good login to a worker ---- */
-
-/*
- * Asks the listener and waits for the answer of this type, which stands in b then, over room. A wish to
- * stop that comes between is kept. Returns 0, or -EPIPE: it is gone, or does not answer.
- */
-static int
-ask_listener(const struct buf *question, uint16_t want, uint8_t *room, size_t size, struct buf *b)
-{
-	struct pollfd wait = { .fd = mon.m->listener_sock, .events = POLLIN };
-	uint16_t type = 0;
-	uint32_t id;
-
-	if (ipc_send(mon.m->listener_sock, question, -1) < 0)
-		return -EPIPE;
-	for (int i = 0; i < 2; i++) {
-		if (poll(&wait, 1, IPC_SEND_MS) <= 0 ||
-		    ipc_recv(mon.m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL) < 0)
-			return -EPIPE;
-		if (type == want)
-			return 0;
-		mon.stop |= type == LISTEN_MSG_STOP;
-	}
-	return -EPIPE;
-}
-
-/* auth_host.failed */
-static uint64_t
-login_failed(void *ctx, const char *user)
-{
-	uint8_t room[512];
-	struct buf b, answer;
-	uint32_t ms;
-
-	(void)ctx;
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_FAILED, 0);
-	buf_put_cstring(&b, user);
-	if (ask_listener(&b, LISTEN_MSG_DELAY, room, sizeof(room), &answer) < 0)
-		return 0;
-	ms = buf_get_u32(&answer);
-	return buf_done(&answer) == 0 ? ms : 0;
-}
-
-/* auth_host.use_code. Without a listener nobody remembers codes, so none is good. */
-static bool
-use_code(void *ctx, const char *user, uint64_t step)
-{
-	uint8_t room[512];
-	struct buf b, answer;
-
-	(void)ctx;
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CODE, 0);
-	buf_put_cstring(&b, user);
-	buf_put_u64(&b, step);
-	return ask_listener(&b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) == 0 &&
-	       buf_get_u8(&answer) == 1;
-}
-
-static bool
-claim_slot(char *reason, size_t size)
-{
-	uint8_t room[512];
-	struct buf b, answer;
-	bool yes;
-
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CLAIM, 0);
-	buf_put_cstring(&b, auth_serve_account(mon.auth)->name);
-	if (ask_listener(&b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) < 0)
-		return true; /* the listener is gone; so are its limits, and nobody new comes */
-	yes = buf_get_u8(&answer) == 1;
-	buf_get_cstring(&answer, reason, size);
-	return buf_done(&answer) == 0 && yes;
-}
-
-/* Forks the worker. Returns its socket for wire, or -1. */
-static int
-fork_worker(void)
-{
-	struct worker w = { .conf = mon.m->conf,
-			    .account = auth_serve_account(mon.auth),
-			    .ports = mon.m->listener->protocol != CONF_SFTP,
-			    .local = mon.m->local,
-			    .peer = mon.m->peer };
-	int to_wire[2], to_us[2];
-	pid_t pid;
-
-	if (ipc_pair(to_wire) < 0 || ipc_pair(to_us) < 0)
-		die("no socket pair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		log_error("fork", "reason=%s", strerror(errno));
-		return -1;
-	}
-	if (pid == 0) {
-		/* pam_limits may have set one: a write fails then, and nobody dies of it. */
-		(void)signal(SIGXFSZ, SIG_IGN);
-		process_name("worker", "coffer-worker", "%s@%s %s", mon.user, mon.addr,
-			     protocol_name());
-		process_keep((int[]){ to_wire[1], to_us[1] }, 2, true);
-		w.wire_sock = to_wire[1];
-		w.monitor_sock = to_us[1];
-		worker_run(&w);
-	}
-	fd_close(&to_wire[1]);
-	fd_close(&to_us[1]);
-	mon.worker_sock = to_us[0];
-	child_started(&mon.worker, pid);
-	return to_wire[0];
-}
-
-/* Waits for the worker's word that its shares are open. Returns 0 or -errno. */
-static int
-wait_for_worker(void)
-{
-	struct pollfd wait = { .fd = mon.worker_sock, .events = POLLIN };
-	uint8_t room[64];
-	struct buf b;
-	uint16_t type;
-	uint32_t id, err;
-
-	if (poll(&wait, 1, WORKER_READY_MS) <= 0)
-		return -ETIMEDOUT;
-	if (ipc_recv(mon.worker_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) < 0)
-		return -EPIPE;
-	err = buf_get_u32(&b);
-	if (type != WORKER_MSG_READY || buf_done(&b) < 0 || err > 4095)
-		return -EBADMSG;
-	return -(int)err;
-}
-
-static void
-drop_worker(void)
-{
-	fd_close(&mon.worker_sock);
-	child_finish(&mon.worker, "worker", LAST_WORDS_MS);
-}
-
-static enum auth_step
-refuse_login(const char *reason)
-{
-	enum auth_step step;
-
-	step = auth_serve_refuse(mon.auth, reason);
-	mon.user[0] = '\0';
-	stamp_records();
-	return step;
-}
-
-/* The client is who he says. Gives him a worker, or refuses all the same. */
-static enum auth_step
-log_in(void)
-{
-	const struct account *account = auth_serve_account(mon.auth);
-	FD_OWN int worker_fd = -1;
-	char reason[160] = "";
-	int err;
-
-	ignore_result(text_copy(mon.user, sizeof(mon.user), account->name)); /* same size */
-	stamp_records();
-	if (!claim_slot(reason, sizeof(reason)))
-		return refuse_login(reason);
-	if (mon.m->conf->mode == CONF_SYSTEM && identity_lend_groups(account) < 0)
-		return refuse_login("his groups could not be taken");
-	if (auth_serve_open_session(mon.auth) < 0)
-		return refuse_login("the PAM session could not be opened");
-	worker_fd = fork_worker();
-	if (worker_fd < 0)
-		return refuse_login("no process for the worker");
-	err = wait_for_worker();
-	if (err < 0) {
-		drop_worker();
-		return refuse_login(err == -ENOENT ? "not one share could be opened"
-						   : "the worker did not start");
-	}
-	log_notice("login", "method=%s uid=%u gid=%u", auth_serve_method(mon.auth), account->uid,
-		   account->gid);
-	process_name("monitor", "coffer-monitor", "%s@%s %s", mon.user, mon.addr, protocol_name());
-	mon.working = true;
-	mon.sign.logged_in = true;
-	sandbox_monitor_working();
-	return auth_serve_accept(mon.auth, worker_fd) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }
 
 /* ---- messages of wire ---- */
@@ -482,7 +168,8 @@ hear_worker(void)
 	uint16_t type;
 	uint32_t id;
 
-	if (ipc_recv(mon.worker_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) == 0 &&
+	if (ipc_recv(mon.worker_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) ==
+		0 &&
 	    type == FILTER_MSG_VIOLATION)
 		(void)on_violation(&b, "worker");
 }
@@ -493,7 +180,7 @@ on_client(struct buf *b)
 	buf_get_cstring(b, mon.client, sizeof(mon.client));
 	if (buf_done(b) < 0)
 		return AUTH_STEP_END;
-	stamp_records();
+	monitor_stamp_records(&mon);
 	return AUTH_STEP_GO_ON;
 }
 
@@ -532,7 +219,7 @@ serve_wire(void)
 	default:
 		step = auth_serve_message(mon.auth, type, &b);
 		mem_wipe(room, b.end);
-		return step == AUTH_STEP_LOGGED_IN ? log_in() : step;
+		return step == AUTH_STEP_LOGGED_IN ? monitor_log_in(&mon) : step;
 	}
 }
 
@@ -547,7 +234,8 @@ listener_says_stop(void)
 	uint32_t id;
 	int err;
 
-	err = ipc_recv(mon.m->listener_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
+	err =
+	    ipc_recv(mon.m->listener_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
 	if (err == -EPIPE)
 		fd_close(&mon.m->listener_sock); /* sessions outlive their listener */
 	return err == 0 && type == LISTEN_MSG_STOP;
@@ -597,26 +285,26 @@ finish(void)
 
 	if (mon.worker_sock >= 0)
 		hear_worker();
-	worker_first = !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
-			    poll(&(struct pollfd){ .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
+	worker_first =
+	    !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
+	    poll(&(struct pollfd) { .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
 
 	if (worker_first) {
-		child_ended(&mon.worker, "worker", false);
+		mon.crashed |= child_ended(&mon.worker, "worker", false);
 		mon.end = SESSION_WORKER_GONE;
 		mon.end_said = true;
 	}
 	if (mon.end == SESSION_SHUTDOWN || mon.end == SESSION_LOGIN_TIME)
 		fd_close(&mon.wire_sock); /* wire ends when we are gone for it */
-	child_finish(&mon.wire, "wire", LAST_WORDS_MS);
+	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	fd_close(&mon.wire_sock);
-	child_finish(&mon.worker, "worker", WORKER_END_MS);
+	mon.crashed |= child_finish(&mon.worker, "worker", WORKER_END_MS);
 }
 
 void
 monitor_run(struct monitor *m)
 {
-	struct auth_host host = { .as_user = run_as_user, .session_id = session_id, .host_key = host_key,
-				 .failed = login_failed, .use_code = use_code };
+	struct auth_host host = monitor_auth_host(&mon);
 	struct log_value quoted;
 
 	mon.m = m;
@@ -625,7 +313,7 @@ monitor_run(struct monitor *m)
 	mon.started_ms = clock_ms();
 	rate_init(&mon.records, WIRE_RECORDS_PER_SECOND);
 	name_session();
-	process_name("monitor", "coffer-monitor", "%s %s", mon.addr, protocol_name());
+	process_name("monitor", "coffer-monitor", "%s %s", mon.addr, monitor_protocol(&mon));
 	sandbox_monitor();
 	log_info("connect", "listener=%s", log_q(&quoted, m->listener->name));
 	start_wire();
@@ -636,12 +324,12 @@ monitor_run(struct monitor *m)
 	finish();
 	if (mon.records_dropped)
 		log_warn("records-dropped", "count=%" PRIu64, mon.records_dropped);
-	log_event(mon.working ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, mon.working ? "logout" : "disconnect",
-		  "reason=%s duration_ms=%" PRIu64, session_end_name(mon.end),
-		  clock_ms() - mon.started_ms);
+	log_event(mon.working ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO,
+		  mon.working ? "logout" : "disconnect", "reason=%s duration_ms=%" PRIu64,
+		  session_end_name(mon.end), clock_ms() - mon.started_ms);
 	auth_serve_free(mon.auth);
-	_exit(mon.crashed   ? MONITOR_EXIT_CRASH
-	      : mon.working ? MONITOR_EXIT_OK
+	_exit(mon.crashed		      ? MONITOR_EXIT_CRASH
+	      : mon.working		      ? MONITOR_EXIT_OK
 	      : mon.end == SESSION_LOGIN_TIME ? MONITOR_EXIT_LATE
-			    : MONITOR_EXIT_NO_LOGIN);
+					      : MONITOR_EXIT_NO_LOGIN);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* child.h - a process that monitor started, from its first to its last moment. */
+#ifndef SERVER_CHILD_H
+#define SERVER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+	pid_t pid;
+	int pidfd; /* readable when it has ended; -1: there is none */
+};
+
+/* Right after the fork. Ends us when the kernel gives no descriptor for it. */
+void child_started(struct child *c, pid_t pid);
+
+/*
+ * It has ended, or will at once: takes its status off, and logs a bad one under its name. Was it a
+ * crash? A death by a signal is none if killed_by_us.
+ */
+bool child_ended(struct child *c, const char *name, bool killed_by_us);
+
+/* Gives it ms to end by itself, then kills it. Was it a crash? */
+bool child_finish(struct child *c, const char *name, uint64_t ms);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* monitor_in.h - what monitor.c and monitor_login.c share: the one connection of this process. */
+#ifndef SERVER_MONITOR_IN_H
+#define SERVER_MONITOR_IN_H
+
+#include "auth/auth_serve.h"
+#include "server/base/rate.h"
+#include "server/child.h"
+#include "server/monitor.h"
+#include "server/session.h"
+#include "server/sign_serve.h"
+#include "server/source.h"
+
+struct mon {
+	struct monitor *m;
+	struct child wire, worker;
+	int wire_sock;
+	int sign_sock; /* wire's other socket: requests for signatures */
+	int worker_sock;
+	struct sign_serve sign;
+	struct auth_serve *auth;
+	bool working, crashed;
+	bool stop; /* the listener wants it */
+	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
+	uint64_t started_ms;
+	enum session_end end;
+	bool end_said;
+	struct rate records;
+	uint64_t records_dropped;
+};
+
+/* What auth/ borrows from monitor (auth_serve.h). Stays valid as long as mon. */
+struct auth_host monitor_auth_host(struct mon *mon);
+
+/*
+ * The client is who he says: takes a slot, opens the PAM session, starts the worker and gives its
+ * socket to wire; or refuses all the same.
+ */
+enum auth_step monitor_log_in(struct mon *mon);
+
+/* The fields that every record of this connection has: again after one of them changed. */
+void monitor_stamp_records(const struct mon *mon);
+const char *monitor_protocol(const struct mon *mon);
+
+#endif
