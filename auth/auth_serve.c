@@ -14,19 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "auth/auth_msg.h"
 #include "auth/factor.h"
-#include "auth/keys.h"
-#include "auth/pam.h"
-#include "auth/totp.h"
-#include "auth/users.h"
-#include "auth/verify.h"
+#include "auth/serve_in.h"
 #include "server/base/clock.h"
-#include "server/base/ipc.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -36,32 +28,6 @@
 #define PARTIALS_MAX 8
 /* What a probe takes at least, so that its time does not tell whether there is such a user. */
 #define PROBE_MS 20
-/* Nobody types longer than this, and PAM must not be kept waiting for ever. */
-#define ANSWER_MS 120000
-
-enum source { SOURCE_NONE, SOURCE_FILE, SOURCE_PAM };
-
-struct auth_serve {
-	const struct conf *conf;
-	const struct conf_listener *listener;
-	const struct auth_host *host;
-	const char *addr;
-	int sock;
-	uint32_t tries_left, probes_left;
-	const char *talk_reason; /* why the conversation ended; PAM knows only that it did */
-	bool expired;		 /* the password was right and too old */
-	bool decided;		 /* LOGGED_IN was returned: nothing more is served */
-	uint64_t started_ms, release_ms; /* of the attempt */
-	const char *method, *reason;
-	uint32_t have; /* enum factor that were right, all of this name: */
-	char for_user[AUTH_NAME_MAX];
-	uint32_t partials_left;
-	struct account account;
-	struct pam_login *pam;
-	const char *password;	       /* for the first echo-off prompt; NULL once given */
-	char shown[2048];	       /* words of a module that wait for its next prompt */
-	uint8_t room[IPC_MESSAGE_MAX]; /* answers, or the prompts of a round */
-};
 
 struct auth_serve *
 auth_serve_new(const struct conf *conf, const struct conf_listener *listener, int wire_sock,
@@ -230,340 +196,7 @@ auth_serve_accept(struct auth_serve *s, int worker_fd)
 	return send_verdict(s, AUTH_OK, worker_fd);
 }
 
-/* ---- prompts of PAM ---- */
-
-/* FTP, and SSH's password method: the password answers the first echo-off prompt, and no other. */
-static int
-talk_password(void *ctx, const char *info, const struct pam_prompt *prompts, size_t count,
-	      char **answers)
-{
-	struct auth_serve *s = ctx;
-
-	(void)info; /* there is nobody to show it to */
-	for (size_t i = 0; i < count; i++) {
-		if (prompts[i].echo || !s->password) {
-			s->talk_reason = "PAM asked for more than a password";
-			return -EINVAL;
-		}
-		answers[i] = mem_dup(s->password);
-		s->password = NULL;
-	}
-	return 0;
-}
-
-static int
-ask_wire(struct auth_serve *s, const struct pam_prompt *prompts, size_t count)
-{
-	struct buf b;
-
-	ipc_begin(&b, s->room, sizeof(s->room), AUTH_MSG_ASK, 0);
-	buf_put_cstring(&b, "");
-	buf_put_cstring(&b, s->shown);
-	buf_put_u32(&b, (uint32_t)count);
-	for (size_t i = 0; i < count; i++) {
-		if (strlen(prompts[i].text) >= AUTH_PROMPT_TEXT_MAX)
-			return -EMSGSIZE;
-		buf_put_u8(&b, prompts[i].echo);
-		buf_put_cstring(&b, prompts[i].text);
-	}
-	s->shown[0] = '\0';
-	return ipc_send(s->sock, &b, -1);
-}
-
-static int
-take_answers(struct buf *b, size_t count, char **answers)
-{
-	char room[AUTH_PASSWORD_MAX];
-
-	if (buf_get_u32(b) != count)
-		return -EBADMSG;
-	for (size_t i = 0; i < count; i++)
-		answers[i] = mem_dup(buf_get_cstring(b, room, sizeof(room)));
-	mem_wipe(room, sizeof(room));
-	return buf_done(b);
-}
-
-/* Waits for ANSWERS or CANCEL; log records may come between. */
-static int
-wait_for_answers(struct auth_serve *s, size_t count, char **answers)
-{
-	uint64_t deadline = clock_after(ANSWER_MS);
-
-	for (;;) {
-		struct pollfd wire = { .fd = s->sock, .events = POLLIN };
-		struct buf b;
-		uint16_t type;
-		uint32_t id;
-		int err;
-
-		if (poll(&wire, 1, clock_poll(deadline)) < 0 && errno != EINTR)
-			return -errno;
-		if (clock_ms() >= deadline)
-			return -ETIMEDOUT;
-		err =
-		    ipc_recv(s->sock, MSG_DONTWAIT, s->room, sizeof(s->room), &b, &type, &id, NULL);
-		if (err == -EAGAIN)
-			continue;
-		if (err < 0)
-			return err;
-		if (type == AUTH_MSG_LOG || type == AUTH_MSG_CLIENT)
-			continue; /* manners, not worth an interruption */
-		err = type == AUTH_MSG_ANSWERS ? take_answers(&b, count, answers) : -ECANCELED;
-		mem_wipe(s->room, sizeof(s->room));
-		return err;
-	}
-}
-
-static int
-talk_interactive(void *ctx, const char *info, const struct pam_prompt *prompts, size_t count,
-		 char **answers)
-{
-	struct auth_serve *s = ctx;
-	struct text t;
-	int err;
-
-	if (*info) {
-		size_t len = strlen(s->shown);
-
-		text_init(&t, s->shown + len, sizeof(s->shown) - len);
-		text_printf(&t, "%s%s", len ? "\n" : "", info);
-	}
-	if (count == 0)
-		return 0; /* shown with the next prompt */
-	err = ask_wire(s, prompts, count);
-	if (err == 0)
-		err = wait_for_answers(s, count, answers);
-	if (err < 0)
-		s->talk_reason = "the conversation was broken off";
-	return err;
-}
-
-/* ---- who is it ---- */
-
-static const char *
-pam_service(const struct auth_serve *s)
-{
-	return s->listener->pam_service ? s->listener->pam_service : s->conf->auth.pam_service;
-}
-
-/* Rules that hold for every account, however it proved itself. */
-static int
-check_account(struct auth_serve *s)
-{
-	struct account *a = &s->account;
-
-	if (s->conf->mode == CONF_PERSONAL) {
-		a->uid = geteuid();
-		a->gid = getegid();
-		a->group_count = 0;
-		return 0;
-	}
-	if (a->uid == 0 || a->gid == 0) {
-		s->reason = "root does not log in";
-		return -EACCES;
-	}
-	if (a->uid < s->conf->auth.min_uid) {
-		s->reason = "uid below auth.min-uid";
-		return -EACCES;
-	}
-	return 0;
-}
-
-static int
-take_user(struct auth_serve *s, const struct user *u)
-{
-	struct account *a = &s->account;
-	int err = text_copy(a->name, sizeof(a->name), u->name);
-
-	a->uid = u->uid;
-	a->gid = u->gid;
-	a->home = mem_dup(u->home);
-	a->is_virtual = true;
-	return err < 0 ? err : account_find_groups(a);
-}
-
-/* Where would this name be decided? Fills the account. */
-static enum source
-find_source(struct auth_serve *s, const char *name, struct user *ret_user)
-{
-	const char *file = s->conf->auth.users_file;
-
-	if (file && users_find(file, name, ret_user) == 0)
-		return take_user(s, ret_user) == 0 ? SOURCE_FILE : SOURCE_NONE;
-	if (pam_service(s) && s->conf->mode == CONF_SYSTEM)
-		return SOURCE_PAM;
-	return SOURCE_NONE;
-}
-
-static int
-start_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
-{
-	const char *tty = s->listener->protocol == CONF_SFTP ? "sftp" : "ftps";
-
-	return pam_login_new(pam_service(s), name, s->addr, tty, talk, s, &s->pam);
-}
-
-/* PAM has said yes to this name, or to another one that a module put in its place. */
-static int
-take_pam_account(struct auth_serve *s)
-{
-	const char *name = pam_login_user(s->pam);
-	struct account found;
-	int err;
-
-	if (!account_name_ok(name)) {
-		s->reason = "PAM changed the user to a name that is not allowed";
-		return -EACCES;
-	}
-	err = account_find(name, &found);
-	if (err < 0) {
-		s->reason = "PAM knows the user, the system's database does not";
-		return -EACCES;
-	}
-	account_clear(&s->account);
-	s->account = found;
-	return 0;
-}
-
-static int
-check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
-{
-	struct account known;
-	int err;
-
-	/* For the log only: is it a name that somebody has? */
-	if (account_find(name, &known) == 0)
-		s->account = known;
-	err = start_pam(s, name, talk);
-	if (err < 0) {
-		s->reason = "PAM could not be started";
-		return err;
-	}
-	err = pam_login_authenticate(s->pam, &s->reason);
-	if (err == 0)
-		err = pam_login_account(s->pam, &s->reason);
-	if (err == -EKEYEXPIRED && talk == talk_interactive)
-		err = pam_login_change(s->pam, &s->reason);
-	else if (err == -EKEYEXPIRED)
-		s->expired = true;
-	if (err == 0)
-		err = take_pam_account(s);
-	if (err < 0) {
-		pam_login_free(s->pam);
-		s->pam = NULL;
-	}
-	return err;
-}
-
-/* One prompt, for accounts of the users file under keyboard-interactive. */
-static int
-ask_password(struct auth_serve *s, char *room, size_t size)
-{
-	const struct pam_prompt prompt = { .echo = false, .text = "Password: " };
-	char *answer = NULL;
-	int err = talk_interactive(s, "", &prompt, 1, &answer);
-
-	if (err == 0)
-		err = text_copy(room, size, answer);
-	if (answer)
-		mem_wipe(answer, strlen(answer));
-	free(answer);
-	return err;
-}
-
-/* password NULL: it is asked for. Fills the account; the one place where a guess is weighed. */
-static int
-check_password(struct auth_serve *s, const char *name, const char *password)
-{
-	char room[AUTH_PASSWORD_MAX];
-	struct user user;
-	enum source source;
-	int err = 0;
-
-	if (!account_name_ok(name)) {
-		s->reason = "the name is not one that a user can have";
-		source = SOURCE_NONE;
-	} else {
-		source = find_source(s, name, &user);
-		s->reason = "no such user";
-	}
-	if (source == SOURCE_PAM) {
-		s->password = password;
-		err = check_with_pam(s, name, password ? talk_password : talk_interactive);
-		s->password = NULL;
-		return err < 0 ? err : check_account(s);
-	}
-	if (!password) {
-		err = ask_password(s, room, sizeof(room));
-		password = room;
-	}
-	/* An unknown user costs a hash as well. */
-	if (err == 0 && !users_verify(source == SOURCE_FILE ? &user : NULL, password)) {
-		if (source == SOURCE_FILE)
-			s->reason = "wrong password";
-		err = -EACCES;
-	}
-	mem_wipe(room, sizeof(room));
-	mem_wipe(&user, sizeof(user));
-	return err < 0 ? err : check_account(s);
-}
-
-static int
-search_keys(void *arg)
-{
-	return keys_find(arg);
-}
-
-/* Is this a key of this name? Fills the account. */
-static int
-check_key(struct auth_serve *s, const char *name, struct keys_question *q)
-{
-	struct user user;
-	enum source source;
-	int err = 0;
-
-	s->reason = "no such user";
-	if (!account_name_ok(name) || !keys_algorithm_ok(q->algorithm, q->blob, q->blob_len))
-		return -EACCES;
-	source = find_source(s, name, &user);
-	mem_wipe(&user, sizeof(user));
-	if (source == SOURCE_NONE || (source == SOURCE_PAM && account_find(name, &s->account) < 0))
-		return -EACCES;
-	err = check_account(s);
-	if (err < 0)
-		return err;
-	q->conf = s->conf;
-	q->account = &s->account;
-	q->addr = s->addr;
-	s->reason = "not a key of this user";
-	if (s->conf->mode == CONF_PERSONAL)
-		return keys_find(q);
-	return s->host->as_user(s->host->ctx, &s->account, search_keys, q);
-}
-
 /* ---- messages ---- */
-
-/* Every factor is there. May he come, then? */
-static int
-check_rules(struct auth_serve *s)
-{
-	bool with_pam = !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM;
-	int err = 0;
-
-	if (s->conf->auth.allow_users.count > 0 &&
-	    !account_listed(&s->account, &s->conf->auth.allow_users)) {
-		s->reason = "not in auth.allow-users";
-		return -EACCES;
-	}
-	if (account_listed(&s->account, &s->conf->auth.deny_users)) {
-		s->reason = "in auth.deny-users";
-		return -EACCES;
-	}
-	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
-		return 0;
-	err = start_pam(s, s->account.name, talk_password);
-	return err < 0 ? err : pam_login_account(s->pam, &s->reason);
-}
 
 static enum auth_step
 decide(struct auth_serve *s, const char *user, int err)
@@ -577,139 +210,12 @@ decide(struct auth_serve *s, const char *user, int err)
 		log_info("login-partial", "method=%s", s->method);
 		return AUTH_STEP_GO_ON;
 	}
-	if (check_rules(s) < 0) {
+	if (serve_check_rules(s) < 0) {
 		s->have = 0;
 		return refuse(s, user);
 	}
 	s->decided = true;
 	return AUTH_STEP_LOGGED_IN;
-}
-
-/* What a check of one factor works with. */
-struct proof {
-	const char *name;
-	const char *password; /* NULL: it is asked for */
-	struct keys_question *key;
-	const uint8_t *signature;
-	size_t signature_len;
-};
-
-/*
- * Runs the check of one factor. It fills s->account, which must be the one that the factors before
- * it named; when it fails, they still stand.
- */
-static int
-prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *s, struct proof *p),
-      struct proof *p)
-{
-	struct account before = s->account;
-	int err;
-
-	if (!(factor_missing(s->conf, s->have) & factor)) {
-		s->reason = "auth.factors does not want this factor here";
-		return -EACCES;
-	}
-	if (s->have)
-		memset(&s->account, 0, sizeof(s->account));
-	err = check(s, p);
-	if (s->have && err == 0 &&
-	    (strcmp(before.name, s->account.name) != 0 || before.uid != s->account.uid)) {
-		s->reason = "two factors name two accounts";
-		err = -EACCES;
-	}
-	if (s->have && err < 0) {
-		account_clear(&s->account);
-		s->account = before;
-	} else if (s->have) {
-		account_clear(&before);
-	}
-	if (err == 0)
-		s->have |= factor;
-	return err;
-}
-
-static int
-prove_password(struct auth_serve *s, struct proof *p)
-{
-	return check_password(s, p->name, p->password);
-}
-
-/* The code of the account that the factors before it named. */
-static int
-check_code(struct auth_serve *s, const char *code)
-{
-	const char *file = s->conf->auth.users_file;
-	uint8_t secret[TOTP_SECRET_MAX];
-	uint64_t step;
-	char text[128];
-	size_t len;
-	int err;
-
-	if (!(factor_missing(s->conf, s->have) & FACTOR_CODE)) {
-		s->reason = "auth.factors does not want a code here";
-		return -EACCES;
-	}
-	s->reason = "no secret for one-time codes";
-	err = file ? users_totp(file, s->account.name, text, sizeof(text)) : -ENOENT;
-	if (err == 0)
-		err = totp_secret(text, secret, &len);
-	if (err == 0) {
-		s->reason = "wrong code";
-		err = totp_check(secret, len, code, (uint64_t)time(NULL), &step);
-	}
-	mem_wipe(text, sizeof(text));
-	mem_wipe(secret, sizeof(secret));
-	if (err == 0 &&
-	    (!s->host->use_code || !s->host->use_code(s->host->ctx, s->account.name, step))) {
-		s->reason = "this code was used already";
-		err = -EACCES;
-	}
-	if (err == 0)
-		s->have |= FACTOR_CODE;
-	return err;
-}
-
-static int
-ask_code(struct auth_serve *s)
-{
-	const struct pam_prompt prompt = { .echo = false, .text = "Verification code: " };
-	char *code = NULL;
-	int err = talk_interactive(s, "", &prompt, 1, &code);
-
-	if (err == 0)
-		err = check_code(s, code);
-	if (code)
-		mem_wipe(code, strlen(code));
-	free(code);
-	return err;
-}
-
-/* FTPS has one line for everything: the digits stand behind the password. */
-static int
-prove_glued(struct auth_serve *s, const char *user, char *password)
-{
-	struct proof p = { .name = user, .password = password };
-	char code[TOTP_DIGITS + 1] = "";
-	size_t len = strlen(password);
-	int err;
-
-	if (factor_enough(s->conf, FACTOR_PASSWORD))
-		return prove(s, FACTOR_PASSWORD, prove_password, &p);
-	if (!factor_enough(s->conf, FACTOR_PASSWORD | FACTOR_CODE)) {
-		s->reason = "auth.factors has nothing that FTPS can bring";
-		return -EACCES;
-	}
-	if (len >= TOTP_DIGITS) {
-		memcpy(code, password + len - TOTP_DIGITS, sizeof(code));
-		mem_wipe(password + len - TOTP_DIGITS, TOTP_DIGITS);
-	}
-	err = prove(s, FACTOR_PASSWORD, prove_password, &p);
-	if (err == 0)
-		err = check_code(s, code);
-	if (err < 0)
-		s->have = 0; /* there is no half of a line */
-	mem_wipe(code, sizeof(code));
-	return err;
 }
 
 static enum auth_step
@@ -728,9 +234,9 @@ on_password(struct auth_serve *s, struct buf *b)
 	}
 	begin_attempt(s, user, "password", s->conf->auth.failure_delay_ms);
 	if (s->listener->protocol == CONF_SFTP)
-		err = prove(s, FACTOR_PASSWORD, prove_password, &p);
+		err = serve_prove_password(s, &p);
 	else
-		err = prove_glued(s, user, password);
+		err = serve_prove_line(s, user, password);
 	mem_wipe(password, sizeof(password));
 	return decide(s, user, err);
 }
@@ -740,25 +246,12 @@ on_interactive(struct auth_serve *s, struct buf *b)
 {
 	char user[AUTH_NAME_MAX];
 	struct proof p = { .name = user };
-	uint32_t missing;
-	int err = 0;
 
 	buf_get_cstring(b, user, sizeof(user));
 	if (buf_done(b) < 0)
 		return AUTH_STEP_END;
 	begin_attempt(s, user, "keyboard-interactive", s->conf->auth.failure_delay_ms);
-	missing = factor_missing(s->conf, s->have);
-	if (!(missing & (FACTOR_PASSWORD | FACTOR_CODE))) {
-		s->reason = "auth.factors wants nothing that can be asked for";
-		return decide(s, user, -EACCES);
-	}
-	if (missing & FACTOR_PASSWORD)
-		err = prove(s, FACTOR_PASSWORD, prove_password, &p);
-	/* The code in the same conversation, when nothing else could come next. */
-	if (err == 0 && !factor_enough(s->conf, s->have) &&
-	    factor_missing(s->conf, s->have) == FACTOR_CODE)
-		err = ask_code(s);
-	return decide(s, user, err);
+	return decide(s, user, serve_prove_asking(s, &p));
 }
 
 /* A probe is no guess: a public key is no secret. It is bounded all the same. */
@@ -772,40 +265,6 @@ answer_probe(struct auth_serve *s, int err)
 		return AUTH_STEP_END;
 	return send_verdict(s, err < 0 ? AUTH_NO : AUTH_KEY_OK, -1) < 0 ? AUTH_STEP_END
 									: AUTH_STEP_GO_ON;
-}
-
-/* Does the signature prove the key on this very connection? Nothing that wire says decides. */
-static int
-check_signature(struct auth_serve *s, const char *user, const struct keys_question *key,
-		const uint8_t *signature, size_t len)
-{
-	struct verify_question q = { .user = user,
-				     .algorithm = key->algorithm,
-				     .blob = key->blob,
-				     .blob_len = key->blob_len,
-				     .signature = signature,
-				     .signature_len = len };
-	uint8_t blob[2200];
-	const uint8_t *spki;
-	size_t spki_len;
-
-	q.session_id = s->host->session_id(s->host->ctx, &q.session_id_len);
-	spki = s->host->host_key ? s->host->host_key(s->host->ctx, &spki_len) : NULL;
-	if (spki && verify_blob(spki, spki_len, blob, sizeof(blob), &q.host_key_len) == 0)
-		q.host_key = blob;
-	s->reason = "the signature does not fit the key";
-	return verify_signature(&q);
-}
-
-/* Without a signature: is it a key of his at all? */
-static int
-prove_key(struct auth_serve *s, struct proof *p)
-{
-	int err = check_key(s, p->name, p->key);
-
-	if (err == 0 && p->signature_len > 0)
-		err = check_signature(s, p->name, p->key, p->signature, p->signature_len);
-	return err;
 }
 
 static enum auth_step
@@ -832,9 +291,9 @@ on_key(struct auth_serve *s, struct buf *b)
 	p.signature = signature;
 	p.signature_len = signature_len;
 	if (signature_len > 0)
-		return decide(s, user, prove(s, FACTOR_KEY, prove_key, &p));
+		return decide(s, user, serve_prove_key(s, &p));
 	had = s->have;
-	err = prove(s, FACTOR_KEY, prove_key, &p);
+	err = serve_prove_key(s, &p);
 	s->have = had; /* a probe proves nothing */
 	return answer_probe(s, err);
 }

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * serve_find.c - a name becomes an account: of the users file, or of the system by PAM. And the
+ * rules that hold for every account, however it proved itself.
+ */
+#include "auth/serve_in.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/users.h"
+#include "server/base/text.h"
+
+enum source { SOURCE_NONE, SOURCE_FILE, SOURCE_PAM };
+
+static const char *
+pam_service(const struct auth_serve *s)
+{
+	return s->listener->pam_service ? s->listener->pam_service : s->conf->auth.pam_service;
+}
+
+/* Rules that hold for every account, however it proved itself. */
+static int
+check_account(struct auth_serve *s)
+{
+	struct account *a = &s->account;
+
+	if (s->conf->mode == CONF_PERSONAL) {
+		a->uid = geteuid();
+		a->gid = getegid();
+		a->group_count = 0;
+		return 0;
+	}
+	if (a->uid == 0 || a->gid == 0) {
+		s->reason = "root does not log in";
+		return -EACCES;
+	}
+	if (a->uid < s->conf->auth.min_uid) {
+		s->reason = "uid below auth.min-uid";
+		return -EACCES;
+	}
+	return 0;
+}
+
+static int
+take_user(struct auth_serve *s, const struct user *u)
+{
+	struct account *a = &s->account;
+	int err = text_copy(a->name, sizeof(a->name), u->name);
+
+	a->uid = u->uid;
+	a->gid = u->gid;
+	a->home = mem_dup(u->home);
+	a->is_virtual = true;
+	return err < 0 ? err : account_find_groups(a);
+}
+
+/* Where would this name be decided? Fills the account. */
+static enum source
+find_source(struct auth_serve *s, const char *name, struct user *ret_user)
+{
+	const char *file = s->conf->auth.users_file;
+
+	if (file && users_find(file, name, ret_user) == 0)
+		return take_user(s, ret_user) == 0 ? SOURCE_FILE : SOURCE_NONE;
+	if (pam_service(s) && s->conf->mode == CONF_SYSTEM)
+		return SOURCE_PAM;
+	return SOURCE_NONE;
+}
+
+static int
+start_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
+{
+	const char *tty = s->listener->protocol == CONF_SFTP ? "sftp" : "ftps";
+
+	return pam_login_new(pam_service(s), name, s->addr, tty, talk, s, &s->pam);
+}
+
+/* PAM has said yes to this name, or to another one that a module put in its place. */
+static int
+take_pam_account(struct auth_serve *s)
+{
+	const char *name = pam_login_user(s->pam);
+	struct account found;
+	int err;
+
+	if (!account_name_ok(name)) {
+		s->reason = "PAM changed the user to a name that is not allowed";
+		return -EACCES;
+	}
+	err = account_find(name, &found);
+	if (err < 0) {
+		s->reason = "PAM knows the user, the system's database does not";
+		return -EACCES;
+	}
+	account_clear(&s->account);
+	s->account = found;
+	return 0;
+}
+
+static int
+check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
+{
+	struct account known;
+	int err;
+
+	/* For the log only: is it a name that somebody has? */
+	if (account_find(name, &known) == 0)
+		s->account = known;
+	err = start_pam(s, name, talk);
+	if (err < 0) {
+		s->reason = "PAM could not be started";
+		return err;
+	}
+	err = pam_login_authenticate(s->pam, &s->reason);
+	if (err == 0)
+		err = pam_login_account(s->pam, &s->reason);
+	if (err == -EKEYEXPIRED && talk == serve_talk_client)
+		err = pam_login_change(s->pam, &s->reason);
+	else if (err == -EKEYEXPIRED)
+		s->expired = true;
+	if (err == 0)
+		err = take_pam_account(s);
+	if (err < 0) {
+		pam_login_free(s->pam);
+		s->pam = NULL;
+	}
+	return err;
+}
+
+/* The one place where a guess is weighed. */
+int
+serve_check_password(struct auth_serve *s, const char *name, const char *password)
+{
+	char room[AUTH_PASSWORD_MAX];
+	struct user user;
+	enum source source;
+	int err = 0;
+
+	if (!account_name_ok(name)) {
+		s->reason = "the name is not one that a user can have";
+		source = SOURCE_NONE;
+	} else {
+		source = find_source(s, name, &user);
+		s->reason = "no such user";
+	}
+	if (source == SOURCE_PAM) {
+		s->password = password;
+		err = check_with_pam(s, name, password ? serve_talk_password : serve_talk_client);
+		s->password = NULL;
+		return err < 0 ? err : check_account(s);
+	}
+	if (!password) {
+		err = serve_ask(s, "Password: ", room, sizeof(room));
+		password = room;
+	}
+	/* An unknown user costs a hash as well. */
+	if (err == 0 && !users_verify(source == SOURCE_FILE ? &user : NULL, password)) {
+		if (source == SOURCE_FILE)
+			s->reason = "wrong password";
+		err = -EACCES;
+	}
+	mem_wipe(room, sizeof(room));
+	mem_wipe(&user, sizeof(user));
+	return err < 0 ? err : check_account(s);
+}
+
+static int
+search_keys(void *arg)
+{
+	return keys_find(arg);
+}
+
+int
+serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
+{
+	struct user user;
+	enum source source;
+	int err = 0;
+
+	s->reason = "no such user";
+	if (!account_name_ok(name) || !keys_algorithm_ok(q->algorithm, q->blob, q->blob_len))
+		return -EACCES;
+	source = find_source(s, name, &user);
+	mem_wipe(&user, sizeof(user));
+	if (source == SOURCE_NONE || (source == SOURCE_PAM && account_find(name, &s->account) < 0))
+		return -EACCES;
+	err = check_account(s);
+	if (err < 0)
+		return err;
+	q->conf = s->conf;
+	q->account = &s->account;
+	q->addr = s->addr;
+	s->reason = "not a key of this user";
+	if (s->conf->mode == CONF_PERSONAL)
+		return keys_find(q);
+	return s->host->as_user(s->host->ctx, &s->account, search_keys, q);
+}
+
+int
+serve_check_rules(struct auth_serve *s)
+{
+	bool with_pam = !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM;
+	int err = 0;
+
+	if (s->conf->auth.allow_users.count > 0 &&
+	    !account_listed(&s->account, &s->conf->auth.allow_users)) {
+		s->reason = "not in auth.allow-users";
+		return -EACCES;
+	}
+	if (account_listed(&s->account, &s->conf->auth.deny_users)) {
+		s->reason = "in auth.deny-users";
+		return -EACCES;
+	}
+	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
+		return 0;
+	err = start_pam(s, s->account.name, serve_talk_password);
+	return err < 0 ? err : pam_login_account(s->pam, &s->reason);
+}
