@@ -52,9 +52,11 @@ struct auth_verdict {
 
 struct auth;
 struct conf;
+struct conf_listener;
 
-/* The methods that an SFTP client can begin with. */
-uint32_t auth_methods(const struct conf *conf);
+/* The methods that an SFTP client from addr (text) can begin with. */
+uint32_t auth_methods(const struct conf *conf, const struct conf_listener *listener,
+		      const char *addr);
 
 /* Over the socket to monitor, which stays the caller's. */
 struct auth *auth_new(int sock);

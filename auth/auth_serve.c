@@ -67,13 +67,21 @@ auth_serve_method(const struct auth_serve *s)
 	return s->method;
 }
 
+uint32_t
+auth_serve_sessions(const struct auth_serve *s)
+{
+	const struct policy_case c = serve_case(s);
+
+	return policy_sessions(&c, &s->account);
+}
+
 /* Which methods bring what is still missing; only SSH asks. */
 static uint32_t
 methods(const struct auth_serve *s)
 {
 	if (s->listener->protocol != CONF_SFTP)
 		return AUTH_PASSWORD;
-	return factor_methods(s->conf, factor_missing(s->conf, s->have));
+	return factor_methods(s->conf, serve_missing(s));
 }
 
 /* ---- answers ---- */
@@ -203,7 +211,7 @@ decide(struct auth_serve *s, const char *user, int err)
 {
 	if (err < 0)
 		return refuse(s, user);
-	if (!factor_enough(s->conf, s->have)) {
+	if (!serve_enough(s)) {
 		if (s->partials_left == 0 || send_verdict(s, AUTH_PARTIAL, -1) < 0)
 			return AUTH_STEP_END;
 		s->partials_left--;

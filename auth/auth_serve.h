@@ -51,6 +51,8 @@ enum auth_step auth_serve_message(struct auth_serve *s, uint16_t type, struct bu
 /* After LOGGED_IN: who it is. Stays valid as long as s. */
 const struct account *auth_serve_account(const struct auth_serve *s);
 const char *auth_serve_method(const struct auth_serve *s);
+/* How many sessions the account may have at one time. */
+uint32_t auth_serve_sessions(const struct auth_serve *s);
 
 /* After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES.
  */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/auth.h"
+#include "auth/policy.h"
 
 static const struct {
 	const char *name;
@@ -34,32 +35,32 @@ parse(const char *word)
 
 /* The alternative at this place; 0 behind the last. Without the key each factor alone is one. */
 static uint32_t
-alternative(const struct conf *conf, size_t i)
+alternative(const struct conf_list *list, size_t i)
 {
 	static const uint32_t usual[] = { FACTOR_PASSWORD, FACTOR_KEY };
 
-	if (conf->auth.factors.count == 0)
+	if (list->count == 0)
 		return i < COUNT_OF(usual) ? usual[i] : 0;
-	return i < conf->auth.factors.count ? parse(conf->auth.factors.at[i]) : 0;
+	return i < list->count ? parse(list->at[i]) : 0;
 }
 
 bool
-factor_enough(const struct conf *conf, uint32_t have)
+factor_enough(const struct conf_list *list, uint32_t have)
 {
 	uint32_t set;
 
-	for (size_t i = 0; (set = alternative(conf, i)) != 0; i++)
+	for (size_t i = 0; (set = alternative(list, i)) != 0; i++)
 		if ((have & set) == set)
 			return true;
 	return false;
 }
 
 uint32_t
-factor_missing(const struct conf *conf, uint32_t have)
+factor_missing(const struct conf_list *list, uint32_t have)
 {
 	uint32_t set, missing = 0;
 
-	for (size_t i = 0; (set = alternative(conf, i)) != 0; i++)
+	for (size_t i = 0; (set = alternative(list, i)) != 0; i++)
 		if ((set & have) == have)
 			missing |= set & ~have;
 	/* A code alone says nothing about who somebody is: it never comes first. */
@@ -88,7 +89,9 @@ factor_methods(const struct conf *conf, uint32_t factors)
 }
 
 uint32_t
-auth_methods(const struct conf *conf)
+auth_methods(const struct conf *conf, const struct conf_listener *listener, const char *addr)
 {
-	return factor_methods(conf, factor_missing(conf, 0));
+	const struct policy_case c = { .conf = conf, .listener = listener, .addr = addr };
+
+	return factor_methods(conf, policy_first_factors(&c));
 }

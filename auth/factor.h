@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * factor.h - auth.factors: which proofs together are a login. Alternatives, each a set. The order
+ * factor.h - which proofs together are a login. Alternatives, each a set. The order
  * in which a client brings them does not matter.
  */
 #ifndef AUTH_FACTOR_H
@@ -14,11 +14,16 @@
 
 enum factor { FACTOR_PASSWORD = 1, FACTOR_KEY = 2, FACTOR_CODE = 4 };
 
+/*
+ * A list of alternatives is auth.factors or the factors of a rule; an empty one is password or
+ * publickey.
+ */
+
 /* Is this set of factors a whole alternative? */
-bool factor_enough(const struct conf *conf, uint32_t have);
+bool factor_enough(const struct conf_list *alternatives, uint32_t have);
 
 /* What is missing in those alternatives that all of have is part of; 0: have leads nowhere. */
-uint32_t factor_missing(const struct conf *conf, uint32_t have);
+uint32_t factor_missing(const struct conf_list *alternatives, uint32_t have);
 
 /* The methods of auth.h that can bring these factors to an SFTP listener. */
 uint32_t factor_methods(const struct conf *conf, uint32_t factors);

@@ -44,9 +44,8 @@ check_account(struct auth_serve *s)
 }
 
 static int
-take_user(struct auth_serve *s, const struct user *u)
+take_user(struct account *a, const struct user *u)
 {
-	struct account *a = &s->account;
 	int err = text_copy(a->name, sizeof(a->name), u->name);
 
 	a->uid = u->uid;
@@ -56,17 +55,33 @@ take_user(struct auth_serve *s, const struct user *u)
 	return err < 0 ? err : account_find_groups(a);
 }
 
-/* Where would this name be decided? Fills the account. */
+/* Where would this name be decided? Fills the account of a user of the file. */
 static enum source
-find_source(struct auth_serve *s, const char *name, struct user *ret_user)
+find_source(const struct auth_serve *s, const char *name, struct account *account,
+	    struct user *ret_user)
 {
 	const char *file = s->conf->auth.users_file;
 
 	if (file && users_find(file, name, ret_user) == 0)
-		return take_user(s, ret_user) == 0 ? SOURCE_FILE : SOURCE_NONE;
+		return take_user(account, ret_user) == 0 ? SOURCE_FILE : SOURCE_NONE;
 	if (pam_service(s) && s->conf->mode == CONF_SYSTEM)
 		return SOURCE_PAM;
 	return SOURCE_NONE;
+}
+
+int
+serve_look_up(struct auth_serve *s, const char *name, struct account *ret)
+{
+	struct user user;
+	enum source source;
+
+	if (!account_name_ok(name))
+		return -ENOENT;
+	source = find_source(s, name, ret, &user);
+	mem_wipe(&user, sizeof(user));
+	if (source == SOURCE_PAM)
+		return account_find(name, ret);
+	return source == SOURCE_FILE ? 0 : -ENOENT;
 }
 
 static int
@@ -142,7 +157,7 @@ serve_check_password(struct auth_serve *s, const char *name, const char *passwor
 		s->reason = "the name is not one that a user can have";
 		source = SOURCE_NONE;
 	} else {
-		source = find_source(s, name, &user);
+		source = find_source(s, name, &s->account, &user);
 		s->reason = "no such user";
 	}
 	if (source == SOURCE_PAM) {
@@ -175,16 +190,12 @@ search_keys(void *arg)
 int
 serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 {
-	struct user user;
-	enum source source;
-	int err = 0;
+	int err;
 
 	s->reason = "no such user";
 	if (!account_name_ok(name) || !keys_algorithm_ok(q->algorithm, q->blob, q->blob_len))
 		return -EACCES;
-	source = find_source(s, name, &user);
-	mem_wipe(&user, sizeof(user));
-	if (source == SOURCE_NONE || (source == SOURCE_PAM && account_find(name, &s->account) < 0))
+	if (serve_look_up(s, name, &s->account) < 0)
 		return -EACCES;
 	err = check_account(s);
 	if (err < 0)
@@ -201,18 +212,12 @@ serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 int
 serve_check_rules(struct auth_serve *s)
 {
+	const struct policy_case c = serve_case(s);
 	bool with_pam = !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM;
 	int err = 0;
 
-	if (s->conf->auth.allow_users.count > 0 &&
-	    !account_listed(&s->account, &s->conf->auth.allow_users)) {
-		s->reason = "not in auth.allow-users";
+	if (policy_check(&c, &s->account, &s->reason) < 0)
 		return -EACCES;
-	}
-	if (account_listed(&s->account, &s->conf->auth.deny_users)) {
-		s->reason = "in auth.deny-users";
-		return -EACCES;
-	}
 	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
 		return 0;
 	err = start_pam(s, s->account.name, serve_talk_password);

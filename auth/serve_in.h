@@ -13,6 +13,7 @@
 #include "auth/auth_serve.h"
 #include "auth/keys.h"
 #include "auth/pam.h"
+#include "auth/policy.h"
 #include "server/base/ipc.h"
 
 struct auth_serve {
@@ -37,6 +38,13 @@ struct auth_serve {
 	uint8_t room[IPC_MESSAGE_MAX]; /* answers, or the prompts of a round */
 };
 
+/* What a rule can see of the connection. */
+static inline struct policy_case
+serve_case(const struct auth_serve *s)
+{
+	return (struct policy_case) { .conf = s->conf, .listener = s->listener, .addr = s->addr };
+}
+
 /* ---- serve_talk.c ---- */
 
 /* Two pam_talk_fn; ctx is a struct auth_serve. The first gives s->password to the first echo-off
@@ -58,6 +66,10 @@ int serve_check_password(struct auth_serve *s, const char *name, const char *pas
 /* Is this a key of this name? Fills s->account. */
 int serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q) MUST_CHECK;
 
+/* Who has this name, if anybody: nothing is proven. For what must be known before a guess is
+ * weighed. The caller clears it. */
+int serve_look_up(struct auth_serve *s, const char *name, struct account *ret) MUST_CHECK;
+
 /* Every factor is there. May he come, then? */
 int serve_check_rules(struct auth_serve *s) MUST_CHECK;
 
@@ -71,6 +83,11 @@ struct proof {
 	const uint8_t *signature;
 	size_t signature_len;
 };
+
+/* The factors that may come next. */
+uint32_t serve_missing(const struct auth_serve *s);
+/* Are those that were right enough for this account? */
+bool serve_enough(const struct auth_serve *s);
 
 /* Each weighs what the client brought; s->have is what stands now. 0 or -errno, and s->reason says
  * why. */

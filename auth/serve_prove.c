@@ -14,6 +14,33 @@
 #include "auth/users.h"
 #include "auth/verify.h"
 
+uint32_t
+serve_missing(const struct auth_serve *s)
+{
+	const struct policy_case c = serve_case(s);
+
+	if (!s->have)
+		return policy_first_factors(&c);
+	return factor_missing(policy_factors(&c, &s->account), s->have);
+}
+
+bool
+serve_enough(const struct auth_serve *s)
+{
+	const struct policy_case c = serve_case(s);
+
+	return factor_enough(policy_factors(&c, &s->account), s->have);
+}
+
+/* It is known who it is now. Is this a way in for him? */
+static bool
+is_wanted(const struct auth_serve *s, enum factor factor)
+{
+	const struct policy_case c = serve_case(s);
+
+	return factor_missing(policy_factors(&c, &s->account), s->have) & factor;
+}
+
 /*
  * Runs the check of one factor. It fills s->account, which must be the one that the factors before
  * it named; when it fails, they still stand.
@@ -25,7 +52,7 @@ prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *
 	struct account before = s->account;
 	int err;
 
-	if (!(factor_missing(s->conf, s->have) & factor)) {
+	if (!(serve_missing(s) & factor)) {
 		s->reason = "auth.factors does not want this factor here";
 		return -EACCES;
 	}
@@ -35,6 +62,10 @@ prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *
 	if (s->have && err == 0 &&
 	    (strcmp(before.name, s->account.name) != 0 || before.uid != s->account.uid)) {
 		s->reason = "two factors name two accounts";
+		err = -EACCES;
+	}
+	if (err == 0 && !is_wanted(s, factor)) {
+		s->reason = "auth.rules do not want this factor of him";
 		err = -EACCES;
 	}
 	if (s->have && err < 0) {
@@ -65,7 +96,7 @@ check_code(struct auth_serve *s, const char *code)
 	size_t len;
 	int err;
 
-	if (!(factor_missing(s->conf, s->have) & FACTOR_CODE)) {
+	if (!(serve_missing(s) & FACTOR_CODE)) {
 		s->reason = "auth.factors does not want a code here";
 		return -EACCES;
 	}
@@ -124,6 +155,29 @@ check_signature(struct auth_serve *s, const char *user, const struct keys_questi
 	return verify_signature(&q);
 }
 
+/*
+ * What one line of FTPS must hold for this name: that decides where a password ends, so it must be
+ * known before it is weighed. A name that nobody has is treated like one without rules. 0: no line
+ * is enough.
+ */
+static uint32_t
+line_factors(struct auth_serve *s, const char *user)
+{
+	static const uint32_t lines[] = { FACTOR_PASSWORD, FACTOR_PASSWORD | FACTOR_CODE };
+	const struct policy_case c = serve_case(s);
+	struct account claimed = { 0 };
+	const struct conf_list *factors;
+	uint32_t found = 0;
+
+	ignore_result(serve_look_up(s, user, &claimed));
+	factors = policy_factors(&c, &claimed);
+	for (size_t i = 0; i < COUNT_OF(lines) && !found; i++)
+		if (factor_enough(factors, s->have | lines[i]))
+			found = lines[i];
+	account_clear(&claimed);
+	return found;
+}
+
 int
 serve_prove_line(struct auth_serve *s, const char *user, char *password)
 {
@@ -132,10 +186,13 @@ serve_prove_line(struct auth_serve *s, const char *user, char *password)
 	size_t len = strlen(password);
 	int err;
 
-	if (factor_enough(s->conf, FACTOR_PASSWORD))
+	switch (line_factors(s, user)) {
+	case FACTOR_PASSWORD:
 		return prove(s, FACTOR_PASSWORD, weigh_password, &p);
-	if (!factor_enough(s->conf, FACTOR_PASSWORD | FACTOR_CODE)) {
-		s->reason = "auth.factors has nothing that FTPS can bring";
+	case FACTOR_PASSWORD | FACTOR_CODE:
+		break;
+	default:
+		s->reason = "nothing that FTPS can bring is enough for him";
 		return -EACCES;
 	}
 	if (len >= TOTP_DIGITS) {
@@ -177,7 +234,7 @@ serve_prove_key(struct auth_serve *s, struct proof *p)
 int
 serve_prove_asking(struct auth_serve *s, struct proof *p)
 {
-	uint32_t missing = factor_missing(s->conf, s->have);
+	uint32_t missing = serve_missing(s);
 	int err = 0;
 
 	if (!(missing & (FACTOR_PASSWORD | FACTOR_CODE))) {
@@ -187,8 +244,7 @@ serve_prove_asking(struct auth_serve *s, struct proof *p)
 	if (missing & FACTOR_PASSWORD)
 		err = serve_prove_password(s, p);
 	/* The code in the same conversation, when nothing else could come next. */
-	if (err == 0 && !factor_enough(s->conf, s->have) &&
-	    factor_missing(s->conf, s->have) == FACTOR_CODE)
+	if (err == 0 && !serve_enough(s) && serve_missing(s) == FACTOR_CODE)
 		err = ask_code(s);
 	return err;
 }

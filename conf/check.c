@@ -212,24 +212,49 @@ check_accounts(struct check *c)
 }
 
 static void
-check_factors(struct check *c)
+check_factors(struct check *c, const struct conf_list *factors, const char *what)
 {
 	const struct conf *conf = c->conf;
 	bool asks = false;
 
 	for (size_t i = 0; i < conf->auth.methods.count; i++)
 		asks |= strcmp(conf->auth.methods.at[i], "keyboard-interactive") == 0;
-	for (size_t i = 0; i < conf->auth.factors.count; i++) {
-		char *const *word = &conf->auth.factors.at[i];
+	for (size_t i = 0; i < factors->count; i++) {
+		char *const *word = &factors->at[i];
 
 		if (!strstr(*word, "totp"))
 			continue;
 		if (!conf->auth.users_file)
-			COMPLAIN(c, word, "auth.factors: %s: the secrets for totp are beside "
-				 "auth.users-file, which is missing", *word);
+			COMPLAIN(c, word, "%s: %s: the secrets for totp are beside auth.users-file, "
+				 "which is missing", what, *word);
 		else if (!asks)
-			WARN(c, word, "auth.factors: %s: SFTP clients are asked for the code over "
-			     "keyboard-interactive, which is not in auth.methods", *word);
+			WARN(c, word, "%s: %s: SFTP clients are asked for the code over "
+			     "keyboard-interactive, which is not in auth.methods", what, *word);
+	}
+}
+
+static void
+check_auth_rules(struct check *c)
+{
+	const struct conf *conf = c->conf;
+
+	check_factors(c, &conf->auth.factors, "auth.factors");
+	for (size_t i = 0; i < conf->auth.rule_count; i++) {
+		const struct conf_auth_rule *rule = &conf->auth.rules[i];
+
+		check_factors(c, &rule->factors, "auth.rules");
+		for (size_t k = 0; k < rule->listeners.count; k++) {
+			char *const *name = &rule->listeners.at[k];
+			bool found = false;
+
+			for (size_t j = 0; j < conf->listener_count; j++)
+				found |= strcmp(conf->listeners[j].name, *name) == 0;
+			if (!found)
+				COMPLAIN(c, name, "auth.rules: there is no listener \"%s\"", *name);
+		}
+		if (!rule->allow && (rule->factors.count || rule->sessions))
+			report_warning(&c->report, &rule->place,
+				       "auth.rules: factors and sessions mean nothing beside allow: no");
 	}
 }
 
@@ -379,7 +404,7 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 	check_keys(&c);
 	check_accounts(&c);
 	check_auth(&c);
-	check_factors(&c);
+	check_auth_rules(&c);
 	check_shares(&c);
 	return c.report.errors > 0 ? -EINVAL : 0;
 }

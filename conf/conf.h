@@ -94,6 +94,19 @@ struct conf_rule {
 	uint32_t rights; /* enum conf_right */
 };
 
+/* One entry of `auth.rules`: the first whose conditions all fit decides. Empty lists fit everything. */
+struct conf_auth_rule {
+	struct conf_place place;
+	struct conf_list users;	    /* names and @groups */
+	struct conf_list networks;  /* of the client */
+	struct conf_list listeners; /* their names */
+	struct conf_list protocols; /* "ftps", "sftp" */
+	struct conf_list hours;	    /* hours.h, in the time zone of the machine */
+	bool allow;
+	struct conf_list factors; /* empty: auth.factors */
+	uint32_t sessions;	  /* of one user; 0: limits.sessions-per-user */
+};
+
 /* One entry of `shares`. */
 struct conf_share {
 	char *name;
@@ -158,6 +171,8 @@ struct conf {
 		struct conf_list methods;   /* SFTP: password, publickey, keyboard-interactive */
 		struct conf_list factors;   /* empty: password, or publickey */
 		struct conf_list allow_users, deny_users; /* names and @groups; allow empty: all */
+		struct conf_auth_rule *rules;
+		size_t rule_count;
 	} auth;
 	struct {
 		uint64_t login_ms;    /* from accept to a good login, all together */

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "server/base/hours.h"
 #include "server/base/net.h"
 #include "server/base/text.h"
 
@@ -167,6 +168,35 @@ form_member(const char *text)
 }
 
 static const char *
+form_hours(const char *text)
+{
+	return hours_ok(text) ? NULL : "times such as Mon-Fri 08:00-18:00, Sat,Sun or 22:00-06:00";
+}
+
+/* Each at most once. A code alone says nothing about who somebody is. */
+static const char *
+form_factors(const char *text)
+{
+	static const char *const names[] = { "password", "publickey", "totp" };
+	unsigned int all = 0;
+
+	for (const char *at = text;; at++) {
+		size_t len = strcspn(at, "+"), i = 0;
+
+		while (i < COUNT_OF(names) &&
+		       (strlen(names[i]) != len || strncmp(at, names[i], len) != 0))
+			i++;
+		if (i == COUNT_OF(names) || (all & 1u << i))
+			return "password, publickey and totp, joined with + and each at most once";
+		all |= 1u << i;
+		at += len;
+		if (*at == '\0')
+			break;
+	}
+	return all == 1u << 2 ? "another factor beside totp, which alone does not say who it is" : NULL;
+}
+
+static const char *
 form_pattern(const char *text)
 {
 	size_t stars = 0;
@@ -199,7 +229,9 @@ static const char *(*const forms[])(const char *text) = {
 	[SCHEMA_NAME] = form_name,	   [SCHEMA_PATH] = form_path,
 	[SCHEMA_TEMPLATE] = form_template, [SCHEMA_MOUNT] = form_mount,
 	[SCHEMA_IPV4] = form_ipv4,	   [SCHEMA_ADDRESS] = form_address,
-	[SCHEMA_NETWORK] = form_network,   [SCHEMA_MEMBER] = form_member,	   [SCHEMA_PATTERN] = form_pattern,
+	[SCHEMA_NETWORK] = form_network,   [SCHEMA_MEMBER] = form_member,
+	[SCHEMA_HOURS] = form_hours,	   [SCHEMA_FACTORS] = form_factors,
+	[SCHEMA_PATTERN] = form_pattern,
 };
 
 const char *

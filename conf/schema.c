@@ -42,21 +42,9 @@ static const struct schema_word methods[] = {
 	{ "keyboard-interactive", 0 },
 	{ NULL, 0 },
 };
-static const struct schema_word factors[] = {
-	{ "password", 0 },
-	{ "publickey", 0 },
-	{ "password+publickey", 0 },
-	{ "password+totp", 0 },
-	{ "publickey+password", 0 },
-	{ "publickey+totp", 0 },
-	{ "totp+password", 0 },
-	{ "totp+publickey", 0 },
-	{ "password+publickey+totp", 0 },
-	{ "password+totp+publickey", 0 },
-	{ "publickey+password+totp", 0 },
-	{ "publickey+totp+password", 0 },
-	{ "totp+password+publickey", 0 },
-	{ "totp+publickey+password", 0 },
+static const struct schema_word rule_protocols[] = {
+	{ "ftps", 0 },
+	{ "sftp", 0 },
 	{ NULL, 0 },
 };
 static const struct schema_word log_formats[] = {
@@ -106,6 +94,14 @@ static const struct schema_array certificates = {
 	.name = SIZE_MAX,
 	.place = offsetof(struct conf_certificate, place),
 };
+static const struct schema_array auth_rules = {
+	.element = IN_AUTH_RULE,
+	.size = sizeof(struct conf_auth_rule),
+	.at = offsetof(struct conf, auth.rules),
+	.count = offsetof(struct conf, auth.rule_count),
+	.name = SIZE_MAX,
+	.place = offsetof(struct conf_auth_rule, place),
+};
 static const struct schema_array shares = {
 	.element = IN_SHARE,
 	.size = sizeof(struct conf_share),
@@ -123,6 +119,7 @@ static const struct schema_array shares = {
 #define C(k, t, field, ...) ROW(k, t, IN_CONF, offsetof(struct conf, field), __VA_ARGS__)
 #define L(k, t, field, ...) ROW("listeners.*." k, t, IN_LISTENER, offsetof(struct conf_listener, field), __VA_ARGS__)
 #define T(k, t, field, ...) ROW("tls.certificates.*." k, t, IN_CERTIFICATE, offsetof(struct conf_certificate, field), __VA_ARGS__)
+#define A(k, t, field, ...) ROW("auth.rules.*." k, t, IN_AUTH_RULE, offsetof(struct conf_auth_rule, field), __VA_ARGS__)
 #define S(k, t, field, ...) ROW("shares.*." k, t, IN_SHARE, offsetof(struct conf_share, field), __VA_ARGS__)
 #define RANGE(lo, hi) .min = (lo), .max = (hi)
 
@@ -225,12 +222,32 @@ const struct schema_key schema_keys[] = {
 	  "joined with +. Without it: a password, or a public key. An SFTP client is asked for one after the other. Over "
 	  "FTPS the six digits of totp stand behind the password, and there is no publickey. Secrets for totp are lines "
 	  "NAME:BASE32 in a file named like auth.users-file with .totp behind it, which only its owner may read.",
-	  .item = SCHEMA_WORD, .words = factors, RANGE(1, 8)),
+	  .item = SCHEMA_FACTORS, RANGE(1, 8)),
 	C("auth.allow-users", SCHEMA_LIST, auth.allow_users, NULL,
 	  "Users and @groups who may log in. Without it: everybody.", .item = SCHEMA_MEMBER, RANGE(1, 4096)),
 	C("auth.deny-users", SCHEMA_LIST, auth.deny_users, NULL,
 	  "Users and @groups who may not, whatever auth.allow-users says. To them it looks like a wrong password.",
 	  .item = SCHEMA_MEMBER, RANGE(0, 4096)),
+	ARRAY("auth.rules", SCHEMA_LISTED, auth_rules,
+	      "Rules about logins, looked at when the client has proven who he is. The first one that fits in all that it "
+	      "says decides; where none fits, auth.factors are enough. To those who may not come it looks like a wrong "
+	      "password."),
+	A("users", SCHEMA_LIST, users, NULL, "Users and @groups that it is about. Without it: everybody.",
+	  .item = SCHEMA_MEMBER, RANGE(1, 4096)),
+	A("networks", SCHEMA_LIST, networks, NULL, "Where they come from. Without it: anywhere.",
+	  .item = SCHEMA_NETWORK, RANGE(1, 256)),
+	A("listeners", SCHEMA_LIST, listeners, NULL, "Names of listeners that it is about. Without it: all.",
+	  .item = SCHEMA_LINE, RANGE(1, 64)),
+	A("protocols", SCHEMA_LIST, protocols, NULL, "ftps, sftp. Without it: both.", .item = SCHEMA_WORD,
+	  .words = rule_protocols, RANGE(1, 2)),
+	A("hours", SCHEMA_LIST, hours, NULL,
+	  "When it holds, such as Mon-Fri 08:00-18:00, Sat,Sun or 22:00-06:00, in the time zone of this machine. It is "
+	  "the moment of the login that counts. Without it: always.", .item = SCHEMA_HOURS, RANGE(1, 64)),
+	A("allow", SCHEMA_BOOL, allow, "yes", "no: nobody that the rule fits logs in."),
+	A("factors", SCHEMA_LIST, factors, NULL, "What is enough for them, instead of auth.factors.",
+	  .item = SCHEMA_FACTORS, RANGE(1, 8)),
+	A("sessions", SCHEMA_U32, sessions, NULL, "Sessions of each of them at one time, instead of "
+	  "limits.sessions-per-user.", RANGE(1, 100000)),
 
 	SECTION("limits", "What one client, one user and all together may use."),
 	C("limits.login-time", SCHEMA_TIME, limits.login_ms, "60s",

@@ -41,6 +41,8 @@ enum schema_type {
 	SCHEMA_ADDRESS, /* "*", IPv4 or IPv6 */
 	SCHEMA_NETWORK, /* an address, or address/bits */
 	SCHEMA_MEMBER,	/* a user's name or @group */
+	SCHEMA_HOURS,	/* times of the week: hours.h */
+	SCHEMA_FACTORS, /* names of factors joined with + */
 	SCHEMA_PATTERN, /* an fnmatch(3) pattern of a file name */
 	SCHEMA_PORTS,	/* "first-last": two uint16_t, one behind the other */
 	SCHEMA_RIGHTS,	/* preset, or names of rights: uint32_t */
@@ -48,7 +50,7 @@ enum schema_type {
 };
 
 /* The struct that a row's offset is in. */
-enum schema_in { IN_CONF, IN_LISTENER, IN_CERTIFICATE, IN_SHARE };
+enum schema_in { IN_CONF, IN_LISTENER, IN_CERTIFICATE, IN_AUTH_RULE, IN_SHARE };
 
 enum schema_flag {
 	SCHEMA_NEEDED = 1, /* an element without it makes no sense */

@@ -68,10 +68,10 @@ admit_connection(const struct listener *l, const struct source *source, const ch
 }
 
 const char *
-admit_session(const struct listener *l, const struct conn *c, const char *user)
+admit_session(const struct listener *l, const struct conn *c, const char *user, uint32_t most)
 {
-	if (conns_count(&l->conns, NULL, user, true) >= l->conf->limits.sessions_per_user)
-		return "limits.sessions-per-user";
+	if (conns_count(&l->conns, NULL, user, true) >= most)
+		return "limits.sessions-per-user, or sessions in auth.rules";
 	if (conns_count(&l->conns, &c->source, NULL, true) >= l->conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
 	if (conns_count(&l->conns, NULL, NULL, true) >= l->conf->limits.sessions)

@@ -23,10 +23,12 @@ answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 	uint8_t room[256];
 	char user[ACCOUNT_NAME_MAX];
 	const char *limit;
+	uint32_t most;
 	struct buf b;
 
 	buf_get_cstring(question, user, sizeof(user));
-	limit = buf_done(question) < 0 ? "bad-message" : admit_session(l, c, user);
+	most = buf_get_u32(question);
+	limit = buf_done(question) < 0 ? "bad-message" : admit_session(l, c, user, most);
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
 	buf_put_u8(&b, limit == NULL);
 	buf_put_cstring(&b, limit);

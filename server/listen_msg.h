@@ -5,7 +5,7 @@
 
 enum listen_msg {
 	/* monitor -> listener */
-	LISTEN_MSG_CLAIM = 0x500, /* string user: may he have one more session? */
+	LISTEN_MSG_CLAIM = 0x500, /* string user, u32 most: may he have one more session? */
 	LISTEN_MSG_FAILED, /* string user: a wrong login; answered with DELAY */
 	LISTEN_MSG_CODE,   /* string user, u64 step: may this one-time code be used? answered with GRANTED */
 	/* listener -> monitor */

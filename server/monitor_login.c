@@ -143,6 +143,7 @@ claim_slot(struct mon *mon, char *reason, size_t size)
 
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CLAIM, 0);
 	buf_put_cstring(&b, auth_serve_account(mon->auth)->name);
+	buf_put_u32(&b, auth_serve_sessions(mon->auth));
 	if (ask_listener(mon, &b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) < 0)
 		return true; /* the listener is gone; so are its limits, and nobody new comes */
 	yes = buf_get_u8(&answer) == 1;

@@ -81,25 +81,26 @@ test_sets_of_factors(void **state)
 	char *both[] = { (char[]) { "publickey+password" }, (char[]) { "totp+password" } };
 	char *all[] = { (char[]) { "password" }, (char[]) { "publickey" },
 			(char[]) { "keyboard-interactive" } };
+	const struct conf_listener listener = { .name = (char[]) { "ssh" }, .protocol = CONF_SFTP };
 	struct conf conf = { .auth = { .methods = { all, 3 } } };
 	const uint32_t p = FACTOR_PASSWORD, k = FACTOR_KEY, c = FACTOR_CODE;
 
 	(void)state;
-	assert_true(factor_enough(&conf, p) && factor_enough(&conf, k));
-	assert_false(factor_enough(&conf, 0) || factor_enough(&conf, c));
-	assert_int_equal(auth_methods(&conf), AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE);
+	assert_true(factor_enough(&conf.auth.factors, p) && factor_enough(&conf.auth.factors, k));
+	assert_false(factor_enough(&conf.auth.factors, 0) || factor_enough(&conf.auth.factors, c));
+	assert_int_equal(auth_methods(&conf, &listener, "192.0.2.1"), AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE);
 	conf.auth.factors = (struct conf_list) { both, 2 };
-	assert_false(factor_enough(&conf, p) || factor_enough(&conf, k) ||
-		     factor_enough(&conf, k | c));
-	assert_true(factor_enough(&conf, p | k) && factor_enough(&conf, p | c));
-	assert_int_equal(factor_missing(&conf, 0), p | k);
-	assert_int_equal(factor_missing(&conf, p), k | c);
-	assert_int_equal(factor_missing(&conf, k), p);
-	assert_int_equal(factor_missing(&conf, k | c), 0);
+	assert_false(factor_enough(&conf.auth.factors, p) || factor_enough(&conf.auth.factors, k) ||
+		     factor_enough(&conf.auth.factors, k | c));
+	assert_true(factor_enough(&conf.auth.factors, p | k) && factor_enough(&conf.auth.factors, p | c));
+	assert_int_equal(factor_missing(&conf.auth.factors, 0), p | k);
+	assert_int_equal(factor_missing(&conf.auth.factors, p), k | c);
+	assert_int_equal(factor_missing(&conf.auth.factors, k), p);
+	assert_int_equal(factor_missing(&conf.auth.factors, k | c), 0);
 	assert_int_equal(factor_methods(&conf, c), AUTH_INTERACTIVE);
 	conf.auth.factors.count = 0;
 	conf.auth.methods.count = 1;
-	assert_int_equal(auth_methods(&conf), AUTH_PASSWORD);
+	assert_int_equal(auth_methods(&conf, &listener, "192.0.2.1"), AUTH_PASSWORD);
 }
 
 int
