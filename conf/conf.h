@@ -73,6 +73,7 @@ enum conf_right {
 	RIGHT_TIMES = 1 << 10,
 	RIGHT_SYMLINK = 1 << 11,
 	RIGHT_LINK = 1 << 12,
+	RIGHT_TRASH = 1 << 13, /* see and restore what was deleted and replaced */
 };
 #define RIGHT_NONE 0u
 #define RIGHTS_READ_ONLY (RIGHT_LIST | RIGHT_READ)
@@ -129,6 +130,8 @@ struct conf_share {
 	enum conf_owners owners;
 	struct conf_list hide, deny; /* fnmatch patterns of names */
 	uint64_t quota_bytes, quota_files, max_file_bytes, min_free_bytes; /* 0: none */
+	uint64_t trash_ms; /* how long what clients delete and replace is kept; 0: not at all */
+	uint32_t versions; /* of one file: how many that were replaced; 0: no limit but trash_ms */
 };
 
 struct conf {

@@ -28,6 +28,7 @@ static const struct schema_word words[] = {
 	{ "times", RIGHT_TIMES },
 	{ "symlink", RIGHT_SYMLINK },
 	{ "link", RIGHT_LINK },
+	{ "trash", RIGHT_TRASH },
 	{ NULL, 0 },
 };
 #define PRESETS 5

@@ -308,7 +308,7 @@ const struct schema_key schema_keys[] = {
 	  .item = SCHEMA_MEMBER, RANGE(1, 4096)),
 	S("rights", SCHEMA_RIGHTS, rights, "read-only",
 	  "read-only, read-write, drop-box (upload without seeing anything), append-only, none, or a list out of list, read, create, "
-	  "overwrite, append, rename, delete, mkdir, rmdir, chmod, times, symlink, link."),
+	  "overwrite, append, rename, delete, mkdir, rmdir, chmod, times, symlink, link, trash."),
 	S("paths", SCHEMA_RULES, rules, NULL,
 	  "Other rights below paths of the share, such as /archive: read-only. The longest path that fits "
 	  "counts."),
@@ -350,6 +350,13 @@ const struct schema_key schema_keys[] = {
 	S("min-free", SCHEMA_SIZE, min_free_bytes, "none",
 	  "Uploads are refused when the filesystem would have less space left.",
 	  .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	S("trash", SCHEMA_TIME, trash_ms, "none",
+	  "How long what clients delete or replace is kept, in a directory .coffer-trash beside it. Nobody sees that without "
+	  "the right trash; who has it can rename things out of it, and what he deletes there is gone. It counts for quotas.",
+	  .flags = SCHEMA_NONE, RANGE(MINUTE, 3650 * DAY)),
+	S("versions", SCHEMA_U32, versions, "none",
+	  "How many replaced contents of one file are kept there. none: all of them, as long as trash says. Without trash: no "
+	  "deleted files, and the versions go with the file.", .flags = SCHEMA_NONE, RANGE(1, 99)),
 	{ .key = NULL },
 };
 /* clang-format on */

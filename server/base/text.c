@@ -175,3 +175,13 @@ text_is_utf8(const char *s)
 	}
 	return true;
 }
+
+uint64_t
+text_hash(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}

@@ -38,6 +38,9 @@ int num_u64(const char *s, uint64_t max, uint64_t *ret_value) MUST_CHECK;
 /* The same in octal, for modes. */
 int num_octal(const char *s, uint32_t max, uint32_t *ret_value) MUST_CHECK;
 
+/* FNV-1a: tells names apart in tables and file names; it resists nobody who wants two alike. */
+uint64_t text_hash(const char *s);
+
 /* Is it well-formed UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF)? */
 bool text_is_utf8(const char *s);
 

@@ -16,6 +16,7 @@
 #include "server/base/log.h"
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
+#include "server/vfs/trash.h"
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
 
@@ -320,11 +321,18 @@ judge_change(struct world *w, const struct place *p, const struct stat *st,
 static int
 set_size(struct world *w, struct place *p, const struct stat *st, uint64_t size)
 {
-	FD_OWN int fd = -1;
+	FD_OWN int fd = -1, dir = -1;
+	bool loses = size < (uint64_t)st->st_size && (size == 0 || p->share->conf->versions > 0);
+	const char *name;
 	int err = place_file_at(w, p, p->share->root, p->inner, O_WRONLY, st, &fd);
 
 	if (err == 0)
 		err = writing_lock(w, fd, st);
+	if (err == 0 && loses && trash_keeps_replaced(p->share)) {
+		err = place_parent(w, p, &dir, &name);
+		if (err == 0)
+			err = trash_copy(w, p->share, dir, name, st);
+	}
 	if (err == 0)
 		err = charge_resize(w, p->share, fd, st, size);
 	return err;

@@ -60,13 +60,17 @@ int charge_count(const struct share *share, struct tally_deal *deal) MUST_CHECK;
 int charge_start(struct world *w, struct share *share) MUST_CHECK;
 
 /*
- * A change by which uid gets so many files more (or none) is about to be made. Returns 0,
- * -EDQUOT with words, -EBUSY (it is being counted).
+ * A change by which uid gets so many bytes and files more (or none) is about to be made. Returns
+ * 0, -EDQUOT with words, -EBUSY (it is being counted).
  */
-int charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t files,
+int charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t bytes, uint64_t files,
 		 struct charge *ret_charge) MUST_CHECK;
 /* It was made (or not: 0, 0). */
 void charge_end(struct charge *c, int64_t bytes, int64_t files);
+
+/* unlinkat(2), and what that was worth is given back to its owner. Returns 0 or -errno. */
+int charge_remove(struct world *w, struct share *share, int dir, const char *name,
+		  int flags) MUST_CHECK;
 
 /* What is given back when a name goes that has this status. */
 struct tally_sum charge_of(const struct stat *st);

@@ -20,6 +20,8 @@
 #include "server/vfs/file.h"
 #include "server/vfs/part.h"
 #include "server/vfs/rule.h"
+#include "server/vfs/trash_sweep.h"
+#include "server/vfs/trash_name.h"
 #include "server/vfs/world.h"
 
 /* Bytes of names that the kernel gives at once; kept per open directory. */
@@ -75,7 +77,7 @@ entry_rights(const struct dir *d, const char *name)
 	const struct conf_place *rule;
 	struct text t;
 
-	if (!d->has_rules)
+	if (!d->has_rules && strcmp(name, TRASH_DIR) != 0)
 		return d->rights;
 	text_init(&t, inner, sizeof(inner));
 	text_puts(&t, d->inner);
@@ -135,14 +137,26 @@ put_part(struct world *w, struct dir *d, const char *hidden, struct buf *out)
 	part_sweep(w, d->share, d->fd, hidden);
 }
 
+/* Is the trash of this directory to be shown? It is swept in any case. */
+static bool
+shows_trash(struct world *w, struct dir *d)
+{
+	if (d->share->conf->trash_ms > 0)
+		trash_sweep(w, d->share, d->fd);
+	return entry_rights(d, TRASH_DIR) & RIGHT_TRASH;
+}
+
 static void
 put_entry(struct world *w, struct dir *d, const struct dirent64 *entry, struct buf *out)
 {
 	const char *name = entry->d_name;
 	enum rule_name rule;
 	struct stat st;
+	bool is_trash = strcmp(name, TRASH_DIR) == 0;
 
-	if (name[0] == '.') {
+	if (is_trash && !shows_trash(w, d))
+		return;
+	if (name[0] == '.' && !is_trash) {
 		if (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))
 			return;
 		if (strncmp(name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0) {
@@ -150,7 +164,8 @@ put_entry(struct world *w, struct dir *d, const struct dirent64 *entry, struct b
 			return;
 		}
 	}
-	rule = rule_name(d->share->conf, name);
+	rule =
+	    is_trash ? RULE_NAME_OK : rule_name(d->share->conf, rule_true_name(name, d->is_trash));
 	if (rule == RULE_NAME_HIDDEN || rule == RULE_NAME_DENIED)
 		return;
 	if (d->has_mounts && share_has_child(&w->shares, d->path, name))
@@ -246,6 +261,7 @@ name_dir(struct world *w, struct dir *d, const struct place *p)
 	d->rights = p->rights;
 	d->has_mounts = p->is_above_mount;
 	d->has_rules = p->share && p->share->conf->rule_count > 0;
+	d->is_trash = p->share && trash_name_is_inside(p->inner);
 	if (!d->has_mounts)
 		d->next_mount = w->shares.count;
 	d->is_open = true;

@@ -23,6 +23,7 @@ struct dir {
 	uint32_t rights;
 	bool has_mounts; /* some names in it are mounts */
 	bool has_rules;	 /* some names in it have rights of their own */
+	bool is_trash;	 /* names in it are those of trash_name.h */
 	size_t next_mount;
 	uint8_t *room; /* what getdents64 gave */
 	size_t pos, end;

@@ -21,6 +21,8 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
+#include "server/vfs/trash.h"
+#include "server/vfs/trash_sweep.h"
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
 
@@ -54,34 +56,6 @@ need_or_own(struct world *w, const struct place *p, enum conf_right right, enum 
 	if ((p->rights & making) && own_has(&w->own, dir, name))
 		return 0;
 	return world_refuse(w, p, right);
-}
-
-/* Removes a name, and gives back what it was worth. */
-static int
-remove_name(struct world *w, struct share *share, int dir, const char *name, int flags)
-{
-	struct tally_sum gone = { 0, 0 };
-	struct charge charge;
-	struct stat st;
-	int err;
-
-	if (share->tally.fd < 0)
-		return unlinkat(dir, name, flags) < 0 ? -errno : 0;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	charge_touch(w, share, &st);
-	err = charge_begin(w, share, st.st_uid, 0, &charge);
-	if (err < 0)
-		return err;
-	/* Once more: now nobody counts. */
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || unlinkat(dir, name, flags) < 0)
-		err = -errno;
-	else
-		gone = charge_of(&st);
-	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
-	if (err == 0)
-		charge_touched(w, share, &st, gone.files > 0);
-	return err;
 }
 
 static int
@@ -122,7 +96,7 @@ do_mkdir(struct world *w, const char *path, uint32_t mode)
 		err = quota_check_room(w, p->share, dir);
 	if (err < 0)
 		return err;
-	err = charge_begin(w, p->share, w->account->uid, 1, &charge);
+	err = charge_begin(w, p->share, w->account->uid, 0, 1, &charge);
 	if (err == 0)
 		err = make_dir(w, p, dir, name, attr_dir_mode(p, mode));
 	charge_end(&charge, 0, err == 0);
@@ -141,7 +115,10 @@ name_mkdir(struct world *w, const char *path, uint32_t mode)
 	return world_changed(w, "mkdir", w->here.path, NULL, err);
 }
 
-/* What keeps a directory that looks empty from going. */
+/*
+ * What keeps a directory that looks empty from going. With things in its trash it goes into the
+ * trash itself, unless rules are written for paths in it: they would not find it there.
+ */
 static int
 clear_and_remove(struct world *w, struct place *p, int dir, const char *name)
 {
@@ -150,7 +127,13 @@ clear_and_remove(struct world *w, struct place *p, int dir, const char *name)
 
 	if (err == 0)
 		err = part_clear_dir(w, p->share, fd);
-	return err == 0 ? remove_name(w, p->share, dir, name, AT_REMOVEDIR) : err;
+	if (err < 0 || !trash_has_something(w, p->share, fd))
+		return err < 0 ? err : charge_remove(w, p->share, dir, name, AT_REMOVEDIR);
+	if (!trash_keeps_deleted(p->share) || rule_stands_below(p->share->conf, p->inner))
+		return world_why(w, -ENOTEMPTY, "deleted files are kept in this directory");
+	return trash_name_is_inside(p->inner)
+		   ? world_why(w, -ENOTEMPTY, "deleted files are kept in it: delete them first")
+		   : trash_move(w, p->share, dir, name);
 }
 
 static int
@@ -165,7 +148,7 @@ do_rmdir(struct world *w, const char *path)
 		err = need_or_own(w, p, RIGHT_RMDIR, RIGHT_MKDIR, dir, name);
 	if (err < 0)
 		return err;
-	err = remove_name(w, p->share, dir, name, AT_REMOVEDIR);
+	err = charge_remove(w, p->share, dir, name, AT_REMOVEDIR);
 	return err == -ENOTEMPTY || err == -EEXIST ? clear_and_remove(w, p, dir, name) : err;
 }
 
@@ -183,11 +166,21 @@ do_unlink(struct world *w, const char *path)
 	struct place *p = &w->here;
 	FD_OWN int dir = -1;
 	const char *name;
+	struct stat st;
 	int err = find(w, path, PLACE_OLD, p, &dir, &name);
 
 	if (err == 0)
 		err = need_or_own(w, p, RIGHT_DELETE, RIGHT_CREATE, dir, name);
-	return err == 0 ? remove_name(w, p->share, dir, name, 0) : err;
+	if (err == 0 && trash_keeps_deleted(p->share) && !trash_name_is_inside(p->inner)) {
+		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		return S_ISDIR(st.st_mode) ? -EISDIR : trash_move(w, p->share, dir, name);
+	}
+	if (err == 0)
+		err = charge_remove(w, p->share, dir, name, 0);
+	if (err == 0)
+		trash_forget(w, p->share, dir, name);
+	return err;
 }
 
 int
@@ -248,9 +241,13 @@ judge_rename(struct world *w, const struct pair *pair)
 	bool is_dir = S_ISDIR(pair->from_st.st_mode);
 	bool is_own = own_has(&w->own, pair->from_dir, pair->from_name);
 	enum conf_right making = is_dir ? RIGHT_MKDIR : RIGHT_CREATE;
+	bool restores = trash_name_is_inside(from->inner);
 	int err = need_or_own(w, from, RIGHT_RENAME, making, pair->from_dir, pair->from_name);
 
-	if (err == 0 && (from->rule != to->rule || !(to->rights & RIGHT_RENAME)))
+	if (err == 0 &&
+	    (trash_name_is_inside(to->inner) || strcmp(pair->from_name, TRASH_DIR) == 0))
+		return world_why(w, -EACCES, "things get into the trash by being deleted");
+	if (err == 0 && (restores || from->rule != to->rule || !(to->rights & RIGHT_RENAME)))
 		err = world_need(w, to, making);
 	if (err == 0 && !is_own && (to->rights & ~from->rights & RIGHT_READ))
 		err = world_refuse(w, from, RIGHT_READ);
@@ -262,6 +259,13 @@ judge_rename(struct world *w, const struct pair *pair)
 		err = world_why(w, -EACCES, "rights of the share \"%s\" are tied to this directory",
 				from->share->conf->name);
 	return err;
+}
+
+static bool
+is_same(const struct pair *pair)
+{
+	return pair->to_exists && pair->from_st.st_ino == pair->to_st.st_ino &&
+	       pair->from_st.st_dev == pair->to_st.st_dev;
 }
 
 /* The rename itself; what it replaces is given back. */
@@ -276,7 +280,7 @@ move(struct world *w, struct pair *pair, bool replace)
 
 	if (charged) {
 		charge_touch(w, share, &pair->to_st);
-		err = charge_begin(w, share, pair->to_st.st_uid, 0, &charge);
+		err = charge_begin(w, share, pair->to_st.st_uid, 0, 0, &charge);
 		if (err < 0)
 			return err;
 		if (fstatat(pair->to_dir, pair->to_name, &pair->to_st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -289,8 +293,7 @@ move(struct world *w, struct pair *pair, bool replace)
 	     renameat(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name) < 0))
 		err = -errno;
 	/* Two names of one file: rename(2) does nothing, and says that it did. */
-	if (err < 0 || (pair->from_st.st_ino == pair->to_st.st_ino &&
-			pair->from_st.st_dev == pair->to_st.st_dev))
+	if (err < 0 || is_same(pair))
 		gone = (struct tally_sum) { 0, 0 };
 	charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
 	if (charged && err == 0)
@@ -303,6 +306,7 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 {
 	struct pair pair = { .from_dir = -1, .to_dir = -1 };
 	FD_OWN int from_dir = -1, to_dir = -1;
+	struct trash_kept kept = { "" };
 	bool is_dir, replace;
 	int err = find_pair(w, from, to, &pair);
 
@@ -317,9 +321,16 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 		return err;
 	if (pair.to_exists && (!replace || S_ISDIR(pair.to_st.st_mode)))
 		return -EEXIST;
+	if (pair.to_exists && !is_same(&pair)) {
+		err = trash_keep(w, pair.to->share, pair.to_dir, pair.to_name, &kept);
+		if (err < 0)
+			return err;
+	}
 	err = move(w, &pair, replace);
-	if (err < 0)
+	if (err < 0) {
+		trash_unkeep(w, pair.to->share, pair.to_dir, &kept);
 		return err;
+	}
 	if (is_dir)
 		writing_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
 	return 0;
@@ -423,7 +434,7 @@ do_symlink(struct world *w, const char *target, const char *path)
 				 p->share->conf->name);
 	if (!stays_inside(p->inner, target))
 		return world_why(w, -EACCES, "the link would lead out of the share");
-	err = charge_begin(w, p->share, w->account->uid, 1, &charge);
+	err = charge_begin(w, p->share, w->account->uid, 0, 1, &charge);
 	if (err == 0 && symlinkat(target, dir, name) < 0)
 		err = -errno;
 	charge_end(&charge, 0, err == 0);

@@ -19,9 +19,11 @@
 
 #include "server/base/clock.h"
 #include "server/base/fd.h"
+#include "server/base/text.h"
 #include "server/vfs/charge.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
+#include "server/vfs/trash_name.h"
 #include "server/vfs/world.h"
 
 /* Bytes of the real name that stand in the hidden one. */
@@ -40,17 +42,6 @@ static const char *const prefixes[] = {
 	[PART_MARK] = RULE_OUR_PREFIX "mark~",
 };
 
-/* FNV-1a: tells names apart, and need not resist anybody: a user could only trouble himself. */
-static uint64_t
-hash(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return h;
-}
-
 void
 part_name(enum part_kind kind, const char *user, const char *name, char room[PART_NAME_MAX])
 {
@@ -63,8 +54,8 @@ part_name(enum part_kind kind, const char *user, const char *name, char room[PAR
 			shown--;
 	}
 	(void)snprintf(room, PART_NAME_MAX, "%s%s%s%016" PRIx64 "~%.*s", prefixes[kind],
-		       kind == PART_ACTIVE ? "" : user, kind == PART_ACTIVE ? "" : "~", hash(name),
-		       (int)shown, name);
+		       kind == PART_ACTIVE ? "" : user, kind == PART_ACTIVE ? "" : "~",
+		       text_hash(name), (int)shown, name);
 }
 
 bool
@@ -141,26 +132,9 @@ part_keep(struct world *w, const struct share *share, int dir, const char *name)
 static int
 remove_hidden(struct world *w, struct share *share, int dir, const char *hidden)
 {
-	bool kept = part_is_named(PART_KEPT, hidden);
-	struct tally_sum gone = { 0, 0 };
-	struct charge c = { .on = false };
-	struct stat st;
-	int err = 0;
-
-	if (kept && share->tally.fd >= 0) {
-		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		gone = charge_of(&st);
-		err = charge_begin(w, share, st.st_uid, 0, &c);
-		if (err < 0)
-			return err;
-	}
-	if (unlinkat(dir, hidden, 0) < 0)
-		err = -errno;
-	if (err < 0)
-		gone = (struct tally_sum) { 0, 0 };
-	charge_end(&c, -(int64_t)gone.bytes, -(int64_t)gone.files);
-	return err;
+	if (part_is_named(PART_KEPT, hidden))
+		return charge_remove(w, share, dir, hidden, 0);
+	return unlinkat(dir, hidden, 0) < 0 ? -errno : 0;
 }
 
 void
@@ -377,7 +351,8 @@ part_clear_dir(struct world *w, struct share *share, int fd)
 		while (err == 0 && (entry = readdir(dir))) {
 			const char *name = entry->d_name;
 
-			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+			    strcmp(name, TRASH_DIR) == 0)
 				continue;
 			if (rule_name(share->conf, name) != RULE_NAME_HIDDEN)
 				err = -ENOTEMPTY;

@@ -68,7 +68,7 @@ void part_sweep_dir(struct world *w, struct share *share, int dir);
 
 /*
  * Empties a directory (readable fd) of hidden files of this user, for a rmdir of what he sees as
- * empty. Returns 0, -ENOTEMPTY with words, -errno.
+ * empty. Its trash stays. Returns 0, -ENOTEMPTY with words, -errno.
  */
 int part_clear_dir(struct world *w, struct share *share, int fd) MUST_CHECK;
 

@@ -23,7 +23,7 @@ judge(struct world *w, struct place *p, enum place_wish wish)
 	enum rule_name before, last = RULE_NAME_OK;
 
 	p->rights = rule_rights(share, p->inner, &p->rule);
-	before = rule_path(share, p->inner, &last);
+	before = rule_path(share, p->inner, p->rights & RIGHT_TRASH, &last);
 	if (before == RULE_NAME_HIDDEN)
 		return -ENOENT;
 	if (before == RULE_NAME_DENIED || last == RULE_NAME_DENIED)

@@ -18,6 +18,7 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
+#include "server/vfs/trash.h"
 #include "server/vfs/world.h"
 
 int
@@ -70,6 +71,7 @@ int
 publish_now(struct world *w, struct file *f)
 {
 	char hidden[PART_NAME_MAX];
+	struct trash_kept kept;
 	struct charge charge;
 	struct stat old;
 	bool replaced;
@@ -78,9 +80,14 @@ publish_now(struct world *w, struct file *f)
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
 	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
 		return -errno;
-	err = charge_move(w, f, &charge);
+	err = trash_keep(w, f->share, f->dir, f->name, &kept);
 	if (err < 0)
 		return err;
+	err = charge_move(w, f, &charge);
+	if (err < 0) {
+		trash_unkeep(w, f->share, f->dir, &kept);
+		return err;
+	}
 	replaced = charge.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
 	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
 		err = -errno;
@@ -94,8 +101,10 @@ publish_now(struct world *w, struct file *f)
 		replaced = false;
 	}
 	charge_end(&charge, 0, 0);
-	if (err < 0)
+	if (err < 0) {
+		trash_unkeep(w, f->share, f->dir, &kept);
 		return err;
+	}
 	if (replaced)
 		charge_gone(w, f->share, &old);
 	part_remove(w, f->share, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);

@@ -97,7 +97,7 @@ show(struct world *w, struct share *share, struct statfs *fs)
 	struct charge c;
 
 	fs->f_bavail = fs->f_bavail > kept ? fs->f_bavail - kept : 0;
-	if (charge_begin(w, share, w->account->uid, 0, &c) == 0 && c.on) {
+	if (charge_begin(w, share, w->account->uid, 0, 0, &c) == 0 && c.on) {
 		const struct tally_entry *rec = &c.deal.rec;
 		uint64_t bytes = rec->bytes + rec->held_bytes, files = rec->files + rec->held_files;
 

@@ -5,7 +5,12 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "server/vfs/trash_name.h"
 #include "server/vfs/vfs.h"
+
+/* What can be done in the trash: look, take out, throw away. */
+#define TRASH_RIGHTS \
+	(RIGHT_LIST | RIGHT_READ | RIGHT_RENAME | RIGHT_DELETE | RIGHT_RMDIR | RIGHT_TRASH)
 
 /* A rule's path inside the share without its '/' in front, and without one behind. */
 static const char *
@@ -23,8 +28,8 @@ rule_inner(const struct conf_rule *rule, size_t *ret_len)
 	return path;
 }
 
-uint32_t
-rule_rights(const struct conf_share *share, const char *inner, const struct conf_place **ret_place)
+static uint32_t
+nearest(const struct conf_share *share, const char *inner, const struct conf_place **ret_place)
 {
 	uint32_t rights = share->rights;
 	size_t best = 0;
@@ -42,6 +47,27 @@ rule_rights(const struct conf_share *share, const char *inner, const struct conf
 		*ret_place = &share->rules[i].place;
 	}
 	return rights;
+}
+
+static uint32_t
+rights_in_trash(const struct conf_share *share, const char *inner,
+		const struct conf_place **ret_place)
+{
+	char before[VFS_PATH_MAX];
+
+	if (trash_name_origin(inner, before, sizeof(before)) == 0)
+		return nearest(share, before, ret_place) & TRASH_RIGHTS;
+	/* Its name was cut: a rule that was meant for it could not be found. */
+	*ret_place = &share->rights_place;
+	return share->rule_count > 0 ? RIGHT_NONE : share->rights & TRASH_RIGHTS;
+}
+
+uint32_t
+rule_rights(const struct conf_share *share, const char *inner, const struct conf_place **ret_place)
+{
+	if (strstr(inner, TRASH_DIR) && trash_name_is_inside(inner))
+		return rights_in_trash(share, inner, ret_place);
+	return nearest(share, inner, ret_place);
 }
 
 bool
@@ -108,10 +134,20 @@ rule_name(const struct conf_share *share, const char *name)
 	return has_control(name) ? RULE_NAME_ODD : RULE_NAME_OK;
 }
 
+const char *
+rule_true_name(const char *name, bool in_trash)
+{
+	struct trash_label l;
+
+	return in_trash && trash_name_get(name, &l) ? l.name : name;
+}
+
 enum rule_name
-rule_path(const struct conf_share *share, const char *inner, enum rule_name *ret_last)
+rule_path(const struct conf_share *share, const char *inner, bool sees_trash,
+	  enum rule_name *ret_last)
 {
 	enum rule_name before = RULE_NAME_OK, last = RULE_NAME_OK;
+	bool in_trash = false;
 
 	while (*inner) {
 		size_t len = (size_t)(strchrnul(inner, '/') - inner);
@@ -123,7 +159,13 @@ rule_path(const struct conf_share *share, const char *inner, enum rule_name *ret
 			return RULE_NAME_HIDDEN; /* there is no such name */
 		memcpy(name, inner, len);
 		name[len] = '\0';
-		last = rule_name(share, name);
+		if (sees_trash && strcmp(name, TRASH_DIR) == 0) {
+			last = RULE_NAME_OK;
+			in_trash = true;
+		} else {
+			last = rule_name(share, rule_true_name(name, in_trash));
+			in_trash = false;
+		}
 		inner += len;
 		while (*inner == '/')
 			inner++;

@@ -18,7 +18,8 @@
 
 /*
  * The rights at a path inside the share ("in/a", without a '/' in front, "" for the root): those of
- * the nearest rule at or above it. *ret_place is where that rule was written.
+ * the nearest rule at or above it. *ret_place is where that rule was written. In the trash they are
+ * those of the place from which a thing came, less all that would change it there.
  */
 uint32_t rule_rights(const struct conf_share *share, const char *inner,
 		     const struct conf_place **ret_place);
@@ -41,8 +42,11 @@ enum rule_name {
 enum rule_name rule_name(const struct conf_share *share, const char *name);
 
 /* The same for all components of inner; the last one counts in *ret_last, those before in the
- * result. */
-enum rule_name rule_path(const struct conf_share *share, const char *inner,
+ * result. sees_trash: TRASH_DIR is a name like others. */
+enum rule_name rule_path(const struct conf_share *share, const char *inner, bool sees_trash,
 			 enum rule_name *ret_last);
+
+/* The name that patterns are meant for: of something in the trash what it was called before. */
+const char *rule_true_name(const char *name, bool in_trash);
 
 #endif

@@ -28,7 +28,7 @@ struct share {
 		bool allowed;
 	} devs[SHARE_DEVS_MAX]; /* devices met below the root */
 	size_t dev_count;
-	bool forces_group;   /* everything new gets group */
+	bool forces_group; /* everything new gets group */
 	gid_t group;
 	struct tally tally;  /* of its quota; closed where it has none */
 	uint64_t tally_root; /* who shares a uid and a directory shares a quota */

@@ -97,11 +97,7 @@ get(int fd, uint32_t entry, struct tally_entry *ret_e)
 uint64_t
 tally_root(const char *path)
 {
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: it tells roots apart, and resists nobody */
-
-	for (; *path; path++)
-		h = (h ^ (unsigned char)*path) * 0x100000001b3u;
-	return h;
+	return text_hash(path);
 }
 
 /* Calls each with every entry until it says stop. Returns 0 or -errno; *ret_end: how many there

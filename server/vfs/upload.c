@@ -27,6 +27,7 @@
 #include "server/vfs/publish.h"
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
+#include "server/vfs/trash.h"
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
 
@@ -140,13 +141,16 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 	return 0;
 }
 
-/* The bytes of the file that will be replaced, when they are the user's own: they count once. */
+/*
+ * The bytes of the file that will be replaced, when they are the user's own: they count once,
+ * unless they stay in the trash.
+ */
 static uint64_t
 credit(const struct world *w, const struct opening *o)
 {
 	bool own = o->exists && o->st.st_uid == w->account->uid && o->st.st_nlink == 1;
 
-	return own ? (uint64_t)o->st.st_size : 0;
+	return own && !trash_keeps_replaced(o->p->share) ? (uint64_t)o->st.st_size : 0;
 }
 
 /* Puts room aside, and makes the part. */
@@ -201,7 +205,7 @@ take_kept(struct world *w, struct opening *o)
 	/* Locked before it gets the name under which others look for a lock. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
-	err = charge_begin(w, o->p->share, w->account->uid, 0, &charge);
+	err = charge_begin(w, o->p->share, w->account->uid, 0, 0, &charge);
 	if (err < 0)
 		return err;
 	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0 &&
@@ -314,6 +318,30 @@ base_of(const struct world *w, const struct opening *o)
 	return (uint64_t)o->st.st_size;
 }
 
+/*
+ * Keeps a copy of the file that will be written in place, where something of it may be lost: once
+ * while it is open, and for single writes only where it is said how many copies are wanted.
+ */
+static int
+keep_old(struct world *w, const struct opening *o, uint64_t keep)
+{
+	const struct file *f = o->f;
+	struct share *share = o->p->share;
+
+	if ((f->flags & VFS_OPEN_APPEND) || keep > (uint64_t)o->st.st_size ||
+	    ((f->flags & VFS_OPEN_RESUME) && keep == (uint64_t)o->st.st_size) ||
+	    (goes_on(o) && share->conf->versions == 0))
+		return 0;
+	for (uint32_t i = 0; i < w->file_max; i++) {
+		const struct file *other = &w->files[i];
+
+		if (other->kind == FILE_IN_PLACE && other->dev == o->st.st_dev &&
+		    other->ino == o->st.st_ino)
+			return 0;
+	}
+	return trash_copy(w, share, f->dir, o->name, &o->st);
+}
+
 /* Into the file itself. */
 static int
 open_in_place(struct world *w, struct opening *o, bool append_only)
@@ -336,6 +364,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 		err = check_still_there(w, o);
 	if (err == 0 && fstat(f->fd, &o->st) < 0) /* locked now: this size is true */
 		err = -errno;
+	if (err == 0)
+		err = keep_old(w, o, keep);
 	if (err == 0)
 		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), 0);
 	if (err < 0)

@@ -52,9 +52,12 @@ struct world {
 	uint32_t dir_max;
 
 	uint64_t counted_ms; /* when a refusal last led to a count */
-	uint64_t swept_ms; /* when, and which directory, part_sweep_dir did last */
+	uint64_t swept_ms;   /* when, and which directory, part_sweep_dir did last */
 	dev_t swept_dev;
 	ino_t swept_ino;
+	uint64_t trash_swept_ms; /* the same of trash_sweep_sometimes */
+	dev_t trash_swept_dev;
+	ino_t trash_swept_ino;
 
 	struct place here, there;  /* the paths of the question at hand */
 	char raw[2][VFS_PATH_MAX]; /* as the client sent them */

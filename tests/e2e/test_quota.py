@@ -247,8 +247,15 @@ def work(s, rng, steps):
         assert "paramiko" in type(e).__module__, e
 
 
-def test_quota_equals_what_is_there_after_random_work_with_kills(limited):
-    """LC01, LC02, LC03 (monitor): whoever is killed, the next session counts."""
+@pytest.mark.parametrize("kept", ({}, {"trash": "1h", "versions": 2}), ids=("plain", "trash"))
+def test_quota_equals_what_is_there_after_random_work_with_kills(public, kept):
+    """LC01, LC02, LC03 (monitor): whoever is killed, the next session counts; what is in the trash counts too."""
+    quota, files = (QUOTA * 8, FILES * 8) if kept else (QUOTA, FILES)
+    with start(public, **{"quota-bytes": str(quota), "quota-files": files}, **kept) as s:
+        random_work_with_kills(s, quota, files)
+
+
+def random_work_with_kills(limited, quota, max_files):
     rng = random.Random(SEED)
     print("SEED=%d" % SEED)
     for _ in range(int(os.environ.get("ROUNDS", "4"))):
@@ -274,7 +281,7 @@ def test_quota_equals_what_is_there_after_random_work_with_kills(limited):
         used, files = there(limited)
         assert record(limited)[:4] == (used, files, 0, 0)
         # A wire whose worker was killed may write on until it notices: a piece or two.
-        assert used <= QUOTA + 512 * KIB and files <= FILES + 5
+        assert used <= quota + 512 * KIB and files <= max_files + 5
     assert "sandbox-violation" not in limited.log()
 
 

@@ -294,6 +294,8 @@ test_a_mistake_in_a_share_names_the_share(void **state)
 		{ "hide: [a/b]", "is not a pattern" },
 		{ "deny: ['*a*b*c*d*e*f*g']", "is not a pattern" },
 		{ "quota-files: many", "is not a whole number" },
+		{ "trash: 30", "is not a time" },
+		{ "versions: 100", "out of range: 1 to 99, or none" },
 	};
 	char text[512];
 

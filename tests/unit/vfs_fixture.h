@@ -36,7 +36,7 @@
 #include "server/vfs/vfs_msg.h"
 #include "server/vfs/vfs_serve.h"
 
-#define RIGHTS_ALL 0x1fffu
+#define RIGHTS_ALL 0x3fffu
 
 /* One session: its own worker side and its own wire side. */
 struct session_fx {
