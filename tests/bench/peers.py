@@ -113,9 +113,13 @@ def make_keys(where):
     return cert, key
 
 
+def find(name):
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
 def proftpd(where, root):
     """ProFTPD with mod_tls and mod_sftp, as Debian ships them."""
-    program = shutil.which("proftpd")
+    program = find("proftpd")
     if not program:
         return None
     with open(where + "/pro.users", "w", encoding="ascii") as f:
@@ -183,6 +187,59 @@ def sshd(where, root):
     return Peer("sshd", ["/usr/sbin/sshd", "-D", "-f", where + "/sshd.conf"], root, sftp=20923)
 
 
+def vsftpd(where, root):
+    """vsftpd with the TLS that Debian's has, and its sessions bound as ours are."""
+    program = find("vsftpd")
+    if not program:
+        return None
+    os.makedirs(where + "/vs.empty", exist_ok=True)
+    conf = """
+listen=YES
+listen_port=20924
+listen_address=127.0.0.1
+background=NO
+anonymous_enable=NO
+local_enable=YES
+write_enable=YES
+local_root=%(r)s
+secure_chroot_dir=%(w)s/vs.empty
+pam_service_name=coffer
+pasv_min_port=21500
+pasv_max_port=21900
+ssl_enable=YES
+ssl_tlsv1=YES
+ssl_ciphers=HIGH
+require_ssl_reuse=YES
+rsa_cert_file=%(w)s/tls.crt
+rsa_private_key_file=%(w)s/tls.key
+xferlog_enable=NO
+max_per_ip=0
+""" % {"w": where, "r": root}
+    with open(where + "/vs.conf", "w", encoding="ascii") as f:
+        f.write(conf)
+    return Peer("vsftpd", [program, where + "/vs.conf"], root, ftps=20924)
+
+
+def pureftpd(where, root):
+    """Pure-FTPd, TLS compulsory."""
+    program = find("pure-ftpd")
+    if not program:
+        return None
+    with open(where + "/pure.pem", "w", encoding="ascii") as out:
+        for name in ("tls.key", "tls.crt"):
+            with open(os.path.join(where, name), encoding="ascii") as f:
+                out.write(f.read())
+    os.chmod(where + "/pure.pem", 0o600)
+    # A quick hash: its own, pure-pw useradd, takes seconds of CPU a login.
+    hashed = subprocess.run(["openssl", "passwd", "-1", PASSWORD], check=True, capture_output=True, text=True).stdout.strip()
+    with open(where + "/pure.passwd", "w", encoding="ascii") as f:
+        f.write("%s:%s:%d:%d::%s/./::::::::::::\n" % (USER, hashed, UID, UID, root))
+    subprocess.run(["pure-pw", "mkdb", where + "/pure.pdb", "-f", where + "/pure.passwd"], check=True, stdout=subprocess.DEVNULL)
+    return Peer("pure-ftpd", [program, "-S", "127.0.0.1,20925", "-Y", "2", "-2", where + "/pure.pem", "-l",
+                              "puredb:" + where + "/pure.pdb", "-p", "22000:22400", "-E", "-H", "-C", "100", "-g", where + "/pure.pid",
+                              "-f", "none"], root, ftps=20925)
+
+
 @contextlib.contextmanager
 def side_by_side(names):
     """The wanted servers, all up; a tmpfs of their own holds what they serve."""
@@ -194,6 +251,7 @@ def side_by_side(names):
     os.chown(root, UID, UID)
     make_keys(where)
     makers = {"coffer": lambda: Coffer(root, where + "/user"), "proftpd": lambda: proftpd(where, root),
+              "vsftpd": lambda: vsftpd(where, root), "pure-ftpd": lambda: pureftpd(where, root),
               "sshd": lambda: sshd(where, root)}
     peers = []
     try:
