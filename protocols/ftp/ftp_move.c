@@ -16,9 +16,9 @@
  */
 #define ENDING_MS 5000
 /* Pieces moved before the control connection is looked at again. */
-#define ROUNDS 8
+#define ROUNDS 32
 /* An upload is written when so much is there. */
-#define WRITE_MIN (FTP_PIECE / 2)
+#define WRITE_MIN (FTP_STEP / 2)
 /* An upload below this is small. */
 #define HURRY_MAX 65536
 
@@ -109,7 +109,7 @@ static bool
 read_piece(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
-	size_t most = x->ascii ? FTP_PIECE / 2 : FTP_PIECE;
+	const size_t most = FTP_STEP;
 	uint8_t *to = x->ascii ? f->raw : f->piece;
 	uint64_t left = x->end - x->at;
 	uint64_t may = transfer_allows(&x->t, left < most ? left : most);
@@ -270,7 +270,7 @@ ftp_move_put(struct ftp *f)
 	const size_t gap = x->ascii ? 1 : 0; /* for a CR that was kept back */
 
 	for (int i = 0; i < ROUNDS && !x->asked; i++) {
-		uint64_t may = transfer_allows(&x->t, FTP_PIECE - x->len - gap);
+		uint64_t may = transfer_allows(&x->t, FTP_STEP - x->len - gap);
 		uint8_t *to = f->piece + x->len;
 		int err = 0;
 		ssize_t n;
@@ -283,7 +283,7 @@ ftp_move_put(struct ftp *f)
 			x->len += x->ascii ? ftp_ascii_from_wire(&x->ascii_state, to, (size_t)n)
 					   : (size_t)n;
 		}
-		if (x->len >= WRITE_MIN && (n == -EAGAIN || x->len + 1 >= FTP_PIECE)) {
+		if (x->len >= WRITE_MIN && (n == -EAGAIN || x->len + 1 >= FTP_STEP)) {
 			if (has_to_ask(f))
 				return;
 			err = ftp_move_write(f);

@@ -36,7 +36,7 @@ ftp_xfer_start(struct ftp *f, enum ftp_kind kind)
 	if (!f->piece)
 		f->piece = malloc(FTP_PIECE + 1);
 	if (!f->raw && f->x.ascii && kind == FTP_GET)
-		f->raw = malloc(FTP_PIECE / 2);
+		f->raw = malloc(FTP_STEP);
 	if (!f->piece || (f->x.ascii && kind == FTP_GET && !f->raw))
 		die("no memory for a transfer");
 }

@@ -24,6 +24,9 @@
 /* A record's head, nonce, tag, type, and the largest ticket that may go in front of it. */
 #define RECORD_EXTRA 4096u
 #define CONTROL_OUT_SIZE (2u * RECORD_MAX)
+/* What one recv may bring on a data connection; as with what is sent, a core's cache should hold
+ * it. */
+#define DATA_IN_SIZE ((size_t)5 * RECORD_MAX)
 /* Everything that a client may send before the handshake is done. */
 #define HANDSHAKE_BYTES_MAX (128u * 1024)
 /* A client may change its keys that often in one connection: GnuTLS does every 2^24 records. */
@@ -192,7 +195,7 @@ set_kind(struct tls_conn *c)
 	if (SSL_set_num_tickets(c->ssl, 0) != 1)
 		bug("tickets cannot be turned off");
 	SSL_set_read_ahead(c->ssl, 1);
-	SSL_set_default_read_buffer_len(c->ssl, TLS_BATCH + RECORD_MAX);
+	SSL_set_default_read_buffer_len(c->ssl, DATA_IN_SIZE);
 }
 
 struct tls_conn *
