@@ -124,7 +124,11 @@ ftp_quit(struct ftp *f, char *arg)
 {
 	(void)arg;
 	ftp_reply(f, 221, "Goodbye.");
-	ftp_end(f, SESSION_QUIT);
+	/* RFC 959, section 4.1.1: the connection stays open for the result of a transfer. */
+	if (f->x.stage != FTP_IDLE || f->job.kind != FTP_JOB_NONE)
+		f->leaving = true;
+	else
+		ftp_end(f, SESSION_QUIT);
 }
 
 /* RFC 7151, section 3.1: a domain name, also in UTF-8, an IPv4 address, or [an IPv6 address]. */

@@ -53,15 +53,27 @@ ftp_answered(struct ftp *f)
 static bool
 may_serve(const struct ftp *f)
 {
-	return !f->over && !f->waiting && f->control != FTP_HANDSHAKE && ftp_reply_has_room(f);
+	return !f->over && !f->leaving && !f->waiting && f->control != FTP_HANDSHAKE &&
+	       ftp_reply_has_room(f);
+}
+
+/* Does a command last? */
+static bool
+is_busy(const struct ftp *f)
+{
+	return f->x.stage != FTP_IDLE || f->job.kind != FTP_JOB_NONE;
 }
 
 /* A transfer is a command that lasts; only urgent ones overtake it. */
 static bool
 must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
 {
-	if (f->x.stage == FTP_IDLE && f->job.kind == FTP_JOB_NONE)
+	if (!is_busy(f))
 		return false;
+	/* At its end the result comes first: nobody who sends QUIT now expects the 221 before it.
+	 */
+	if (f->x.stage > FTP_MOVING && ftp_verb_is_quit(line))
+		return true;
 	return kind != FTP_LINE_COMMAND || f->x.list.to_control || !ftp_verb_is_urgent(line);
 }
 
@@ -246,6 +258,8 @@ turn(struct loop *l)
 	struct ftp *f = &l->f;
 
 	serve_lines(l);
+	if (f->leaving && !is_busy(f))
+		ftp_end(f, SESSION_QUIT);
 	look_at_clocks(l);
 	if (!ftp_control_send(f)) {
 		ftp_end(f, SESSION_LOST);

@@ -61,7 +61,7 @@ static const struct verb verbs[] = {
 	{ "SYST", V_CLEAR | V_EARLY | V_NOARG, ftp_syst, "" },
 	{ "HELP", V_CLEAR | V_EARLY, ftp_help, "[command]" },
 	{ "NOOP", V_CLEAR | V_EARLY | V_URGENT | V_KEEP, ftp_noop, "" },
-	{ "QUIT", V_CLEAR | V_EARLY, ftp_quit, "" },
+	{ "QUIT", V_CLEAR | V_EARLY | V_URGENT, ftp_quit, "" },
 	{ "STAT", V_RAW | V_URGENT | V_KEEP, ftp_stat, "[path]" },
 	{ "ABOR", V_URGENT | V_NOARG, ftp_abor, "" },
 	/* Representation and the data connection. */
@@ -157,6 +157,15 @@ ftp_verb_is_urgent(const char *line)
 
 	/* STAT with a path needs worker and a buffer of its own: it waits. */
 	return v && (v->flags & V_URGENT) && (v->run != ftp_stat || line[len] == '\0');
+}
+
+bool
+ftp_verb_is_quit(const char *line)
+{
+	char name[16];
+
+	ignore_result((int)verb_of(line, name));
+	return strcmp(name, "QUIT") == 0;
 }
 
 static void

@@ -308,8 +308,8 @@ test_only_urgent_verbs_overtake_a_transfer(void **state)
 	static const struct {
 		const char *line;
 		bool want;
-	} cases[] = { { "NOOP", true },	  { "noop", true },  { "STAT", true }, { "STAT /x", false },
-		      { "ABOR", true },	  { "QUIT", false }, { "PWD", false }, { "RETR x", false },
+	} cases[] = { { "NOOP", true },	  { "noop", true }, { "STAT", true }, { "STAT /x", false },
+		      { "ABOR", true },	  { "QUIT", true }, { "PWD", false }, { "RETR x", false },
 		      { "NOOPX", false }, { "", false } };
 
 	(void)state;
