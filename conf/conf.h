@@ -130,6 +130,7 @@ struct conf_share {
 	enum conf_owners owners;
 	struct conf_list hide, deny; /* fnmatch patterns of names */
 	uint64_t quota_bytes, quota_files, max_file_bytes, min_free_bytes; /* 0: none */
+	uint64_t rate_up, rate_down; /* bytes a second of all its sessions together; 0: none */
 	uint64_t trash_ms; /* how long what clients delete and replace is kept; 0: not at all */
 	uint32_t versions; /* of one file: how many that were replaced; 0: no limit but trash_ms */
 };
@@ -185,6 +186,7 @@ struct conf {
 		uint32_t sessions, sessions_per_user, sessions_per_address;
 		uint32_t waiting, waiting_per_address, waiting_drop_from; /* connections that are not logged in yet */
 		uint64_t rate_up, rate_down; /* bytes a second per session; 0: none */
+		uint64_t rate_up_per_user, rate_down_per_user; /* of all his sessions together */
 	} limits;
 	struct {
 		bool enabled;

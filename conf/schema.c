@@ -277,6 +277,11 @@ const struct schema_key schema_keys[] = {
 	  "Bytes a second that one session may upload.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
 	C("limits.rate-down", SCHEMA_SIZE, limits.rate_down, "none",
 	  "Bytes a second that one session may download.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+	C("limits.rate-up-per-user", SCHEMA_SIZE, limits.rate_up_per_user, "none",
+	  "Bytes a second that all sessions of one user may upload together. Those that want to get equal parts.",
+	  .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+	C("limits.rate-down-per-user", SCHEMA_SIZE, limits.rate_down_per_user, "none",
+	  "The same for downloads.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
 
 	SECTION("penalties", "What wrong logins cost the address they come from (IPv6: its /64), over both protocols."),
 	C("penalties.enabled", SCHEMA_BOOL, penalties.enabled, "yes",
@@ -350,6 +355,11 @@ const struct schema_key schema_keys[] = {
 	S("min-free", SCHEMA_SIZE, min_free_bytes, "none",
 	  "Uploads are refused when the filesystem would have less space left.",
 	  .flags = SCHEMA_NONE, RANGE(1, ANY_SIZE)),
+	S("rate-up", SCHEMA_SIZE, rate_up, "none",
+	  "Bytes a second that all sessions together may upload into it. Those that want to get equal parts.",
+	  .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
+	S("rate-down", SCHEMA_SIZE, rate_down, "none",
+	  "The same for downloads from it.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
 	S("trash", SCHEMA_TIME, trash_ms, "none",
 	  "How long what clients delete or replace is kept, in a directory .coffer-trash beside it. Nobody sees that without "
 	  "the right trash; who has it can rename things out of it, and what he deletes there is gone. It counts for quotas.",

@@ -14,6 +14,8 @@ session_login(struct session *s, struct auth_verdict *verdict)
 {
 	s->ask = ask_new(fd_give(&verdict->worker_fd));
 	s->vfs = vfs_new(s->ask);
+	pace_init(&s->up, s->vfs, true, s->conf->limits.rate_up);
+	pace_init(&s->down, s->vfs, false, s->conf->limits.rate_down);
 	/* Both fit: the sender's fields are no larger than ours. */
 	ignore_result(text_copy(s->user, sizeof(s->user), verdict->user));
 	ignore_result(text_copy(s->start_dir, sizeof(s->start_dir), verdict->start_dir));

@@ -19,6 +19,7 @@
 #include "auth/auth.h"
 #include "conf/conf.h"
 #include "server/base/ask.h"
+#include "server/pace.h"
 #include "server/vfs/vfs.h"
 
 #define SESSION_ADDR_MAX 46 /* an IPv6 address as text, with its 0 */
@@ -51,6 +52,7 @@ struct session {
 	char start_dir[256];
 	struct ask *ask;
 	struct vfs *vfs;
+	struct pace up, down; /* rates of file data */
 };
 
 /* Takes the worker's socket and the facts out of a verdict that says AUTH_OK. */

@@ -5,19 +5,26 @@
 #include "server/base/clock.h"
 
 void
-transfer_init(struct transfer *t, uint64_t offset, uint64_t per_second, uint64_t stall_ms)
+transfer_init(struct transfer *t, uint64_t offset, uint64_t stall_ms, struct pace *pace, uint32_t ticket,
+	      uint32_t lane)
 {
 	t->offset = offset;
 	t->bytes = 0;
 	t->started_ms = t->progress_ms = clock_ms();
 	t->stall_ms = stall_ms;
-	rate_init(&t->rate, per_second);
+	t->pace = pace;
+	t->ticket = ticket;
+	t->lane = lane;
 }
 
 uint64_t
 transfer_allows(struct transfer *t, uint64_t wanted)
 {
-	return rate_allows(&t->rate, wanted);
+	uint64_t may = t->pace ? pace_allows(t->pace, t->ticket, t->lane, wanted) : wanted;
+
+	if (may == 0)
+		t->progress_ms = clock_ms(); /* it is we who hold it up */
+	return may;
 }
 
 void
@@ -26,14 +33,21 @@ transfer_moved(struct transfer *t, uint64_t bytes)
 	t->offset += bytes;
 	t->bytes += bytes;
 	t->progress_ms = clock_ms();
-	rate_take(&t->rate, bytes);
+	if (t->pace)
+		pace_moved(t->pace, t->lane, bytes);
+}
+
+bool
+transfer_waits(const struct transfer *t)
+{
+	return t->pace && pace_waits(t->pace);
 }
 
 uint64_t
 transfer_deadline(struct transfer *t, bool waits_for_rate)
 {
-	if (waits_for_rate)
-		return clock_ms() + rate_wait_ms(&t->rate);
+	if (waits_for_rate && t->pace)
+		return pace_deadline(t->pace);
 	return t->stall_ms ? t->progress_ms + t->stall_ms : CLOCK_NEVER;
 }
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/base/rate.h"
+#include "server/pace.h"
 
 struct transfer {
 	uint64_t offset;	/* position in the file */
@@ -17,11 +17,16 @@ struct transfer {
 	uint64_t started_ms;	/* clock_ms() */
 	uint64_t progress_ms;	/* clock_ms() of the last byte */
 	uint64_t stall_ms;	/* time without a byte that ends it; 0: none */
-	struct rate rate;
+	struct pace *pace;	/* of its direction; NULL: nothing limits it */
+	uint32_t ticket, lane;	/* of its file */
 };
 
-/* per_second: limits.rate-up or rate-down, 0 for none. */
-void transfer_init(struct transfer *t, uint64_t offset, uint64_t per_second, uint64_t stall_ms);
+/* pace: the session's for this direction; ticket and lane as vfs_open said. */
+void transfer_init(struct transfer *t, uint64_t offset, uint64_t stall_ms, struct pace *pace,
+		   uint32_t ticket, uint32_t lane);
+
+/* Does it wait for a rate, and not for the client? */
+bool transfer_waits(const struct transfer *t);
 
 /* How many of wanted bytes may be moved now; 0: wait until transfer_deadline(). */
 uint64_t transfer_allows(struct transfer *t, uint64_t wanted);

@@ -22,6 +22,8 @@ take_file(struct ftp *f, struct vfs_reply *reply)
 		x->ticket = reply->ticket;
 		x->fd = fd_give(reply->fd);
 		x->needs_begin = reply->needs_begin;
+		x->lane_up = reply->lane_up;
+		x->lane_down = reply->lane_down;
 	}
 	if (!ftp_xfer_answered(f, reply->err, reply->why))
 		return false;

@@ -174,11 +174,12 @@ void
 ftp_xfer_connected(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
-	const struct conf *conf = f->s->conf;
 
-	transfer_init(&x->t, x->at,
-		      x->kind == FTP_PUT ? conf->limits.rate_up : conf->limits.rate_down,
-		      conf->limits.stall_ms);
+	transfer_init(&x->t, x->at, f->s->conf->limits.stall_ms,
+		      x->kind == FTP_LIST  ? NULL
+		      : x->kind == FTP_PUT ? &f->s->up
+					   : &f->s->down,
+		      x->ticket, x->kind == FTP_PUT ? x->lane_up : x->lane_down);
 	if (x->needs_begin) {
 		x->stage = FTP_BEGINNING;
 		ftp_xfer_asked(f, vfs_begin(f->s->vfs, x->ticket, begin_answer, f));
@@ -235,7 +236,7 @@ waits_for_rate(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
 
-	if (x->stage != FTP_MOVING || x->kind == FTP_LIST || rate_wait_ms(&x->t.rate) == 0)
+	if (x->stage != FTP_MOVING || x->kind == FTP_LIST || !transfer_waits(&x->t))
 		return false;
 	return x->kind == FTP_PUT || (x->pos == x->len && tls_unsent(f->data.tls) == 0);
 }

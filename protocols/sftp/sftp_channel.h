@@ -75,7 +75,6 @@ struct sftp {
 	struct sftp_channel **channels;
 	size_t channel_count, channel_max;
 	struct sftp_ask asks[ASK_MAX], *free_ask;
-	struct rate up, down;
 	unsigned int lost;	/* handles in state LOST */
 	uint64_t progress_ms;	/* clock_ms() of the last request or reply */
 	uint64_t sent, sent_ms; /* bytes that went out, and when that changed or nothing waited */

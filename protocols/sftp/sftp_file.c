@@ -138,6 +138,8 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	h->ticket = reply->ticket;
 	h->append_at = reply->offset;
 	h->limit = reply->limit;
+	h->lane_up = reply->lane_up;
+	h->lane_down = reply->lane_down;
 	if (!reply->needs_begin) {
 		opened(a);
 		return;
@@ -278,7 +280,7 @@ sftp_fill_reads(struct sftp_channel *ch)
 {
 	while (ch->read_count > 0 && ch->out_end < SFTP_BATCH_BYTES) {
 		struct sftp_read *q = &ch->reads[ch->read_first];
-		uint64_t len = rate_allows(&ch->f->down, q->len);
+		uint64_t len = pace_allows(&ch->f->s->down, q->handle->ticket, q->handle->lane_down, q->len);
 		uint8_t *at = ch->out + ch->out_end;
 		ssize_t n;
 
@@ -290,7 +292,7 @@ sftp_fill_reads(struct sftp_channel *ch)
 			sftp_put_data_head(at, q->id, (uint32_t)n);
 			ch->out_end += SFTP_DATA_HEAD + (size_t)n;
 			q->handle->bytes_read += (uint64_t)n;
-			rate_take(&ch->f->down, (uint64_t)n);
+			pace_moved(&ch->f->s->down, q->handle->lane_down, (uint64_t)n);
 		} else if (n == 0) {
 			sftp_reply_status(ch, q->id, SFTP_EOF, NULL);
 		} else {
@@ -354,7 +356,7 @@ sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 		return -EACCES;
 	if (offset > INT64_MAX || data->len > INT64_MAX - offset)
 		return -EFBIG;
-	if (rate_allows(&ch->f->up, data->len) == 0 && data->len > 0)
+	if (data->len > 0 && pace_allows(&ch->f->s->up, h->ticket, h->lane_up, data->len) == 0)
 		return SFTP_LATER;
 	if (offset + data->len > h->limit)
 		return grow(ch, r, h, offset + data->len);
@@ -364,7 +366,7 @@ sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 			h->write_err = err;
 		return err;
 	}
-	rate_take(&ch->f->up, data->len);
+	pace_moved(&ch->f->s->up, h->lane_up, data->len);
 	h->bytes_written += data->len;
 	if (append)
 		h->append_at += data->len;

@@ -42,6 +42,7 @@ struct sftp_handle {
 	uint64_t append_at; /* where the next write goes, with APPEND */
 	uint64_t bytes_read, bytes_written;
 	bool lost_file; /* LOST: was it a file? */
+	uint32_t lane_up, lane_down; /* pace.h */
 	uint64_t limit;	/* behind it worker has to be asked before anything is written */
 	int grow_err;	/* what it said, for the write that waits; 0: nothing new */
 	bool growing;	/* it is being asked */

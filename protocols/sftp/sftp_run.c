@@ -175,11 +175,11 @@ too_quiet(const struct sftp *f, uint64_t now)
 
 /* When must the loop turn again although nothing came? */
 static uint64_t
-deadline(struct sftp *f, uint64_t now, bool moved)
+deadline(struct sftp *f, bool moved)
 {
 	const uint64_t idle_ms = f->s->conf->limits.idle_ms, stall_ms = f->s->conf->limits.stall_ms;
 	bool full = ssh_wire_is_full(f->wire);
-	uint64_t at = CLOCK_NEVER, wait;
+	uint64_t at = CLOCK_NEVER;
 
 	if (moved && !full)
 		return 0;
@@ -187,13 +187,8 @@ deadline(struct sftp *f, uint64_t now, bool moved)
 		at = (full && f->sent_ms > f->progress_ms ? f->sent_ms : f->progress_ms) + idle_ms;
 	if (full && stall_ms > 0)
 		at = clock_first(at, f->sent_ms + stall_ms);
-	wait = rate_wait_ms(&f->down);
-	if (wait > 0)
-		at = clock_first(at, now + wait);
-	wait = rate_wait_ms(&f->up);
-	if (wait > 0)
-		at = clock_first(at, now + wait);
-	return at;
+	at = clock_first(at, pace_deadline(&f->s->down));
+	return clock_first(at, pace_deadline(&f->s->up));
 }
 
 /* Monitor speaks to a logged-in session only by going away. */
@@ -252,7 +247,7 @@ loop(struct sftp *f, const char **ret_reason)
 			return end;
 		others[0] = (struct pollfd) { ask_fd(f->s->ask), ask_events(f->s->ask), 0 };
 		others[1] = (struct pollfd) { auth_fd(f->s->auth), POLLIN, 0 };
-		ssh_wire_wait(f->wire, others, 2, deadline(f, now, moved));
+		ssh_wire_wait(f->wire, others, 2, deadline(f, moved));
 		if (others[1].revents && is_monitor_gone(f))
 			return SESSION_MONITOR_GONE;
 		if (others[0].revents && ask_pump(f->s->ask) < 0) {
@@ -276,8 +271,6 @@ sftp_new(struct session *s, struct ssh_wire *wire)
 		f->asks[i].next = f->free_ask;
 		f->free_ask = &f->asks[i];
 	}
-	rate_init(&f->up, s->conf->limits.rate_up);
-	rate_init(&f->down, s->conf->limits.rate_down);
 	return f;
 }
 

@@ -15,6 +15,15 @@ clock_ms(void)
 }
 
 uint64_t
+clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
 clock_after(uint64_t ms)
 {
 	return ms ? clock_ms() + ms : CLOCK_NEVER;

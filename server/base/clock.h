@@ -8,8 +8,10 @@
 /* No deadline. */
 #define CLOCK_NEVER UINT64_MAX
 
-/* Milliseconds since some fixed moment (CLOCK_MONOTONIC): a stepped wall clock changes nothing. */
+/* Milliseconds, and microseconds, since some fixed moment (CLOCK_MONOTONIC): a stepped wall clock
+ * changes nothing. */
 uint64_t clock_ms(void);
+uint64_t clock_us(void);
 
 /* now + ms, or CLOCK_NEVER for ms 0 (a time-out of 0 in the configuration means "none"). */
 uint64_t clock_after(uint64_t ms);

@@ -26,11 +26,6 @@
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
 
-/* Bytes that are copied by hand where the kernel cannot. */
-#define COPY_ROOM (256u * 1024)
-/* Bytes that copy_file_range is asked for at once. */
-#define COPY_CHUNK (64u * 1024 * 1024)
-
 static struct file *
 file_new(struct world *w)
 {
@@ -57,7 +52,7 @@ ticket_of(const struct world *w, const struct file *f)
 	return (uint32_t)f->generation << 16 | (uint32_t)(f - w->files);
 }
 
-static struct file *
+struct file *
 file_of(struct world *w, uint32_t ticket)
 {
 	uint32_t i = ticket & 0xffff;
@@ -158,6 +153,13 @@ open_for_reading(struct world *w, struct place *p, struct file *f, struct stat *
 	return err;
 }
 
+/* A number for what limits the share in this direction; 0: nothing does. */
+static uint32_t
+lane_of(const struct world *w, const struct share *share, enum lane_way way)
+{
+	return lane_limits(&w->lanes, share->conf, way) ? (uint32_t)(share - w->shares.at) + 1 : 0;
+}
+
 static void
 put_opened(struct world *w, struct place *p, struct file *f, const struct stat *st, struct buf *out)
 {
@@ -167,6 +169,8 @@ put_opened(struct world *w, struct place *p, struct file *f, const struct stat *
 	attr_put(w, out, p->share, st, p->rights);
 	buf_put_cstring(out, f->flags & VFS_OPEN_UNIQUE ? p->path : "");
 	buf_put_u64(out, f->flags & VFS_OPEN_WRITE ? f->limit : UINT64_MAX);
+	buf_put_u32(out, lane_of(w, p->share, LANE_UP));
+	buf_put_u32(out, lane_of(w, p->share, LANE_DOWN));
 }
 
 int
@@ -236,6 +240,23 @@ file_grow(struct world *w, uint32_t ticket, uint64_t size, struct buf *out)
 	if (err == 0)
 		buf_put_u64(out, f->limit);
 	return err;
+}
+
+int
+file_pace(struct world *w, uint32_t ticket, bool up, struct buf *out)
+{
+	const struct file *f = file_of(w, ticket);
+	enum lane_way way = up ? LANE_UP : LANE_DOWN;
+	struct lane_grant grant;
+
+	if (!f)
+		return -EBADF;
+	if (!lane_limits(&w->lanes, f->share->conf, way))
+		return -EINVAL; /* nobody told wire to ask */
+	lane_reserve(&w->lanes, f->share->conf, way, clock_us(), &grant);
+	buf_put_u64(out, grant.bytes);
+	buf_put_u64(out, grant.wait_ms);
+	return 0;
 }
 
 int
@@ -314,95 +335,6 @@ file_sync(struct world *w, uint32_t ticket)
 	if (!f)
 		return -EBADF;
 	return fsync(f->fd) < 0 ? -errno : 0;
-}
-
-/* Byte by byte, for filesystems that share nothing. */
-static int
-copy_by_hand(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
-	     uint64_t *ret_bytes)
-{
-	char *room = mem_new(1, COPY_ROOM);
-	int err = 0;
-
-	while (err == 0 && length > 0) {
-		size_t want = length < COPY_ROOM ? (size_t)length : COPY_ROOM;
-		ssize_t n = pread(from, room, want, (off_t)from_at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			err = n < 0 ? -errno : 0;
-			break;
-		}
-		err = fd_pwrite_full(to, room, (size_t)n, to_at);
-		if (err == 0) {
-			from_at += (uint64_t)n;
-			to_at += (uint64_t)n;
-			length -= (uint64_t)n;
-			*ret_bytes += (uint64_t)n;
-		}
-	}
-	free(room);
-	return err;
-}
-
-int
-file_copy_range(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
-		uint64_t *ret_bytes)
-{
-	*ret_bytes = 0;
-	while (length > 0) {
-		off_t in = (off_t)from_at, to_off = (off_t)to_at;
-		size_t want = length < COPY_CHUNK ? (size_t)length : COPY_CHUNK;
-		ssize_t n = copy_file_range(from, &in, to, &to_off, want, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
-			      errno == EOPNOTSUPP || errno == EPERM))
-			return copy_by_hand(from, from_at, length, to, to_at, ret_bytes);
-		if (n < 0)
-			return errno == EBADF ? -EACCES : -errno;
-		if (n == 0)
-			return 0;
-		from_at += (uint64_t)n;
-		to_at += (uint64_t)n;
-		length -= (uint64_t)n;
-		*ret_bytes += (uint64_t)n;
-	}
-	return 0;
-}
-
-int
-file_copy(struct world *w, uint32_t from_ticket, uint64_t from_at, uint64_t length,
-	  uint32_t to_ticket, uint64_t to_at, struct buf *out)
-{
-	struct file *from = file_of(w, from_ticket), *to = file_of(w, to_ticket);
-	uint64_t bytes;
-	struct stat st;
-	int err;
-
-	if (!from || !to)
-		return -EBADF;
-	if (!(from->flags & VFS_OPEN_READ) || to->kind == FILE_READ)
-		return -EACCES;
-	if (fstat(from->fd, &st) < 0)
-		return -errno;
-	if (from_at > INT64_MAX || to_at > INT64_MAX || length > INT64_MAX)
-		return -EINVAL;
-	if (from_at >= (uint64_t)st.st_size)
-		length = 0;
-	else if (length == 0 || length > (uint64_t)st.st_size - from_at)
-		length = (uint64_t)st.st_size - from_at;
-	if (from->dev == to->dev && from->ino == to->ino && from_at < to_at + length &&
-	    to_at < from_at + length)
-		return world_why(w, -EINVAL, "the two parts of the file overlap");
-	err = charge_grow(w, to, to_at + length);
-	if (err == 0)
-		err = file_copy_range(from->fd, from_at, length, to->fd, to_at, &bytes);
-	if (err == 0)
-		buf_put_u64(out, bytes);
-	return err;
 }
 
 void

@@ -57,12 +57,17 @@ struct file {
 	struct vfs_change times; /* set through the handle: set again behind the last write */
 };
 
+/* The open file of a ticket, or NULL. */
+struct file *file_of(struct world *w, uint32_t ticket);
+
 /* path, flags, mode, offset as vfs_open(). Puts the answer; *ret_fd is to be passed, stays ours. */
 int file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint64_t offset,
 	      struct buf *out, int *ret_fd) MUST_CHECK;
 int file_begin(struct world *w, uint32_t ticket) MUST_CHECK;
 /* Puts the new limit. */
 int file_grow(struct world *w, uint32_t ticket, uint64_t size, struct buf *out) MUST_CHECK;
+/* Puts how much of it may be moved in this direction, and when. */
+int file_pace(struct world *w, uint32_t ticket, bool up, struct buf *out) MUST_CHECK;
 int file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out) MUST_CHECK;
 int file_abort(struct world *w, uint32_t ticket, uint64_t bytes, const char *reason) MUST_CHECK;
 int file_stat(struct world *w, uint32_t ticket, struct buf *out) MUST_CHECK;

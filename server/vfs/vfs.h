@@ -119,10 +119,16 @@ struct vfs_reply {
 	 * that would end behind it needs vfs_grow first.
 	 */
 	uint64_t limit;
+	/*
+	 * open: whether transfers of this file share a rate with other sessions, 0 when not. Two
+	 * files of one session with the same number share the same ones.
+	 */
+	uint32_t lane_up, lane_down;
+	uint64_t wait_ms;    /* pace */
 	const char *text;    /* readlink: the target; open with UNIQUE: the path that was taken */
 	struct buf *entries; /* opendir, readdir: for vfs_entry_get */
 	bool last;	     /* opendir, readdir: there is no more behind these */
-	uint64_t bytes;	     /* copy: bytes copied */
+	uint64_t bytes;	     /* copy: bytes copied; pace: bytes that may be moved */
 	int *fd;	     /* open: the descriptor; who keeps it calls fd_give */
 };
 
@@ -157,6 +163,11 @@ int vfs_abort(struct vfs *v, uint32_t ticket, uint64_t bytes, const char *reason
  * least size. -EDQUOT, -EFBIG, -ENOSPC with words: nothing may be written there.
  */
 int vfs_grow(struct vfs *v, uint32_t ticket, uint64_t size, vfs_fn *fn, void *ctx) MUST_CHECK;
+/*
+ * How much may be moved of a file that shares a rate: reply->bytes, after reply->wait_ms. 0 bytes:
+ * ask again then. Only for pace.h.
+ */
+int vfs_pace(struct vfs *v, uint32_t ticket, bool up, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_fstat(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_fsetattr(struct vfs *v, uint32_t ticket, const struct vfs_change *change, vfs_fn *fn,
 		 void *ctx) MUST_CHECK;

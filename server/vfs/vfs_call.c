@@ -114,6 +114,12 @@ take(struct vfs *v, uint16_t type, struct buf *b, struct vfs_reply *reply)
 		get_attr(b, &reply->attr);
 		reply->text = buf_get_cstring(b, v->text, sizeof(v->text));
 		reply->limit = buf_get_u64(b);
+		reply->lane_up = buf_get_u32(b);
+		reply->lane_down = buf_get_u32(b);
+		break;
+	case VFS_MSG_PACE:
+		reply->bytes = buf_get_u64(b);
+		reply->wait_ms = buf_get_u64(b);
 		break;
 	case VFS_MSG_GROW:
 		reply->limit = buf_get_u64(b);
@@ -315,6 +321,15 @@ vfs_grow(struct vfs *v, uint32_t ticket, uint64_t size, vfs_fn *fn, void *ctx)
 	buf_put_u32(&v->question, ticket);
 	buf_put_u64(&v->question, size);
 	return ask(v, VFS_MSG_GROW, fn, ctx);
+}
+
+int
+vfs_pace(struct vfs *v, uint32_t ticket, bool up, vfs_fn *fn, void *ctx)
+{
+	begin(v, VFS_MSG_PACE);
+	buf_put_u32(&v->question, ticket);
+	buf_put_u8(&v->question, up);
+	return ask(v, VFS_MSG_PACE, fn, ctx);
 }
 
 int

@@ -12,7 +12,7 @@ enum vfs_msg {
 	VFS_MSG_SETATTR,      /* string path, u32 flags, change -> */
 	VFS_MSG_OPEN,	      /* string path, u32 flags, u32 mode, u64 offset
 				 -> u32 ticket, u64 offset, u8 needs_begin, attr, string text,
-				 u64 limit; descriptor */
+				 u64 limit, u32 lane_up, u32 lane_down; descriptor */
 	VFS_MSG_BEGIN,	      /* u32 ticket -> */
 	VFS_MSG_COMMIT,	      /* u32 ticket, u64 bytes -> attr */
 	VFS_MSG_ABORT,	      /* u32 ticket, u64 bytes, string reason -> */
@@ -32,6 +32,7 @@ enum vfs_msg {
 	VFS_MSG_READLINK, /* string path -> string target */
 	VFS_MSG_STATVFS,  /* string path -> u64 x 11, in the order of struct vfs_space */
 	VFS_MSG_GROW,	  /* u32 ticket, u64 size -> u64 limit */
+	VFS_MSG_PACE,	  /* u32 ticket, u8 up -> u64 bytes, u64 wait_ms */
 	VFS_MSG_END,
 };
 

@@ -145,6 +145,16 @@ on_grow(struct question *q)
 }
 
 static int
+on_pace(struct question *q)
+{
+	uint32_t ticket = buf_get_u32(q->in);
+	uint8_t up = buf_get_u8(q->in);
+
+	WHOLE_OR_BAD(q);
+	return file_pace(q->w, ticket, up != 0, q->out);
+}
+
+static int
 on_fstat(struct question *q)
 {
 	uint32_t ticket = buf_get_u32(q->in);
@@ -309,6 +319,7 @@ static question_fn *const questions[VFS_MSG_END - VFS_MSG_STAT] = {
 	[VFS_MSG_READLINK - VFS_MSG_STAT] = on_readlink,
 	[VFS_MSG_STATVFS - VFS_MSG_STAT] = on_statvfs,
 	[VFS_MSG_GROW - VFS_MSG_STAT] = on_grow,
+	[VFS_MSG_PACE - VFS_MSG_STAT] = on_pace,
 };
 
 int
@@ -321,6 +332,12 @@ vfs_serve_prepare(const struct conf *conf, const struct account *account,
 
 	w->conf = conf;
 	w->account = account;
+	if (err == 0) {
+		err = lane_open(conf, account, &w->lanes);
+		if (err < 0)
+			log_error("rate", "result=%s why=\"run-dir/lanes cannot be used\"",
+				  strerrorname_np(-err));
+	}
 	if (err < 0)
 		free(s);
 	else
@@ -441,6 +458,7 @@ vfs_serve_free(struct vfs_serve *s)
 	dir_close_all(&s->world);
 	own_clear(&s->world.own);
 	share_close_all(&s->world.shares);
+	lane_close(&s->world.lanes);
 	free(s->tallies);
 	free(s->world.files);
 	free(s->world.dirs);

@@ -15,6 +15,7 @@
 #include "auth/account.h"
 #include "conf/conf.h"
 #include "server/base/text.h"
+#include "server/vfs/lane.h"
 #include "server/vfs/own.h"
 #include "server/vfs/place.h"
 #include "server/vfs/share.h"
@@ -41,6 +42,7 @@ struct world {
 	const struct account *account;
 	struct share_list shares;
 	struct own own;
+	struct lanes lanes;
 	struct world_names names;
 	struct text why;
 	char why_room[WORLD_WHY_MAX];
