@@ -73,6 +73,19 @@ find_groups(struct account *a, const char *name)
 	return 0;
 }
 
+/* An empty one means the default shell, which is one. */
+static bool
+is_shell(const char *shell)
+{
+	const char *one;
+	bool found = *shell == '\0';
+
+	while (!found && (one = getusershell()))
+		found = strcmp(one, shell) == 0;
+	endusershell();
+	return found;
+}
+
 int
 account_find(const char *name, struct account *ret_account)
 {
@@ -90,6 +103,7 @@ account_find(const char *name, struct account *ret_account)
 		a.uid = entry.pw_uid;
 		a.gid = entry.pw_gid;
 		a.home = mem_dup(entry.pw_dir);
+		a.has_shell = is_shell(entry.pw_shell);
 		err = find_groups(&a, entry.pw_name);
 	}
 	free(room);

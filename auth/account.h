@@ -22,7 +22,9 @@ struct account {
 	size_t group_count;
 	char **group_names; /* for @group in shares; NULL-terminated, may be NULL */
 	char *home;
-	bool is_virtual; /* from the users file, mapped to a uid */
+	bool is_virtual;   /* from the users file, mapped to a uid; several may have the same */
+	bool is_anonymous; /* nobody in particular: gets only what is given to him by name */
+	bool has_shell;	   /* of the system, with a shell of /etc/shells */
 };
 
 /*

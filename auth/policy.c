@@ -71,8 +71,12 @@ policy_find(const struct policy_case *c, const struct account *account)
 const struct conf_list *
 policy_factors(const struct policy_case *c, const struct account *account)
 {
+	static char password[] = "password", *words[] = { password };
+	static const struct conf_list any_password = { words, COUNT_OF(words) };
 	const struct conf_auth_rule *rule = policy_find(c, account);
 
+	if (account->is_anonymous)
+		return &any_password;
 	return rule && rule->factors.count > 0 ? &rule->factors : &c->conf->auth.factors;
 }
 
@@ -80,6 +84,9 @@ uint32_t
 policy_first_factors(const struct policy_case *c)
 {
 	uint32_t all = factor_missing(&c->conf->auth.factors, 0);
+
+	if (c->conf->auth.anonymous_user)
+		all |= FACTOR_PASSWORD;
 
 	/* Hours are left out: wire asks this too, and has no time zone. */
 	for (size_t i = 0; i < c->conf->auth.rule_count; i++) {

@@ -19,7 +19,8 @@ struct policy_case {
 };
 
 /* The rule that decides about this account now, or NULL. */
-const struct conf_auth_rule *policy_find(const struct policy_case *c, const struct account *account);
+const struct conf_auth_rule *policy_find(const struct policy_case *c,
+					 const struct account *account);
 
 /* What is enough for this account: a list of alternatives for factor.h. */
 const struct conf_list *policy_factors(const struct policy_case *c, const struct account *account);
@@ -32,7 +33,7 @@ uint32_t policy_first_factors(const struct policy_case *c);
 
 /* May this account come? Returns 0, or -EACCES and the reason for the log in *ret_reason. */
 int policy_check(const struct policy_case *c, const struct account *account,
-	       const char **ret_reason) MUST_CHECK;
+		 const char **ret_reason) MUST_CHECK;
 
 /* How many sessions the account may have at one time. */
 uint32_t policy_sessions(const struct policy_case *c, const struct account *account);

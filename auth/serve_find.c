@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "auth/users.h"
-#include "server/base/text.h"
-
-enum source { SOURCE_NONE, SOURCE_FILE, SOURCE_PAM };
+#include "auth/lookup.h"
 
 static const char *
 pam_service(const struct auth_serve *s)
@@ -36,52 +34,24 @@ check_account(struct auth_serve *s)
 		s->reason = "root does not log in";
 		return -EACCES;
 	}
-	if (a->uid < s->conf->auth.min_uid) {
+	/* That one is named in the configuration, and often is an account of the system. */
+	if (a->uid < s->conf->auth.min_uid && !a->is_anonymous) {
 		s->reason = "uid below auth.min-uid";
 		return -EACCES;
 	}
 	return 0;
 }
 
-static int
-take_user(struct account *a, const struct user *u)
+static bool
+has_pam(const struct auth_serve *s)
 {
-	int err = text_copy(a->name, sizeof(a->name), u->name);
-
-	a->uid = u->uid;
-	a->gid = u->gid;
-	a->home = mem_dup(u->home);
-	a->is_virtual = true;
-	return err < 0 ? err : account_find_groups(a);
-}
-
-/* Where would this name be decided? Fills the account of a user of the file. */
-static enum source
-find_source(const struct auth_serve *s, const char *name, struct account *account,
-	    struct user *ret_user)
-{
-	const char *file = s->conf->auth.users_file;
-
-	if (file && users_find(file, name, ret_user) == 0)
-		return take_user(account, ret_user) == 0 ? SOURCE_FILE : SOURCE_NONE;
-	if (pam_service(s) && s->conf->mode == CONF_SYSTEM)
-		return SOURCE_PAM;
-	return SOURCE_NONE;
+	return pam_service(s) && s->conf->mode == CONF_SYSTEM;
 }
 
 int
 serve_look_up(struct auth_serve *s, const char *name, struct account *ret)
 {
-	struct user user;
-	enum source source;
-
-	if (!account_name_ok(name))
-		return -ENOENT;
-	source = find_source(s, name, ret, &user);
-	mem_wipe(&user, sizeof(user));
-	if (source == SOURCE_PAM)
-		return account_find(name, ret);
-	return source == SOURCE_FILE ? 0 : -ENOENT;
+	return lookup_account(s->conf, has_pam(s), name, ret);
 }
 
 static int
@@ -150,17 +120,15 @@ serve_check_password(struct auth_serve *s, const char *name, const char *passwor
 {
 	char room[AUTH_PASSWORD_MAX];
 	struct user user;
-	enum source source;
+	enum lookup source;
 	int err = 0;
 
-	if (!account_name_ok(name)) {
-		s->reason = "the name is not one that a user can have";
-		source = SOURCE_NONE;
-	} else {
-		source = find_source(s, name, &s->account, &user);
-		s->reason = "no such user";
-	}
-	if (source == SOURCE_PAM) {
+	s->reason =
+	    account_name_ok(name) ? "no such user" : "the name is not one that a user can have";
+	source = lookup_name(s->conf, has_pam(s), name, &s->account, &user);
+	if (source == LOOKUP_ANONYMOUS)
+		return check_account(s);
+	if (source == LOOKUP_SYSTEM) {
 		s->password = password;
 		err = check_with_pam(s, name, password ? serve_talk_password : serve_talk_client);
 		s->password = NULL;
@@ -171,8 +139,8 @@ serve_check_password(struct auth_serve *s, const char *name, const char *passwor
 		password = room;
 	}
 	/* An unknown user costs a hash as well. */
-	if (err == 0 && !users_verify(source == SOURCE_FILE ? &user : NULL, password)) {
-		if (source == SOURCE_FILE)
+	if (err == 0 && !users_verify(source == LOOKUP_FILE ? &user : NULL, password)) {
+		if (source == LOOKUP_FILE)
 			s->reason = "wrong password";
 		err = -EACCES;
 	}
@@ -209,15 +177,40 @@ serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 	return s->host->as_user(s->host->ctx, &s->account, search_keys, q);
 }
 
+/* What the users file says of him beyond who he is. */
+static int
+check_limits(struct auth_serve *s)
+{
+	bool is_sftp = s->listener->protocol == CONF_SFTP;
+	struct user user;
+	int err = users_find(s->conf->auth.users_file, s->account.name, &user);
+
+	s->reason = "gone from the users file";
+	if (err == 0 && users_locked(&user)) {
+		s->reason = "locked in the users file";
+		err = -EACCES;
+	}
+	if (err == 0)
+		err = limits_check(user.limits, is_sftp, s->addr, time(NULL), &s->reason);
+	mem_wipe(&user, sizeof(user));
+	return err;
+}
+
 int
 serve_check_rules(struct auth_serve *s)
 {
 	const struct policy_case c = serve_case(s);
-	bool with_pam = !s->account.is_virtual && pam_service(s) && s->conf->mode == CONF_SYSTEM;
+	bool with_pam = !s->account.is_virtual && has_pam(s);
 	int err = 0;
 
 	if (policy_check(&c, &s->account, &s->reason) < 0)
 		return -EACCES;
+	if (s->account.is_virtual && !s->account.is_anonymous && check_limits(s) < 0)
+		return -EACCES;
+	if (with_pam && s->conf->auth.require_shell && !s->account.has_shell) {
+		s->reason = "his shell is not in /etc/shells, and auth.require-shell wants it";
+		return -EACCES;
+	}
 	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
 		return 0;
 	err = start_pam(s, s->account.name, serve_talk_password);

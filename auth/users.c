@@ -9,79 +9,17 @@
 
 #include <crypt.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "auth/account.h"
-#include "server/base/fd.h"
+#include "auth/lines.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
-
-/* Bytes of the largest file: about fifty thousand users. */
-#define USERS_FILE_MAX ((size_t)8 * 1024 * 1024)
-#define USERS_LINE_MAX 2048
-/* Somebody else edits: so often and so long it is waited for him. */
-#define LOCK_TRIES 50
-#define LOCK_WAIT_US 100000
 
 /* What an unknown user is weighed against: yescrypt at its usual cost. No password has this hash.
  */
 static const char nobody_salt[] = "$y$j9T$cOffErcOffErcOffErcOf.";
-
-/* Reads the file when it can be trusted. The bytes are the caller's, to be wiped and freed. */
-static int
-open_file(const char *file, char **ret_bytes, size_t *ret_len, struct stat *ret_st)
-{
-	FD_OWN int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, ret_st) < 0)
-		return -errno;
-	if (!S_ISREG(ret_st->st_mode) || (ret_st->st_mode & (S_IWGRP | S_IWOTH)) ||
-	    (ret_st->st_uid != 0 && ret_st->st_uid != geteuid()))
-		return -EPERM;
-	return fd_read_file(fd, USERS_FILE_MAX, ret_bytes, ret_len);
-}
-
-/* Cuts the next line off *rest, which is NULL behind the last. An ending '\r' is cut off too. */
-static char *
-next_line(char **rest)
-{
-	char *line = strsep(rest, "\n");
-	size_t len = line ? strlen(line) : 0;
-
-	if (len > 0 && line[len - 1] == '\r')
-		line[len - 1] = '\0';
-	return line;
-}
-
-static int
-get_text(char *room, size_t size, const char *field)
-{
-	if (!field)
-		return -EINVAL;
-	for (const char *p = field; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return -EINVAL;
-	}
-	return text_copy(room, size, field);
-}
-
-static int
-get_id(const char *field, uint32_t *ret_id)
-{
-	uint64_t value;
-
-	/* The largest number is -1, which means "unchanged" to the kernel. */
-	if (!field || num_u64(field, UINT32_MAX - 1, &value) < 0)
-		return -EINVAL;
-	*ret_id = (uint32_t)value;
-	return 0;
-}
 
 /* Takes a line apart, which is changed. Returns NULL, or what is wrong (never its content). */
 static const char *
@@ -92,33 +30,32 @@ parse_line(char *line, struct user *ret_user)
 	struct user u = { 0 };
 
 	/* The fields in their order; strsep gives NULL behind the last. */
-	if (get_text(u.name, sizeof(u.name), strsep(&rest, ":")) < 0 || !users_name_ok(u.name))
+	if (lines_text(u.name, sizeof(u.name), strsep(&rest, ":")) < 0 || !users_name_ok(u.name))
 		fault = "the name is not one that a user can have";
-	else if (get_text(u.hash, sizeof(u.hash), strsep(&rest, ":")) < 0)
+	else if (lines_text(u.hash, sizeof(u.hash), strsep(&rest, ":")) < 0)
 		fault = "there is no hash, or it is too long";
-	else if (get_id(strsep(&rest, ":"), &u.uid) < 0)
+	else if (lines_id(strsep(&rest, ":"), &u.uid) < 0)
 		fault = "the uid (third field) is not a number";
-	else if (get_id(strsep(&rest, ":"), &u.gid) < 0)
+	else if (lines_id(strsep(&rest, ":"), &u.gid) < 0)
 		fault = "the gid (fourth field) is not a number";
-	else if (get_text(u.gecos, sizeof(u.gecos), strsep(&rest, ":")) < 0)
+	else if (lines_text(u.gecos, sizeof(u.gecos), strsep(&rest, ":")) < 0)
 		fault = "the fifth field is missing or too long";
-	else if (get_text(u.home, sizeof(u.home), strsep(&rest, ":")) < 0 ||
+	else if (lines_text(u.home, sizeof(u.home), strsep(&rest, ":")) < 0 ||
 		 (u.home[0] != '\0' && u.home[0] != '/'))
 		fault = "the home directory (sixth field) is missing or not absolute";
-	else if (strsep(&rest, ":") && rest)
-		fault = "there are more than seven fields";
+	else if (strsep(&rest, ":") && rest &&
+		 (lines_text(u.limits, sizeof(u.limits), rest) < 0 || limits_fault(u.limits)))
+		fault = limits_fault(rest) ? limits_fault(rest) : "the limits (last field) are too long";
 	if (!fault)
 		*ret_user = u;
 	mem_wipe(&u, sizeof(u));
 	return fault;
 }
 
-static bool
-line_is(const char *line, const char *name)
+bool
+users_locked(const struct user *user)
 {
-	size_t len = strlen(name);
-
-	return strncmp(line, name, len) == 0 && line[len] == ':';
+	return user->hash[0] == '!';
 }
 
 bool
@@ -139,7 +76,7 @@ users_find(const char *file, const char *name, struct user *ret_user)
 
 	if (!users_name_ok(name))
 		return -ENOENT;
-	found = open_file(file, &bytes, &len, &st);
+	found = lines_read(file, &bytes, &len, &st);
 	if (found < 0) {
 		/* Whoever asks treats this as "no such user", so it would otherwise pass in
 		 * silence. */
@@ -149,8 +86,8 @@ users_find(const char *file, const char *name, struct user *ret_user)
 		return found;
 	}
 	rest = bytes;
-	while (err == -ENOENT && (line = next_line(&rest))) {
-		if (line_is(line, name) && !parse_line(line, ret_user))
+	while (err == -ENOENT && (line = lines_next(&rest))) {
+		if (lines_are(line, name) && !parse_line(line, ret_user))
 			err = 0;
 	}
 	mem_wipe(bytes, len);
@@ -170,15 +107,15 @@ users_totp(const char *file, const char *name, char *room, size_t size)
 
 	text_init(&t, path, sizeof(path));
 	text_printf(&t, "%s.totp", file);
-	found = t.cut ? -ENAMETOOLONG : open_file(path, &bytes, &len, &st);
+	found = t.cut ? -ENAMETOOLONG : lines_read(path, &bytes, &len, &st);
 	if (found < 0)
 		return found;
 	err = st.st_mode & 0077 ? -EPERM : -ENOENT;
 	if (err == -EPERM)
 		log_error("totp-file", "path=%s result=not-trusted", log_q(&quoted, path));
 	rest = bytes;
-	while (err == -ENOENT && (line = next_line(&rest)))
-		if (line_is(line, name))
+	while (err == -ENOENT && (line = lines_next(&rest)))
+		if (lines_are(line, name))
 			err = text_copy(room, size, line + strlen(name) + 1);
 	mem_wipe(bytes, len);
 	free(bytes);
@@ -283,7 +220,7 @@ users_each(const char *file, users_each_fn *each, conf_complain_fn *complain, vo
 	unsigned int number = 0;
 	size_t len, count = 0;
 	struct stat st;
-	int err = open_file(file, &bytes, &len, &st);
+	int err = lines_read(file, &bytes, &len, &st);
 
 	if (err < 0) {
 		tell(complain, ctx, file, 0,
@@ -293,7 +230,7 @@ users_each(const char *file, users_each_fn *each, conf_complain_fn *complain, vo
 		return err;
 	}
 	rest = bytes;
-	while ((line = next_line(&rest))) {
+	while ((line = lines_next(&rest))) {
 		const char *fault;
 		struct user user;
 
@@ -325,145 +262,31 @@ users_each(const char *file, users_each_fn *each, conf_complain_fn *complain, vo
 
 /* ---- changing it ---- */
 
-static bool
-is_field(const char *text)
-{
-	for (; *text; text++) {
-		if (*text == ':' || (unsigned char)*text < 0x20 || *text == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 static int
 put_line(const struct user *user, struct text *t)
 {
-	if (!users_name_ok(user->name) || !is_field(user->hash) || !is_field(user->gecos) ||
-	    !is_field(user->home))
+	if (!users_name_ok(user->name) || !lines_field_ok(user->hash) || !lines_field_ok(user->gecos) ||
+	    !lines_field_ok(user->home))
 		return -EINVAL;
-	text_printf(t, "%s:%s:%lu:%lu:%s:%s:/usr/sbin/nologin\n", user->name, user->hash,
+	if (limits_fault(user->limits))
+		return -EINVAL;
+	text_printf(t, "%s:%s:%lu:%lu:%s:%s:/usr/sbin/nologin", user->name, user->hash,
 		    (unsigned long)user->uid, (unsigned long)user->gid, user->gecos, user->home);
+	text_printf(t, "%s%s\n", *user->limits ? ":" : "", user->limits);
 	return t->cut ? -EINVAL : 0;
-}
-
-/* Opens the file's directory and keeps others from editing in it. *ret_name is the file's own name.
- */
-static int
-lock_directory(const char *file, const char **ret_name, int *ret_fd)
-{
-	const char *slash = strrchr(file, '/');
-	char *dir = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(".");
-	FD_OWN int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int err = fd < 0 ? -errno : -EAGAIN;
-
-	free(dir);
-	for (int i = 0; fd >= 0 && err == -EAGAIN && i < LOCK_TRIES; i++) {
-		err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
-		if (err == -EAGAIN)
-			usleep(LOCK_WAIT_US);
-	}
-	if (err < 0)
-		return err;
-	*ret_name = slash ? slash + 1 : file;
-	*ret_fd = fd_give(&fd);
-	return 0;
-}
-
-/* Puts old, with name's line replaced by line (NULL: left out), into fd. *ret_found: it was there.
- */
-static int
-write_changed(int fd, char *old, const char *name, const struct text *line, bool *ret_found)
-{
-	char *at = old;
-	int err = 0;
-
-	while (*at && err == 0) {
-		size_t len = strcspn(at, "\n");
-		bool ended = at[len] == '\n';
-
-		if (!line_is(at, name))
-			err = fd_write_full(fd, at, len);
-		else if (line && !*ret_found)
-			err = fd_write_full(fd, line->at, line->len - 1);
-		/* A last line without its end gets one: another could follow. */
-		if (err == 0 && (!line_is(at, name) || (line && !*ret_found)))
-			err = fd_write_full(fd, "\n", 1);
-		*ret_found |= line_is(at, name);
-		at += len + ended;
-	}
-	if (err == 0 && line && !*ret_found)
-		err = fd_write_full(fd, line->at, line->len);
-	return err;
-}
-
-/* Makes what was written to temp the file, on the disk. */
-static int
-publish(int dir, int *fd, const char *temp, const char *name, const struct stat *old)
-{
-	int err = 0;
-
-	if (old->st_nlink > 0 &&
-	    (fchown(*fd, old->st_uid, old->st_gid) < 0 || fchmod(*fd, old->st_mode & 0644) < 0))
-		return -errno;
-	if (fsync(*fd) < 0)
-		return -errno;
-	err = fd_close_check(fd);
-	if (err == 0 && renameat(dir, temp, dir, name) < 0)
-		err = -errno;
-	if (err == 0 && fsync(dir) < 0)
-		err = -errno;
-	return err;
-}
-
-/* line NULL: the user is taken out. */
-static int
-change(const char *file, const char *name, const struct text *line)
-{
-	char *real = realpath(file, NULL), *old = NULL, temp[300];
-	FD_OWN int dir = -1, fd = -1;
-	const char *own_name = "";
-	struct stat st = { 0 };
-	bool found = false;
-	size_t len = 0;
-	int err = lock_directory(real ? real : file, &own_name, &dir);
-
-	if (err == 0)
-		err = open_file(real ? real : file, &old, &len, &st);
-	if (err == -ENOENT && line && dir >= 0) {
-		old = mem_dup("");
-		err = 0;
-	}
-	if (err < 0)
-		goto out;
-	snprintf(temp, sizeof(temp), ".%.255s.new", own_name);
-	unlinkat(dir, temp, 0); /* of an edit that was killed; we hold the lock */
-	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	err = fd < 0 ? -errno : write_changed(fd, old, name, line, &found);
-	if (err == 0 && !line && !found)
-		err = -ENOENT;
-	if (err == 0)
-		err = publish(dir, &fd, temp, own_name, &st);
-	if (err < 0)
-		unlinkat(dir, temp, 0);
-out:
-	if (old)
-		mem_wipe(old, len);
-	free(old);
-	free(real);
-	return err;
 }
 
 int
 users_set(const char *file, const struct user *user)
 {
-	char storage[USERS_LINE_MAX];
+	char storage[LINES_MAX];
 	struct text line;
 	int err;
 
 	text_init(&line, storage, sizeof(storage));
 	err = put_line(user, &line);
 	if (err == 0)
-		err = change(file, user->name, &line);
+		err = lines_change(file, user->name, &line);
 	mem_wipe(storage, sizeof(storage));
 	return err;
 }
@@ -471,5 +294,5 @@ users_set(const char *file, const struct user *user)
 int
 users_delete(const char *file, const char *name)
 {
-	return users_name_ok(name) ? change(file, name, NULL) : -ENOENT;
+	return users_name_ok(name) ? lines_change(file, name, NULL) : -ENOENT;
 }

@@ -3,10 +3,12 @@
  * users.h - the users file: people who have no account on this machine. One line each, as in
  * passwd(5) with the hash in place:
  *
- *	name:hash:uid:gid:gecos:home:shell
+ *	name:hash:uid:gid:gecos:home:shell[:limits]
  *
  * so that a file of ProFTPD's AuthUserFile can be taken over. Lines beginning with '#' and empty
- * lines mean nothing. A hash is what crypt(3) knows; one that begins with '!' or '*' never fits.
+ * lines mean nothing. A hash is what crypt(3) knows. One that begins with '*' never fits: such a user has no
+ * password, but may have keys. One that begins with '!' is locked: nobody logs in with it, in no way. What
+ * stands in limits is limits.h.
  *
  * Who has a struct user has a hash: wipe it.
  */
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "auth/limits.h"
 #include "conf/conf.h"
 
 #define USERS_HASH_MAX 384 /* with its 0: what crypt(3) may return */
@@ -29,6 +32,7 @@ struct user {
 	gid_t gid;
 	char gecos[USERS_GECOS_MAX];
 	char home[USERS_HOME_MAX]; /* absolute, or "" */
+	char limits[LIMITS_MAX];
 };
 
 /*
@@ -72,6 +76,9 @@ int users_delete(const char *file, const char *name) MUST_CHECK;
 
 /* A new yescrypt hash with a salt of its own. Returns 0 or -errno. */
 int users_hash(const char *password, char *room, size_t size) MUST_CHECK;
+
+/* Is he kept out altogether, with his key too? */
+bool users_locked(const struct user *user);
 
 /* May this be a name in the file: account_name_ok()'s rule. */
 bool users_name_ok(const char *name);

@@ -292,6 +292,33 @@ check_auth(struct check *c)
 }
 
 static bool
+is_for_anybody(uint32_t rights)
+{
+	uint32_t read_only = RIGHTS_READ_ONLY, drop_box = RIGHTS_DROP_BOX;
+
+	return (rights & ~read_only) == 0 || (rights & ~drop_box) == 0;
+}
+
+/* Anybody may come, so nobody may change what others brought. */
+static void
+check_anonymous(struct check *c, const struct conf_share *s)
+{
+	static const char *const words = "shares.%s: anonymous gets it, so its rights are read-only or "
+					 "drop-box";
+	bool named = false;
+
+	for (size_t i = 0; i < s->users.count; i++)
+		named |= strcmp(s->users.at[i], "anonymous") == 0;
+	if (!named || !c->conf->auth.anonymous_user)
+		return;
+	if (!is_for_anybody(s->rights))
+		COMPLAIN(c, &s->rights, words, s->name);
+	for (size_t i = 0; i < s->rule_count; i++)
+		if (!is_for_anybody(s->rules[i].rights))
+			report_error(&c->report, &s->rules[i].place, words, s->name);
+}
+
+static bool
 is_below(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
@@ -378,6 +405,7 @@ check_shares(struct check *c)
 		check_share_path(c, s);
 		check_quota(c, s);
 		check_group(c, s);
+		check_anonymous(c, s);
 		for (size_t j = 0; j < i; j++) {
 			const struct conf_share *other = &conf->shares[j];
 

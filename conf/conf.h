@@ -169,6 +169,10 @@ struct conf {
 	struct {
 		char *pam_service; /* NULL: no PAM, the users file only */
 		char *users_file;  /* NULL: no users file, PAM only */
+		char *groups_file; /* of the users file's users; NULL: none */
+		char *anonymous_user; /* account of those who come without a password; NULL: nobody does */
+		bool require_shell;
+		char *password_check; /* a program for cofferctl user; NULL: none */
 		uint32_t min_uid;
 		uint32_t tries;		    /* per connection, over all methods */
 		uint64_t failure_delay_ms;  /* every refusal takes this long, plus a random part */

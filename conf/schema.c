@@ -207,6 +207,18 @@ const struct schema_key schema_keys[] = {
 	  .flags = SCHEMA_NONE),
 	C("auth.users-file", SCHEMA_PATH, auth.users_file, "none",
 	  "File of users who have no account on this machine; see cofferctl user.", .flags = SCHEMA_NONE),
+	C("auth.groups-file", SCHEMA_PATH, auth.groups_file, "none",
+	  "File of groups of those users, for @group in shares and rules; see cofferctl group.", .flags = SCHEMA_NONE),
+	C("auth.anonymous-user", SCHEMA_NAME, auth.anonymous_user, "none",
+	  "Account that works for whoever logs in as anonymous or ftp, with any password, over TLS or SSH like everybody. "
+	  "They see only shares that name the user anonymous, and these must be read-only or drop-box.",
+	  .flags = SCHEMA_NONE),
+	C("auth.require-shell", SCHEMA_BOOL, auth.require_shell, "no",
+	  "Users of the system log in only when their shell is one of /etc/shells."),
+	C("auth.password-check", SCHEMA_PATH, auth.password_check, "none",
+	  "Program that says whether a password may be set with cofferctl user: it gets the user's name as its argument and "
+	  "the password as its standard input, and what it prints is shown when its exit status is not 0. Passwords of "
+	  "the system's users are PAM's business.", .flags = SCHEMA_NONE),
 	C("auth.min-uid", SCHEMA_U32, auth.min_uid, "1000",
 	  "Accounts with a smaller uid never log in, and root never does.", RANGE(1, UINT32_MAX - 1)),
 	C("auth.tries", SCHEMA_U32, auth.tries, "4",

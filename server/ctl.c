@@ -18,9 +18,15 @@ static const struct command {
 	{ "check", ctl_check, "[-c FILE]",
 	  "read the configuration and say what is wrong with it, or what it means" },
 	{ "user", ctl_user,
-	  "add|passwd|lock|unlock|del|list [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR] "
-	  "[NAME]",
+	  "add|set|passwd|lock|unlock|del|list [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR]\n"
+	  "                 [--gecos TEXT] [--expires DAY] [--protocols ftps,sftp] [--networks LIST]\n"
+	  "                 [--hours LIST] [NAME]",
 	  "keep the users file; a password is asked for, or is one line of standard input" },
+	{ "group", ctl_group, "add|del|join|leave|list [-f FILE | -c FILE] [--gid ID] [NAME [USER]]",
+	  "keep the groups file: groups of the users file's users" },
+	{ "import", ctl_import,
+	  "htpasswd|proftpd|pure-ftpd FILE [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR]",
+	  "take users over into the users file, and say what does not come along" },
 	{ "explain", ctl_explain,
 	  "[-c FILE] --user NAME --path PATH [--op OP] [--proto ftps|sftp] [--addr ADDRESS]",
 	  "say whether a user may do something, and by which rule" },

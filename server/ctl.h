@@ -14,6 +14,8 @@
 int ctl_check(int argc, char *argv[]);
 int ctl_ban(int argc, char *argv[]); /* ban, unban, bans, who, kick */
 int ctl_user(int argc, char *argv[]);
+int ctl_group(int argc, char *argv[]);
+int ctl_import(int argc, char *argv[]);
 int ctl_schema(int argc, char *argv[]);
 int ctl_quota(int argc, char *argv[]);
 int ctl_explain(int argc, char *argv[]);
@@ -21,6 +23,12 @@ int ctl_signal(int argc, char *argv[]);
 
 /* Who the name is, by the users file or the system. Complains and returns -errno when nobody. */
 int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
+
+/*
+ * The path that the configuration has at this offset of struct conf, under the name key: for commands that
+ * edit a file. Returns it, which lives until we exit, or NULL after a complaint.
+ */
+const char *ctl_file(const char *conf_file, size_t offset, const char *key);
 
 /* A conf_complain_fn that writes "file:line:column: text" to standard error. */
 void ctl_complain(void *ctx, const struct conf_place *place, const char *text);

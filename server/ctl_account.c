@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_account.c - who somebody would be after a login, without one. */
+/* ctl_account.c - who somebody would be after a login, without one; and which files say so. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/users.h"
-#include "server/base/text.h"
+#include "auth/lookup.h"
 #include "server/ctl.h"
+
+const char *
+ctl_file(const char *conf_file, size_t offset, const char *key)
+{
+	struct conf *conf;
+	char *path;
+
+	if (conf_load(conf_file, ctl_complain, NULL, &conf) < 0)
+		return NULL;
+	memcpy(&path, (char *)conf + offset, sizeof(path));
+	path = mem_dup(path);
+	conf_free(conf);
+	if (!path)
+		fprintf(stderr, "cofferctl: %s has no %s; name a file with -f\n", conf_file, key);
+	return path;
+}
 
 int
 ctl_account(const struct conf *conf, const char *name, struct account *ret_account)
 {
-	struct account *a = ret_account;
-	struct user user;
-	int err = -ENOENT;
+	int err;
 
-	memset(a, 0, sizeof(*a));
+	memset(ret_account, 0, sizeof(*ret_account));
 	if (!account_name_ok(name)) {
 		fprintf(stderr, "cofferctl: \"%s\" can be nobody's name\n", name);
 		return -EINVAL;
 	}
-	if (conf->auth.users_file && users_find(conf->auth.users_file, name, &user) == 0) {
-		err = text_copy(a->name, sizeof(a->name), user.name);
-		a->uid = user.uid;
-		a->gid = user.gid;
-		a->home = mem_dup(user.home);
-		a->is_virtual = true;
-		if (err == 0)
-			err = account_find_groups(a);
-		mem_wipe(&user, sizeof(user));
-	} else if (conf->auth.pam_service) {
-		err = account_find(name, a);
-	}
-	if (err < 0) {
+	err = lookup_account(conf, conf->auth.pam_service != NULL, name, ret_account);
+	if (err < 0)
 		fprintf(stderr, "cofferctl: there is no user \"%s\"%s%s\n", name,
 			err == -ENOENT ? "" : ": ", err == -ENOENT ? "" : strerror(-err));
-		account_clear(a);
-	}
 	return err;
 }

@@ -3,9 +3,13 @@
 #include "server/ctl_password.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -72,6 +76,41 @@ ask_line(const char *prompt, const char *user, char *room, size_t size)
 	if (caught)
 		raise(caught);
 	return err;
+}
+
+int
+ctl_password_check(const char *program, const char *user, const char *password)
+{
+	char *const argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)user, NULL };
+	char *const envp[] = { (char[]) { "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, NULL };
+	FD_OWN int in = -1, out = -1;
+	posix_spawn_file_actions_t actions;
+	int ends[2], status, err;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	in = ends[0];
+	out = ends[1];
+	/* A pipe holds more than a password, so nobody waits for a program that does not read. */
+	err = fd_write_full(out, password, strlen(password));
+	if (err < 0)
+		return err;
+	fd_close(&out);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	err = -posix_spawn(&pid, program, &actions, NULL, argv, envp);
+	posix_spawn_file_actions_destroy(&actions);
+	if (err < 0) {
+		fprintf(stderr, "cofferctl: auth.password-check: %s: %s\n", program,
+			strerror(-err));
+		return err;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EACCES;
 }
 
 int

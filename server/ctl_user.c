@@ -20,6 +20,8 @@
 
 struct request {
 	const char *file, *conf, *name, *uid, *gid, *home, *gecos;
+	const char *expires, *protocols, *networks, *hours; /* limits.h */
+	const char *check;				    /* auth.password-check */
 };
 
 static int
@@ -43,13 +45,39 @@ no_such_user(const struct request *r)
 	return 1;
 }
 
-/* Asks for a new password and puts its hash into the user. */
+/* The user that is to be changed. Complains and returns -errno when he cannot be. */
 static int
-ask_hash(struct user *user)
+find_user(const struct request *r, struct user *user)
+{
+	int err = users_find(r->file, r->name, user);
+
+	if (err == -ENOENT)
+		no_such_user(r);
+	else if (err < 0)
+		fail(r, "cannot be read", err);
+	return err;
+}
+
+/* Writes him back, and wipes him. Returns the exit status. */
+static int
+write_user(const struct request *r, struct user *user)
+{
+	int err = users_set(r->file, user);
+
+	mem_wipe(user, sizeof(*user));
+	return err < 0 ? fail(r, "not changed", err) : 0;
+}
+
+/* Asks for a new password, lets the administrator's program judge it, and puts its hash into the
+ * user. */
+static int
+ask_hash(const struct request *r, struct user *user)
 {
 	char password[CTL_PASSWORD_MAX];
 	int err = ctl_password(user->name, password, sizeof(password));
 
+	if (err == 0 && r->check)
+		err = ctl_password_check(r->check, user->name, password);
 	if (err == 0)
 		err = users_hash(password, user->hash, sizeof(user->hash));
 	mem_wipe(password, sizeof(password));
@@ -132,6 +160,37 @@ fill_identity(const struct request *r, struct user *user)
 }
 
 static int
+set_limits(const struct request *r, struct user *user)
+{
+	const struct {
+		const char *name, *list;
+	} all[] = {
+		{ "expires", r->expires },
+		{ "protocols", r->protocols },
+		{ "networks", r->networks },
+		{ "hours", r->hours },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		int err = all[i].list ? limits_set(user->limits, sizeof(user->limits), all[i].name,
+						   all[i].list)
+				      : 0;
+
+		if (err < 0) {
+			fprintf(stderr, "cofferctl: --%s cannot be \"%s\"%s\n", all[i].name,
+				all[i].list,
+				err == -ENOSPC ? ": that is too long"
+				: i == 0       ? "; a day such as 2027-01-31"
+				: i == 1       ? "; ftps or sftp"
+				: i == 2       ? "; networks such as 192.0.2.0/24,2001:db8::/32"
+					       : "; times such as \"Mon-Fri 08:00-18:00\"");
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int
 user_add(const struct request *r)
 {
 	struct user user;
@@ -150,28 +209,39 @@ user_add(const struct request *r)
 		fputs("cofferctl: a name has 1 to 64 letters, digits and _ . @ + -\n", stderr);
 		return 1;
 	}
-	if (fill_identity(r, &user) < 0 || ask_hash(&user) < 0)
+	if (fill_identity(r, &user) < 0 || set_limits(r, &user) < 0 || ask_hash(r, &user) < 0)
 		return 1;
-	err = users_set(r->file, &user);
-	mem_wipe(&user, sizeof(user));
-	return err < 0 ? fail(r, "not changed", err) : 0;
+	return write_user(r, &user);
 }
 
 static int
 user_passwd(const struct request *r)
 {
 	struct user user;
-	int err = users_find(r->file, r->name, &user);
 
-	if (err == -ENOENT)
-		return no_such_user(r);
-	if (err < 0)
-		return fail(r, "cannot be read", err);
-	if (ask_hash(&user) < 0)
+	if (find_user(r, &user) < 0 || ask_hash(r, &user) < 0)
 		return 1;
-	err = users_set(r->file, &user);
-	mem_wipe(&user, sizeof(user));
-	return err < 0 ? fail(r, "not changed", err) : 0;
+	return write_user(r, &user);
+}
+
+/* Everything but the password; what is not named stays. */
+static int
+user_set(const struct request *r)
+{
+	struct user user;
+
+	if (find_user(r, &user) < 0 || (r->uid && find_uid(r->uid, &user.uid) < 0) ||
+	    (r->gid && find_gid(r->gid, &user.gid) < 0) || set_limits(r, &user) < 0)
+		return 1;
+	if ((r->home &&
+	     (*r->home != '/' || text_copy(user.home, sizeof(user.home), r->home) < 0)) ||
+	    (r->gecos && text_copy(user.gecos, sizeof(user.gecos), r->gecos) < 0)) {
+		fputs("cofferctl: --home takes an absolute path, and neither it nor --gecos is "
+		      "endless\n",
+		      stderr);
+		return 1;
+	}
+	return write_user(r, &user);
 }
 
 /* A locked hash has a '!' in front and can be given back as it was. */
@@ -179,13 +249,10 @@ static int
 set_lock(const struct request *r, bool lock)
 {
 	struct user user;
-	int err = users_find(r->file, r->name, &user);
 	size_t len;
 
-	if (err == -ENOENT)
-		return no_such_user(r);
-	if (err < 0)
-		return fail(r, "cannot be read", err);
+	if (find_user(r, &user) < 0)
+		return 1;
 	len = strlen(user.hash);
 	if (lock && user.hash[0] != '!' && len + 1 < sizeof(user.hash)) {
 		memmove(user.hash + 1, user.hash, len + 1);
@@ -193,9 +260,7 @@ set_lock(const struct request *r, bool lock)
 	} else if (!lock && user.hash[0] == '!') {
 		memmove(user.hash, user.hash + 1, len);
 	}
-	err = users_set(r->file, &user);
-	mem_wipe(&user, sizeof(user));
-	return err < 0 ? fail(r, "not changed", err) : 0;
+	return write_user(r, &user);
 }
 
 static int
@@ -224,10 +289,12 @@ static void
 print_user(void *ctx, const struct user *user)
 {
 	(void)ctx;
-	printf("%-20s uid=%lu gid=%lu home=%s%s%s%s\n", user->name, (unsigned long)user->uid,
+	printf("%-20s uid=%lu gid=%lu home=%s%s%s%s%s%s\n", user->name, (unsigned long)user->uid,
 	       (unsigned long)user->gid, user->home[0] ? user->home : "-",
-	       user->hash[0] == '!' || user->hash[0] == '*' || !user->hash[0] ? " locked" : "",
-	       user->gecos[0] ? " # " : "", user->gecos);
+	       users_locked(user)			? " locked"
+	       : user->hash[0] == '*' || !user->hash[0] ? " no-password"
+							: "",
+	       user->limits[0] ? " " : "", user->limits, user->gecos[0] ? " # " : "", user->gecos);
 }
 
 static int
@@ -241,12 +308,12 @@ static const struct action {
 	int (*run)(const struct request *r);
 	bool wants_name;
 } actions[] = {
-	{ "add", user_add, true },   { "passwd", user_passwd, true },
-	{ "lock", user_lock, true }, { "unlock", user_unlock, true },
-	{ "del", user_del, true },   { "list", user_list, false },
+	{ "add", user_add, true },    { "passwd", user_passwd, true }, { "set", user_set, true },
+	{ "lock", user_lock, true },  { "unlock", user_unlock, true }, { "del", user_del, true },
+	{ "list", user_list, false },
 };
 
-/* The file is named, or it is the configuration's. The name lives until we exit. */
+/* The file is named, or it is the configuration's, which then has its program for passwords too. */
 static int
 find_file(struct request *r)
 {
@@ -254,15 +321,11 @@ find_file(struct request *r)
 
 	if (r->file)
 		return 0;
-	if (conf_load(r->conf, ctl_complain, NULL, &conf) < 0)
-		return -EINVAL;
-	r->file = mem_dup(conf->auth.users_file);
-	conf_free(conf);
-	if (!r->file) {
-		fprintf(stderr, "cofferctl: %s has no auth.users-file; name a file with -f\n",
-			r->conf);
+	r->file = ctl_file(r->conf, offsetof(struct conf, auth.users_file), "auth.users-file");
+	if (!r->file || conf_load(r->conf, ctl_complain, NULL, &conf) < 0)
 		return -ENOENT;
-	}
+	r->check = mem_dup(conf->auth.password_check);
+	conf_free(conf);
 	return 0;
 }
 
@@ -276,6 +339,10 @@ ctl_user(int argc, char *argv[])
 		{ "gid", required_argument, NULL, 'g' },
 		{ "home", required_argument, NULL, 'd' },
 		{ "gecos", required_argument, NULL, 'G' },
+		{ "expires", required_argument, NULL, 'e' },
+		{ "protocols", required_argument, NULL, 'p' },
+		{ "networks", required_argument, NULL, 'n' },
+		{ "hours", required_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct request r = { .conf = CTL_CONF };
@@ -289,6 +356,10 @@ ctl_user(int argc, char *argv[])
 				     : c == 'g' ? &r.gid
 				     : c == 'd' ? &r.home
 				     : c == 'G' ? &r.gecos
+				     : c == 'e' ? &r.expires
+				     : c == 'p' ? &r.protocols
+				     : c == 'n' ? &r.networks
+				     : c == 'h' ? &r.hours
 						: NULL;
 
 		if (!field)

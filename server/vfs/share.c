@@ -52,7 +52,7 @@ bool
 share_is_for(const struct conf_share *share, const struct account *account)
 {
 	if (share->users.count == 0)
-		return true;
+		return !account->is_anonymous; /* everybody who has proven who he is */
 	for (size_t i = 0; i < share->users.count; i++) {
 		const char *who = share->users.at[i];
 

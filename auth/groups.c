@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC */
+/* groups.c - the groups file: read by monitor when somebody of the users file logs in, changed by
+ * cofferctl. */
+#include "auth/groups.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/lines.h"
+
+/* Takes a line apart, which is changed; members points into it. Returns NULL, or what is wrong. */
+static const char *
+parse(char *line, struct group_line *ret)
+{
+	struct group_line g = { 0 };
+	char *rest = line;
+	const char *gid;
+	uint32_t id = 0;
+
+	if (lines_text(g.name, sizeof(g.name), strsep(&rest, ":")) < 0 || !account_name_ok(g.name))
+		return "the name is not one that a group can have";
+	if (!strsep(&rest, ":") || !(gid = strsep(&rest, ":")))
+		return "a group has four fields: name:x:gid:members";
+	g.has_gid = *gid != '\0';
+	if (g.has_gid && (lines_id(gid, &id) < 0 || id == 0))
+		return "the gid (third field) is not a number above 0, and not empty";
+	g.gid = id;
+	g.members = strsep(&rest, ":");
+	if (!g.members || rest)
+		return "a group has four fields: name:x:gid:members";
+	*ret = g;
+	return NULL;
+}
+
+bool
+groups_has(const struct group_line *group, const char *user)
+{
+	size_t len = strlen(user);
+
+	for (const char *at = group->members; *at; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == len && strncmp(at, user, len) == 0)
+			return true;
+	return false;
+}
+
+/* A group of the file becomes one of the account. */
+static int
+give(struct account *a, const struct group_line *g, size_t *names)
+{
+	for (size_t i = 0; g->has_gid && i < a->group_count; i++)
+		if (a->groups[i] == g->gid)
+			goto named;
+	if (g->has_gid && a->group_count == ACCOUNT_GROUPS_MAX)
+		return -E2BIG;
+	if (g->has_gid)
+		a->groups[a->group_count++] = g->gid;
+named:
+	a->group_names = mem_grow(a->group_names, *names + 2, sizeof(*a->group_names));
+	a->group_names[(*names)++] = mem_dup(g->name);
+	a->group_names[*names] = NULL;
+	return 0;
+}
+
+int
+groups_add(const char *file, struct account *account)
+{
+	char *bytes, *rest, *line;
+	struct group_line g;
+	size_t len, names = 0;
+	struct stat st;
+	int err = lines_read(file, &bytes, &len, &st);
+
+	if (err < 0)
+		return err;
+	while (account->group_names && account->group_names[names])
+		names++;
+	rest = bytes;
+	while (err == 0 && (line = lines_next(&rest)))
+		if (*line && *line != '#' && !parse(line, &g) && groups_has(&g, account->name))
+			err = give(account, &g, &names);
+	free(bytes);
+	return err;
+}
+
+int
+groups_each(const char *file, groups_each_fn *each, conf_complain_fn *complain, void *ctx)
+{
+	struct conf_place place = { .file = file, .column = 1 };
+	char *bytes, *rest, *line;
+	struct group_line g;
+	struct stat st;
+	size_t len;
+	int err = lines_read(file, &bytes, &len, &st);
+
+	if (err < 0)
+		return err;
+	rest = bytes;
+	while ((line = lines_next(&rest))) {
+		const char *fault;
+
+		place.line++;
+		if (*line == '\0' || *line == '#')
+			continue;
+		fault = parse(line, &g);
+		if (!fault)
+			each(ctx, &g);
+		else if (complain)
+			complain(ctx, &place, fault);
+	}
+	free(bytes);
+	return 0;
+}
+
+int
+groups_find(const char *file, const char *name, struct group_line *ret)
+{
+	char *bytes, *rest, *line;
+	struct group_line g;
+	struct stat st;
+	size_t len;
+	int err = lines_read(file, &bytes, &len, &st);
+
+	if (err < 0)
+		return err;
+	err = -ENOENT;
+	rest = bytes;
+	while (err == -ENOENT && (line = lines_next(&rest)))
+		if (lines_are(line, name) && !parse(line, &g))
+			err = 0;
+	if (err == 0) {
+		g.members = mem_dup(g.members);
+		*ret = g;
+	}
+	free(bytes);
+	return err;
+}
+
+int
+groups_set(const char *file, const struct group_line *group)
+{
+	char *storage;
+	struct text line;
+	size_t size = strlen(group->members) + LINES_MAX;
+	int err = 0;
+
+	if (!account_name_ok(group->name) || !lines_field_ok(group->members))
+		return -EINVAL;
+	storage = mem_new(1, size);
+	text_init(&line, storage, size);
+	text_printf(&line, "%s:x:", group->name);
+	if (group->has_gid)
+		text_printf(&line, "%lu", (unsigned long)group->gid);
+	text_printf(&line, ":%s\n", group->members);
+	err = line.cut ? -ENOSPC : lines_change(file, group->name, &line);
+	free(storage);
+	return err;
+}
+
+int
+groups_delete(const char *file, const char *name)
+{
+	return account_name_ok(name) ? lines_change(file, name, NULL) : -ENOENT;
+}
