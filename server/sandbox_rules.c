@@ -80,6 +80,7 @@ static const struct filter_rule wire[] = {
 	CALL(sendto, "bytes of a connection"),
 	CALL(pread64, "file data of a download"),
 	CALL(pwrite64, "file data of an upload"),
+	CALL_IF(lseek, 2, EXACTLY, SEEK_END, "where a file ends that SFTP appends to"),
 	CALL(shutdown, "the end of a connection"),
 	CALL_IF(accept4, 3, EXACTLY, SOCK_CLOEXEC | SOCK_NONBLOCK,
 		"data connections, on the listening socket that worker gave"),

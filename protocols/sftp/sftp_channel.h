@@ -59,6 +59,7 @@ struct sftp_ask {
 	struct sftp_channel *channel; /* NULL: the channel is gone, nobody wants the answer */
 	struct sftp_handle *handle;   /* or NULL */
 	uint32_t id;
+	bool changes;	       /* what files hold may be another thing afterwards */
 	struct sftp_ask *next; /* free ones */
 };
 
@@ -75,6 +76,7 @@ struct sftp {
 	struct sftp_channel **channels;
 	size_t channel_count, channel_max;
 	struct sftp_ask asks[ASK_MAX], *free_ask;
+	unsigned int changing;	/* questions in flight that change what files hold */
 	unsigned int lost;	/* handles in state LOST */
 	uint64_t progress_ms;	/* clock_ms() of the last request or reply */
 	uint64_t sent, sent_ms; /* bytes that went out, and when that changed or nothing waited */
@@ -84,12 +86,14 @@ struct sftp {
 
 /* What a request needs; the loop sees to it before the handler is called. */
 enum sftp_need {
-	SFTP_NEED_ASK = 1,    /* it asks worker */
-	SFTP_NEED_FILE = 2,   /* its first string is an open file */
-	SFTP_NEED_DIR = 4,    /* or an open directory */
-	SFTP_NEED_HANDLE = 6, /* or either */
-	SFTP_NEED_QUIET = 8,  /* with no question about it in flight */
-	SFTP_NEED_READ = 16,  /* and with all its queued reads done */
+	SFTP_NEED_ASK = 1,	 /* it asks worker */
+	SFTP_NEED_FILE = 2,	 /* its first string is an open file */
+	SFTP_NEED_DIR = 4,	 /* or an open directory */
+	SFTP_NEED_HANDLE = 6,	 /* or either */
+	SFTP_NEED_QUIET = 8,	 /* with no question about it in flight */
+	SFTP_NEED_READ = 16,	 /* and with all its queued reads done */
+	SFTP_NEED_STILL = 32,	 /* with no question in flight that changes what files hold */
+	SFTP_NEED_ALL_READ = 64, /* with all reads of the channel done */
 };
 
 typedef int sftp_fn(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h);
@@ -108,6 +112,8 @@ void sftp_reply_errno(struct sftp_channel *ch, uint32_t id, int err, const char 
 void sftp_reply_bad_handle(struct sftp_channel *ch, uint32_t id);
 /* Takes an ask; there is always one when SFTP_NEED_ASK was seen to. */
 struct sftp_ask *sftp_ask_new(struct sftp_channel *ch, uint32_t id, struct sftp_handle *h);
+/* What a will have done changes what files hold: reads and writes that come later wait for it. */
+void sftp_ask_changes(struct sftp_ask *a);
 /* Gives it back. Returns its channel, or NULL when that is gone. */
 struct sftp_channel *sftp_ask_done(struct sftp_ask *a);
 /* What vfs_*() returned: when the question did not leave, a is given back and err is the answer. */

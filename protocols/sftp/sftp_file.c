@@ -49,6 +49,15 @@ sftp_change(const struct sftp_attrs *a, struct vfs_change *ret_change)
 	return 0;
 }
 
+/* The flags as open(2), and with it OpenSSH's server, understands them. */
+static uint32_t
+plain_flags(uint32_t flags)
+{
+	if (!(flags & (SFTP_OPEN_READ | SFTP_OPEN_WRITE)))
+		flags |= SFTP_OPEN_READ;
+	return flags & SFTP_OPEN_CREAT ? flags : flags & ~(uint32_t)SFTP_OPEN_EXCL;
+}
+
 static uint32_t
 open_flags(uint32_t sftp)
 {
@@ -123,6 +132,47 @@ answer_begun(void *ctx, struct vfs_reply *reply)
 	opened(a);
 }
 
+static vfs_fn answer_open;
+
+/* The new file is there, empty: now for reading, as it was asked for. */
+static void
+answer_made(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	int err = reply->err;
+
+	if (err == 0)
+		err = vfs_open(a->f->s->vfs, a->handle->path, VFS_OPEN_READ, VFS_MODE_DEFAULT, 0,
+			       answer_open, a);
+	if (err < 0)
+		not_opened(a, err, reply->err < 0 ? reply->why : NULL);
+}
+
+static void
+answer_making(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	int err = reply->err;
+
+	if (err == 0)
+		err = vfs_commit(a->f->s->vfs, reply->ticket, 0, answer_made, a);
+	if (err < 0)
+		not_opened(a, err, reply->err < 0 ? reply->why : NULL);
+}
+
+/*
+ * CREAT without WRITE (flock(1) over sshfs does that): worker makes files for writing only, so it
+ * is made, ended, and opened once more.
+ */
+static int
+make_first(struct sftp_handle *h, struct sftp_ask *a)
+{
+	h->makes = false;
+	return vfs_open(a->f->s->vfs, h->path,
+			open_flags((h->flags & ~(uint32_t)SFTP_OPEN_READ) | SFTP_OPEN_WRITE),
+			h->make_mode, 0, answer_making, a);
+}
+
 static void
 answer_open(void *ctx, struct vfs_reply *reply)
 {
@@ -130,13 +180,18 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	struct sftp_handle *h = a->handle;
 	int err;
 
+	if (reply->err == -ENOENT && h->makes) {
+		err = make_first(h, a);
+		if (err < 0)
+			not_opened(a, err, NULL);
+		return;
+	}
 	if (reply->err < 0 || *reply->fd < 0) {
 		not_opened(a, reply->err < 0 ? reply->err : -EIO, reply->why);
 		return;
 	}
 	h->fd = fd_give(reply->fd);
 	h->ticket = reply->ticket;
-	h->append_at = reply->offset;
 	h->limit = reply->limit;
 	h->lane_up = reply->lane_up;
 	h->lane_down = reply->lane_down;
@@ -160,16 +215,22 @@ sftp_open(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_han
 	(void)none;
 	if (err < 0)
 		return err;
-	if (!(r->number & (SFTP_OPEN_READ | SFTP_OPEN_WRITE)))
-		return -EINVAL;
 	h = sftp_handle_new(ch->f->handles, ch, false);
 	if (!h)
 		return -EMFILE;
-	h->flags = r->number;
+	h->flags = plain_flags(r->number);
+	h->makes = (h->flags & SFTP_OPEN_CREAT) && !(h->flags & SFTP_OPEN_WRITE);
+	h->make_mode = sftp_mode(&r->attrs);
 	h->path = mem_dup(path);
 	a = sftp_ask_new(ch, r->id, h);
-	err = sftp_asked(a, vfs_open(ch->f->s->vfs, path, open_flags(r->number),
-				     sftp_mode(&r->attrs), 0, answer_open, a));
+	if (h->flags & SFTP_OPEN_TRUNC)
+		sftp_ask_changes(a);
+	if (h->makes && (h->flags & SFTP_OPEN_EXCL))
+		err = make_first(h, a);
+	else
+		err = vfs_open(ch->f->s->vfs, path, open_flags(h->flags), h->make_mode, 0,
+			       answer_open, a);
+	err = sftp_asked(a, err);
 	if (err < 0)
 		sftp_handle_free(ch->f->handles, h);
 	return err;
@@ -343,17 +404,27 @@ grow(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *
 	return err < 0 ? err : SFTP_LATER;
 }
 
+/* Where the kernel will put what is written with O_APPEND. */
+static uint64_t
+end_of(const struct sftp_handle *h)
+{
+	off_t end = lseek(h->fd, 0, SEEK_END);
+
+	return end < 0 ? UINT64_MAX : (uint64_t)end; /* then the write is refused */
+}
+
 /* The data is written out of libssh's own buffer: nothing is copied on the way. */
 int
 sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h)
 {
 	const struct sftp_bytes *data = &r->string[1];
-	bool append = h->flags & SFTP_OPEN_APPEND;
-	uint64_t offset = append ? h->append_at : r->wide[0];
+	uint64_t offset = r->wide[0];
 	int err;
 
 	if (!(h->flags & SFTP_OPEN_WRITE))
 		return -EACCES;
+	if (h->flags & SFTP_OPEN_APPEND)
+		offset = end_of(h);
 	if (offset > INT64_MAX || data->len > INT64_MAX - offset)
 		return -EFBIG;
 	if (data->len > 0 && pace_allows(&ch->f->s->up, h->ticket, h->lane_up, data->len) == 0)
@@ -368,8 +439,6 @@ sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 	}
 	pace_moved(&ch->f->s->up, h->lane_up, data->len);
 	h->bytes_written += data->len;
-	if (append)
-		h->append_at += data->len;
 	sftp_reply_status(ch, r->id, SFTP_OK, NULL);
 	return 0;
 }
@@ -392,6 +461,8 @@ sftp_fsetstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp
 	if (err < 0)
 		return err;
 	a = sftp_ask_new(ch, r->id, h);
+	if (change.set & VFS_SET_SIZE)
+		sftp_ask_changes(a);
 	return sftp_asked(a,
 			  vfs_fsetattr(ch->f->s->vfs, h->ticket, &change, sftp_answer_status, a));
 }
@@ -437,6 +508,7 @@ sftp_copy_data(struct sftp_channel *ch, const struct sftp_request *r, struct sft
 		return 0;
 	}
 	a = sftp_ask_new(ch, r->id, to);
+	sftp_ask_changes(a);
 	return sftp_asked(a, vfs_copy(ch->f->s->vfs, from->ticket, r->wide[0], r->wide[1],
 				      to->ticket, r->wide[2], sftp_answer_status, a));
 }

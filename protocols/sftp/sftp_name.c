@@ -94,7 +94,13 @@ set_path(struct sftp_channel *ch, const struct sftp_request *r, uint32_t flags)
 		err = sftp_change(&r->attrs, &change);
 	if (err < 0)
 		return err;
+	if (change.set == 0) { /* as OpenSSH's server: nothing is done, so nothing is looked at */
+		sftp_reply_status(ch, r->id, SFTP_OK, NULL);
+		return 0;
+	}
 	a = sftp_ask_new(ch, r->id, NULL);
+	if (change.set & VFS_SET_SIZE)
+		sftp_ask_changes(a);
 	return sftp_asked(a,
 			  vfs_setattr(ch->f->s->vfs, path, flags, &change, sftp_answer_status, a));
 }
@@ -110,6 +116,8 @@ int
 sftp_lsetstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *none)
 {
 	(void)none;
+	if (r->attrs.flags & SFTP_ATTR_SIZE) /* of a link, that means nothing */
+		return -EINVAL;
 	return set_path(ch, r, VFS_NOFOLLOW);
 }
 

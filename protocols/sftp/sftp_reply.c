@@ -25,7 +25,7 @@ static const struct {
 	{ ENAMETOOLONG, SFTP_BAD_MESSAGE, "The path is too long." },
 	{ EINVAL, SFTP_BAD_MESSAGE, "The request makes no sense." },
 	{ ENOSYS, SFTP_OP_UNSUPPORTED, "This cannot be done here." },
-	{ EOPNOTSUPP, SFTP_OP_UNSUPPORTED, "This cannot be done here." },
+	{ EOPNOTSUPP, SFTP_FAILURE, "This cannot be done here." },
 	{ EEXIST, SFTP_FAILURE, "It exists already." },
 	{ EISDIR, SFTP_FAILURE, "This is a directory." },
 	{ ENOTEMPTY, SFTP_FAILURE, "The directory is not empty." },
@@ -111,6 +111,13 @@ sftp_ask_new(struct sftp_channel *ch, uint32_t id, struct sftp_handle *h)
 	return a;
 }
 
+void
+sftp_ask_changes(struct sftp_ask *a)
+{
+	a->changes = true;
+	a->f->changing++;
+}
+
 struct sftp_channel *
 sftp_ask_done(struct sftp_ask *a)
 {
@@ -120,6 +127,8 @@ sftp_ask_done(struct sftp_ask *a)
 
 	if (ch)
 		ch->asks--;
+	if (a->changes)
+		f->changing--;
 	if (h && --h->asks == 0 && !ch &&
 	    (h->kind == SFTP_HANDLE_FILE || h->kind == SFTP_HANDLE_DIR))
 		sftp_abandon(f, h);

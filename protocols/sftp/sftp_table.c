@@ -16,12 +16,13 @@ static const struct sftp_row {
 	[SFTP_OP_OPEN] = { sftp_open, SFTP_NEED_ASK },
 	[SFTP_OP_CLOSE] = { sftp_close,
 			    SFTP_NEED_ASK | SFTP_NEED_HANDLE | SFTP_NEED_QUIET | SFTP_NEED_READ },
-	[SFTP_OP_READ] = { sftp_read, SFTP_NEED_FILE | SFTP_NEED_QUIET },
-	[SFTP_OP_WRITE] = { sftp_write, SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_READ },
+	[SFTP_OP_READ] = { sftp_read, SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_STILL },
+	[SFTP_OP_WRITE] = { sftp_write, SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_STILL |
+					    SFTP_NEED_ALL_READ },
 	[SFTP_OP_LSTAT] = { sftp_lstat, SFTP_NEED_ASK },
 	[SFTP_OP_FSTAT] = { sftp_fstat, SFTP_NEED_ASK | SFTP_NEED_FILE },
 	[SFTP_OP_SETSTAT] = { sftp_setstat, SFTP_NEED_ASK },
-	[SFTP_OP_FSETSTAT] = { sftp_fsetstat, SFTP_NEED_ASK | SFTP_NEED_FILE | SFTP_NEED_READ },
+	[SFTP_OP_FSETSTAT] = { sftp_fsetstat, SFTP_NEED_ASK | SFTP_NEED_FILE | SFTP_NEED_ALL_READ },
 	[SFTP_OP_OPENDIR] = { sftp_opendir, SFTP_NEED_ASK },
 	[SFTP_OP_READDIR] = { sftp_readdir, SFTP_NEED_ASK | SFTP_NEED_DIR | SFTP_NEED_QUIET },
 	[SFTP_OP_REMOVE] = { sftp_remove, SFTP_NEED_ASK },
@@ -40,8 +41,8 @@ static const struct sftp_row {
 	[SFTP_OP_LSETSTAT] = { sftp_lsetstat, SFTP_NEED_ASK },
 	[SFTP_OP_LIMITS] = { sftp_limits, 0 },
 	[SFTP_OP_EXPAND_PATH] = { sftp_expand_path, 0 },
-	[SFTP_OP_COPY_DATA] = { sftp_copy_data,
-				SFTP_NEED_ASK | SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_READ },
+	[SFTP_OP_COPY_DATA] = { sftp_copy_data, SFTP_NEED_ASK | SFTP_NEED_FILE | SFTP_NEED_QUIET |
+						    SFTP_NEED_ALL_READ },
 	[SFTP_OP_HOME_DIRECTORY] = { sftp_home_directory, 0 },
 	[SFTP_OP_USERS_GROUPS] = { sftp_users_groups, 0 },
 	[SFTP_OP_SPACE_AVAILABLE] = { sftp_space_available, SFTP_NEED_ASK },
@@ -67,21 +68,39 @@ find_handle(struct sftp_channel *ch, const struct sftp_request *r, unsigned int 
 	return true;
 }
 
+/*
+ * Two requests by path change what files hold only when they say so. The file may be one that is
+ * being read by a handle, whatever its name.
+ */
+static unsigned int
+needs_of(const struct sftp_row *row, const struct sftp_request *r)
+{
+	bool changes = (r->op == SFTP_OP_OPEN && (r->number & SFTP_OPEN_TRUNC)) ||
+		       (r->op == SFTP_OP_SETSTAT && (r->attrs.flags & SFTP_ATTR_SIZE));
+
+	return row->needs | (changes ? SFTP_NEED_ALL_READ : 0u);
+}
+
 /* Handles one request. Returns 0 or SFTP_LATER. */
 static int
 dispatch(struct sftp_channel *ch, const struct sftp_request *r)
 {
 	const struct sftp_row *row = &rows[r->op];
+	unsigned int needs = needs_of(row, r);
 	struct sftp_handle *h = NULL;
 	int err;
 
-	if ((row->needs & SFTP_NEED_ASK) && ask_open(ch->f->s->ask) >= SFTP_ASKS_MAX)
+	if ((needs & SFTP_NEED_ASK) && ask_open(ch->f->s->ask) >= SFTP_ASKS_MAX)
 		return SFTP_LATER;
-	if ((row->needs & SFTP_NEED_HANDLE) && !find_handle(ch, r, row->needs, &h))
+	if ((needs & SFTP_NEED_HANDLE) && !find_handle(ch, r, needs, &h))
 		return 0;
-	if (h && (row->needs & SFTP_NEED_QUIET) && h->asks > 0)
+	if (h && (needs & SFTP_NEED_QUIET) && h->asks > 0)
 		return SFTP_LATER;
-	if (h && (row->needs & SFTP_NEED_READ) && h->reads > 0)
+	if (h && (needs & SFTP_NEED_READ) && h->reads > 0)
+		return SFTP_LATER;
+	if ((needs & SFTP_NEED_STILL) && ch->f->changing > 0)
+		return SFTP_LATER;
+	if ((needs & SFTP_NEED_ALL_READ) && ch->read_count > 0)
 		return SFTP_LATER;
 	if (h && h->kind == SFTP_HANDLE_DIR && r->op == SFTP_OP_CLOSE)
 		err = sftp_closedir(ch, r, h);

@@ -362,6 +362,17 @@ change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_
 	return err;
 }
 
+/* A link may lead to what this session is writing: then it is that which is changed. */
+static void
+follow_to_writing(struct world *w, struct place *p)
+{
+	FD_OWN int fd = -1;
+	struct stat st;
+
+	if (w->upload_count > 0 && !writing_find(w, p))
+		ignore_result(place_look(w, p, true, &fd, &st)); /* it is looked at again */
+}
+
 int
 attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_change *change)
 {
@@ -372,6 +383,8 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 		return err;
 	if (!p->share)
 		return world_why(w, -EACCES, "this directory only leads to shares");
+	if (!(flags & VFS_NOFOLLOW))
+		follow_to_writing(w, p);
 	if (change->set & VFS_SET_MODE)
 		err = writing_settle(w, p);
 	if (err == 0 && !writing_set(w, p, change, &err))

@@ -128,29 +128,38 @@ place_of(struct world *w, const struct file *f)
 	return p;
 }
 
+/* What this session writes, it may look at; nobody else sees it yet. */
+static int
+open_mine(const struct file *mine, struct file *f, struct stat *ret_st)
+{
+	char hidden[PART_NAME_MAX];
+	int err;
+
+	part_name(PART_ACTIVE, NULL, mine->name, hidden);
+	fd_close(&f->fd);
+	err = resolve_at(mine->dir, hidden, O_RDONLY | O_NOFOLLOW, 0, &f->fd);
+	return err == 0 && fstat(f->fd, ret_st) < 0 ? -errno : err;
+}
+
 static int
 open_for_reading(struct world *w, struct place *p, struct file *f, struct stat *ret_st)
 {
-	char hidden[PART_NAME_MAX];
-	struct file *mine;
+	const struct file *mine;
 	int err = world_need(w, p, RIGHT_READ);
 
 	if (err < 0)
 		return err;
-	mine = writing_find(w, p);
-	if (mine) {
-		/* What this session writes, it may look at; nobody else sees it yet. */
-		part_name(PART_ACTIVE, NULL, mine->name, hidden);
-		err = resolve_at(mine->dir, hidden, O_RDONLY | O_NOFOLLOW, 0, &f->fd);
-		if (err == 0 && fstat(f->fd, ret_st) < 0)
-			err = -errno;
-	} else {
-		err = place_file(w, p, O_RDONLY, &f->fd, ret_st);
-		if (err == 0)
-			err = world_need(w, p, RIGHT_READ); /* a link may have moved it */
-	}
 	f->kind = FILE_READ;
-	return err;
+	mine = writing_find(w, p);
+	if (mine)
+		return open_mine(mine, f, ret_st);
+	err = place_file(w, p, O_RDONLY, &f->fd, ret_st);
+	if (p->inner != p->room) /* no link has moved it */
+		return err;
+	mine = err == 0 || err == -ENOENT ? writing_find(w, p) : NULL;
+	if (mine)
+		err = open_mine(mine, f, ret_st);
+	return err == 0 ? world_need(w, p, RIGHT_READ) : err;
 }
 
 /* A number for what limits the share in this direction; 0: nothing does. */

@@ -125,8 +125,9 @@ clear_and_remove(struct world *w, struct place *p, int dir, const char *name)
 	FD_OWN int fd = -1;
 	int err = resolve_at(dir, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, &fd);
 
-	if (err == 0)
-		err = part_clear_dir(w, p->share, fd);
+	if (err < 0)
+		return -ENOTEMPTY; /* who cannot look into it has put nothing of ours there */
+	err = part_clear_dir(w, p->share, fd);
 	if (err < 0 || !trash_has_something(w, p->share, fd))
 		return err < 0 ? err : charge_remove(w, p->share, dir, name, AT_REMOVEDIR);
 	if (!trash_keeps_deleted(p->share) || rule_stands_below(p->share->conf, p->inner))
@@ -359,6 +360,8 @@ judge_link(struct world *w, const struct pair *pair)
 		err = world_need(w, pair->to, RIGHT_LINK | RIGHT_CREATE);
 	if (err == 0 && gained)
 		err = world_refuse(w, pair->from, (enum conf_right)(gained & -gained));
+	if (err == 0 && pair->to_exists) /* the kernel's order, and so OpenSSH's */
+		err = -EEXIST;
 	if (err == 0 && !S_ISREG(pair->from_st.st_mode))
 		err = world_why(w, -EPERM, "only regular files get a second name");
 	return err;
@@ -471,6 +474,8 @@ name_readlink(struct world *w, const char *path, struct buf *out)
 	if (!(p->rights & (RIGHT_LIST | RIGHT_READ)))
 		return world_refuse(w, p, RIGHT_READ);
 	n = readlinkat(dir, name, w->raw[1], sizeof(w->raw[1]));
+	if (n < 0 && errno == ENOENT && writing_find(w, p))
+		return -EINVAL; /* it is being uploaded: a file */
 	if (n < 0)
 		return -errno;
 	if ((size_t)n == sizeof(w->raw[1]))

@@ -14,6 +14,7 @@
 #include "server/vfs/charge.h"
 #include "server/vfs/place.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 /* min-free: bytes that a file grows before the disk is looked at again. */
 #define LOOK_AGAIN (16u * 1024 * 1024)
@@ -142,7 +143,8 @@ quota_space(struct world *w, const char *path, struct buf *out)
 	share = p->share ? p->share : &w->shares.at[0];
 	if (p->share) {
 		err = place_look(w, p, true, &fd, &st);
-		if (err < 0 && !(err == -ENOENT && p->is_above_mount))
+		/* What is not there yet, although this session sees it, will be in the share. */
+		if (err < 0 && !(err == -ENOENT && (p->is_above_mount || writing_find(w, p))))
 			return err;
 	}
 	if (fstatfs(fd >= 0 ? fd : share->root, &fs) < 0)

@@ -68,6 +68,14 @@ access_mode(const struct opening *o)
 	return o->f->flags & VFS_OPEN_READ ? O_RDWR : O_WRONLY;
 }
 
+/* FTP says where it writes; SFTP's append means the end, wherever that is by then. */
+static int
+append_mode(const struct opening *o)
+{
+	return (o->f->flags & (VFS_OPEN_APPEND | VFS_OPEN_STREAM)) == VFS_OPEN_APPEND ? O_APPEND
+										      : 0;
+}
+
 /* Finds the directory and what stands under the name; a link there is followed, once. */
 static int
 find_target(struct world *w, struct opening *o)
@@ -108,7 +116,8 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 
 	part_name(PART_ACTIVE, NULL, o->name, hidden);
 	for (int i = 0; i < 2 && err == -EEXIST; i++) {
-		err = resolve_at(f->dir, hidden, access_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW,
+		err = resolve_at(f->dir, hidden,
+				 access_mode(o) | append_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW,
 				 mode | 0600, &f->fd);
 		if (err == -EEXIST) {
 			int way = part_recover(w, o->p->share, f->dir, o->name,
@@ -184,7 +193,7 @@ take_kept(struct world *w, struct opening *o)
 	uint32_t walks;
 	uint64_t size;
 	struct stat st;
-	int flags = access_mode(o), err;
+	int flags = access_mode(o) | append_mode(o), err;
 
 	err = part_recover(w, o->p->share, f->dir, o->name, NULL);
 	if (err < 0)
@@ -197,8 +206,6 @@ take_kept(struct world *w, struct opening *o)
 		return world_why(w, -ERANGE, "only %ju bytes are there", (uintmax_t)size);
 	part_name(PART_KEPT, w->account->name, o->name, kept);
 	part_name(PART_ACTIVE, NULL, o->name, active);
-	if ((f->flags & VFS_OPEN_APPEND) && !(f->flags & VFS_OPEN_STREAM))
-		flags |= O_APPEND;
 	err = place_file_at(w, o->p, f->dir, kept, flags, &st, &f->fd);
 	if (err < 0)
 		return err;
@@ -255,7 +262,8 @@ open_new(struct world *w, struct opening *o)
 	err = charge_open(w, f, w->account->uid, false, 0, 0);
 	if (err < 0)
 		return err;
-	err = resolve_at(f->dir, o->name, access_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW, mode,
+	err = resolve_at(f->dir, o->name,
+			 access_mode(o) | append_mode(o) | O_CREAT | O_EXCL | O_NOFOLLOW, mode,
 			 &f->fd);
 	if (err < 0)
 		return err == -EEXIST && !(f->flags & VFS_OPEN_EXCL) ? writing_busy(w) : err;
@@ -349,13 +357,9 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	struct file *f = o->f;
 	uint64_t size = (uint64_t)o->st.st_size;
 	uint64_t keep = f->flags & VFS_OPEN_RESUME ? o->offset : goes_on(o) ? size : 0;
-	int flags = access_mode(o), err;
+	int flags = access_mode(o) | append_mode(o), err;
 
-	/*
-	 * FTP says where it writes; SFTP's append means the end, wherever that is by then. Who may
-	 * only append gets a descriptor that can do nothing else.
-	 */
-	if (append_only || ((f->flags & VFS_OPEN_APPEND) && !(f->flags & VFS_OPEN_STREAM)))
+	if (append_only) /* a descriptor that can do nothing else */
 		flags |= O_APPEND;
 	err = place_file_at(w, o->p, f->dir, o->name, flags, &o->st, &f->fd);
 	if (err == 0)
@@ -373,7 +377,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	f->kind = FILE_IN_PLACE;
 	if (f->flags & (VFS_OPEN_APPEND | VFS_OPEN_RESUME))
 		f->offset = keep;
-	if (keep < size)
+	/* As with O_TRUNC, an empty file gets a new time. */
+	if (keep < size || (f->flags & VFS_OPEN_TRUNC))
 		f->begin = FILE_BEGIN_CUT;
 	return 0;
 }
@@ -386,9 +391,10 @@ open_replacement(struct world *w, struct opening *o)
 	uint64_t keep = f->flags & VFS_OPEN_RESUME ? o->offset : 0;
 	int err;
 
-	/* Who may not write to the file may not replace it either; and its lock keeps others away.
+	/* Who may not open the file so may not replace it either; and its lock keeps others away.
 	 */
-	err = place_file_at(w, o->p, f->dir, o->name, keep ? O_RDWR : O_WRONLY, &o->st, &f->target);
+	err = place_file_at(w, o->p, f->dir, o->name, keep ? O_RDWR : access_mode(o), &o->st,
+			    &f->target);
 	if (err < 0)
 		return err;
 	if (flock(f->target, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
