@@ -64,6 +64,13 @@ int auth_serve_accept(struct auth_serve *s, int worker_fd) MUST_CHECK;
  */
 enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);
 
+/*
+ * Would somebody who is logged in as name be let in now, by his account and the rules? Nothing is proven
+ * again. Asks PAM, so it may take long. Returns 0, or -errno and why not in *ret_reason.
+ */
+int auth_serve_again(const struct conf *conf, const struct conf_listener *listener, const char *addr,
+		     const char *name, const char **ret_reason) MUST_CHECK;
+
 /* Closes the PAM session. */
 void auth_serve_free(struct auth_serve *s);
 

@@ -216,3 +216,22 @@ serve_check_rules(struct auth_serve *s)
 	err = start_pam(s, s->account.name, serve_talk_password);
 	return err < 0 ? err : pam_login_account(s->pam, &s->reason);
 }
+
+int
+auth_serve_again(const struct conf *conf, const struct conf_listener *listener, const char *addr,
+		 const char *name, const char **ret_reason)
+{
+	struct auth_serve s = { .conf = conf, .listener = listener, .addr = addr };
+	int err;
+
+	s.reason = "no such user";
+	err = serve_look_up(&s, name, &s.account);
+	if (err == 0)
+		err = check_account(&s);
+	if (err == 0)
+		err = serve_check_rules(&s);
+	*ret_reason = s.reason;
+	pam_login_free(s.pam);
+	account_clear(&s.account);
+	return err;
+}

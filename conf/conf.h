@@ -38,6 +38,8 @@ enum conf_protocol { CONF_FTPS, CONF_FTPS_IMPLICIT, CONF_SFTP };
 
 enum conf_policy { CONF_POLICY_MODERN, CONF_POLICY_COMPATIBLE };
 
+enum conf_enforce { CONF_ENFORCE_LATER, CONF_ENFORCE_NOW };
+
 enum conf_binding { CONF_BINDING_REQUIRED, CONF_BINDING_PREFERRED };
 
 /* One entry of `listeners`. */
@@ -172,6 +174,7 @@ struct conf {
 		char *groups_file; /* of the users file's users; NULL: none */
 		char *anonymous_user; /* account of those who come without a password; NULL: nobody does */
 		bool require_shell;
+		enum conf_enforce enforce;
 		char *password_check; /* a program for cofferctl user; NULL: none */
 		uint32_t min_uid;
 		uint32_t tries;		    /* per connection, over all methods */

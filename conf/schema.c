@@ -42,6 +42,11 @@ static const struct schema_word methods[] = {
 	{ "keyboard-interactive", 0 },
 	{ NULL, 0 },
 };
+static const struct schema_word enforcements[] = {
+	{ "at-login", CONF_ENFORCE_LATER },
+	{ "now", CONF_ENFORCE_NOW },
+	{ NULL, 0 },
+};
 static const struct schema_word rule_protocols[] = {
 	{ "ftps", 0 },
 	{ "sftp", 0 },
@@ -215,6 +220,9 @@ const struct schema_key schema_keys[] = {
 	  .flags = SCHEMA_NONE),
 	C("auth.require-shell", SCHEMA_BOOL, auth.require_shell, "no",
 	  "Users of the system log in only when their shell is one of /etc/shells."),
+	C("auth.enforce", SCHEMA_WORD, auth.enforce, "at-login",
+	  "What a reload does to sessions of users who may not come any more. at-login: nothing, they see it at their next "
+	  "login. now: it ends them.", .words = enforcements),
 	C("auth.password-check", SCHEMA_PATH, auth.password_check, "none",
 	  "Program that says whether a password may be set with cofferctl user: it gets the user's name as its argument and "
 	  "the password as its standard input, and what it prints is shown when its exit status is not 0. Passwords of "

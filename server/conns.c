@@ -99,6 +99,8 @@ conns_put(const struct conns *t, struct buf *b)
 		buf_put_bytes(b, c->source.key, sizeof(c->source.key));
 		buf_put_u8(b, c->logged_in);
 		buf_put_cstring(b, c->user);
+		buf_put_cstring(b, c->listener);
+		buf_put_cstring(b, c->addr);
 		buf_put_u8(b, c->is_sftp);
 		buf_put_u8(b, c->failed);
 		buf_put_u8(b, c->exempt);
@@ -123,6 +125,8 @@ conns_get(struct conns *t, struct buf *b)
 			memcpy(c.source.key, key, sizeof(c.source.key));
 		c.logged_in = buf_get_u8(b) == 1;
 		buf_get_cstring(b, c.user, sizeof(c.user));
+		buf_get_cstring(b, c.listener, sizeof(c.listener));
+		buf_get_cstring(b, c.addr, sizeof(c.addr));
 		c.is_sftp = buf_get_u8(b) == 1;
 		c.failed = buf_get_u8(b) == 1;
 		c.exempt = buf_get_u8(b) == 1;

@@ -20,6 +20,7 @@ struct conn {
 	struct source source;
 	bool logged_in;
 	char user[ACCOUNT_NAME_MAX];
+	char listener[65], addr[SOURCE_TEXT_MAX]; /* by which, and from where, as text */
 	bool is_sftp;
 	bool exempt;	   /* from penalties */
 	bool stopped;	   /* by us; it is not its own fault */

@@ -23,6 +23,7 @@
 #include "server/base/ipc.h"
 #include "server/base/log.h"
 #include "server/base/notify.h"
+#include "server/base/text.h"
 #include "server/claims.h"
 #include "server/control.h"
 #include "server/handover.h"
@@ -31,6 +32,7 @@
 #include "server/monitor.h"
 #include "server/penalty.h"
 #include "server/process.h"
+#include "server/recheck.h"
 #include "server/reload.h"
 #include "server/servers.h"
 #include "server/signer.h"
@@ -120,6 +122,8 @@ start_monitor(struct conn *c, int client_fd, const struct door *door,
 	c->is_sftp = door->listener->protocol == CONF_SFTP;
 	c->since_ms = clock_ms();
 	c->user[0] = '\0';
+	ignore_result(text_copy(c->listener, sizeof(c->listener), door->listener->name)); /* same size */
+	source_text(peer, c->addr);
 	c->kill_ms = us.conf->limits.login_ms
 			 ? clock_after(us.conf->limits.login_ms + KILL_GRACE_MS)
 			 : CLOCK_NEVER;
@@ -311,6 +315,7 @@ turn(uint64_t deadline)
 	bool paused = pause_until_ms != 0 || us.stopping;
 
 	polls[n++] = (struct pollfd) { .fd = signals, .events = POLLIN };
+	polls[n++] = (struct pollfd){ .fd = recheck_fd(), .events = POLLIN };
 	control_at = n;
 	control_polls(&polls[n]);
 	n += CONTROL_POLLS;
@@ -335,6 +340,8 @@ turn(uint64_t deadline)
 		if (polls[doors_at + i].revents)
 			accept_some(&us.doors.at[i]);
 	admin_serve(&polls[control_at]);
+	if (polls[1].revents)
+		recheck_hear(&us);
 	/* Last: a reload may replace the doors. */
 	if (polls[0].revents)
 		hear_signals();
@@ -407,7 +414,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	us.servers = *servers;
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
-	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 1, sizeof(*polls));
+	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 2, sizeof(*polls));
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)

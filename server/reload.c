@@ -18,6 +18,7 @@
 #include "server/base/notify.h"
 #include "server/handover.h"
 #include "server/process.h"
+#include "server/recheck.h"
 #include "server/servers.h"
 
 /* A burst of crashes is one reason for one new image, and an attacker must not keep us busy with
@@ -104,6 +105,7 @@ swap_configuration(struct listener *l)
 	l->conf = conf;
 	l->servers = servers;
 	l->doors = doors;
+	recheck_start(l);
 	log_notice("reload", "result=ok listeners=%zu shares=%zu", conf->listener_count,
 		   conf->share_count);
 }

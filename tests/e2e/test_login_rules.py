@@ -2,6 +2,9 @@
 """auth.rules: who may come, from where, when, how often and with which factors. Ledger AU09."""
 
 import contextlib
+import ftplib
+import os
+import signal
 import time
 
 import paramiko
@@ -101,3 +104,26 @@ def test_mistakes_in_rules_are_told_with_their_place(tmp_path, keys, wrong, word
         config.write_text((tmp_path / "d" / "coffer.yaml").read_text().replace("tries: 4", "tries: 4\n  " + wrong))
         said = run(BUILD + "/cofferctl", "check", "-c", str(config), ok=False).text
         assert words in said and "wrong.yaml:" in said, said
+
+
+@pytest.mark.parametrize("enforce", ["now", "at-login"])
+def test_reload_ends_sessions_of_those_who_may_not_come_any_more_au11(tmp_path, keys, enforce):
+    with ruled(tmp_path, keys, "enforce: %s, deny-users: [nobody]" % enforce) as s:
+        conf = tmp_path / "d" / "coffer.yaml"
+        with contextlib.closing(s.ftp(login=False)) as alice, contextlib.closing(s.ftp(login=False)) as bob, ssh(s) as t:
+            alice.login("alice", PASSWORD)
+            bob.login("bob", PASSWORD)
+            t.auth_password("alice", PASSWORD)
+            sftp = paramiko.SFTPClient.from_transport(t)
+            conf.write_text(conf.read_text().replace("nobody", "alice"))
+            os.kill(s.pid, signal.SIGHUP)
+            s.wait_for_log("reload: result=ok")
+            if enforce == "now":
+                eventually(lambda: len(s.sessions()["coffer-worker"]) == 1)
+                with pytest.raises((EOFError, OSError, ftplib.Error)):
+                    alice.pwd()
+                assert "reason=\"in auth.deny-users\"" in s.log()
+            else:
+                assert alice.pwd() and sftp.listdir("/") is not None
+            assert bob.pwd()
+            assert not ftp_login(s, "alice", PASSWORD)
