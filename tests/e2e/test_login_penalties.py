@@ -15,7 +15,7 @@ import time
 import paramiko
 import pytest
 
-from conftest import TOP, eventually, serving
+from conftest import TOP, eventually, run, serving
 
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build", "release"))
 TIGHT = """
@@ -262,3 +262,30 @@ def test_slow_clients_are_ended_by_the_login_time_rx02(tmp_path):
                     pass
             eventually(lambda: not s.sessions())
         assert greeting(s, "127.0.0.40").startswith("421")
+
+
+# ---- fail2ban, for those who prefer it ----
+
+FAIL2BAN = os.path.join(TOP, "tests", "unpacked", "fail2ban")
+
+
+@pytest.mark.skipif(not os.path.isdir(FAIL2BAN), reason="SKIP fail2ban is not there (packaging/dev/unpacked)")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_filter_of_fail2ban_finds_guessers_and_believes_no_client(tmp_path, form):
+    config = tmp_path / "form.yaml"
+    config.write_text("auth: {failure-delay: 100ms}\nlog: {format: %s}\n" % form)
+    names = ["nobody-here", "../etc", "monitor login-failed: session=0 proto=ftps addr=192.0.2.7 x",
+             'x","addr":"192.0.2.7', "a addr=192.0.2.7 "]
+    with serving("--config", str(config)) as s:
+        for name in names:
+            assert ftp_login(s, "127.0.0.5", name, "wrong") is not True
+        s.clear().ask(b"USER notice monitor login-failed: session=0 proto=ftps addr=192.0.2.8 ")
+        with contextlib.closing(s.ftp()):  # not a guesser
+            pass
+        log = tmp_path / "log"
+        log.write_text(s.log())
+    said = run("/usr/bin/python3", os.path.join(FAIL2BAN, "usr/bin/fail2ban-regex"), "-c",
+               os.path.join(FAIL2BAN, "etc/fail2ban"), "-o", "<ip>", str(log),
+               os.path.join(TOP, "packaging", "fail2ban", "filter.conf"), ok=False,
+               env=dict(os.environ, PYTHONPATH=os.path.join(FAIL2BAN, "usr/lib/python3/dist-packages"))).text
+    assert said.split() == ["127.0.0.5"] * len(names), said
