@@ -423,6 +423,16 @@ check_shares(struct check *c)
 }
 
 int
+conf_check_keys(const struct conf *conf, conf_complain_fn *complain, void *ctx)
+{
+	struct check c = { .conf = conf };
+
+	report_init(&c.report, complain, ctx);
+	check_keys(&c);
+	return c.report.errors > 0 ? -EINVAL : 0;
+}
+
+int
 conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 {
 	struct check c = { .conf = conf };

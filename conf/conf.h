@@ -39,6 +39,8 @@ enum conf_protocol { CONF_FTPS, CONF_FTPS_IMPLICIT, CONF_SFTP };
 enum conf_policy { CONF_POLICY_MODERN, CONF_POLICY_COMPATIBLE };
 
 enum conf_enforce { CONF_ENFORCE_LATER, CONF_ENFORCE_NOW };
+/* A TLS client asks for a name that no certificate has. */
+enum conf_names { CONF_NAMES_DEFAULT, CONF_NAMES_REFUSE };
 
 enum conf_binding { CONF_BINDING_REQUIRED, CONF_BINDING_PREFERRED };
 
@@ -152,6 +154,8 @@ struct conf {
 		struct conf_certificate *certificates;
 		size_t certificate_count;
 		enum conf_policy policy;
+		enum conf_names unknown_names;
+		uint64_t check_files_ms; /* 0: never */
 	} tls;
 	struct {
 		char *banner; /* text of the 220 greeting; no product name by default */
@@ -232,6 +236,9 @@ int conf_load(const char *file, conf_complain_fn *complain, void *ctx, struct co
  * missing, unreadable, or too open. Returns 0 or -EINVAL after at least one complaint.
  */
 int conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx) MUST_CHECK;
+
+/* The part of it that is about the files of certificates and keys. */
+int conf_check_keys(const struct conf *conf, conf_complain_fn *complain, void *ctx) MUST_CHECK;
 
 /*
  * conf_load() of bytes that are in memory, without drop-ins and without looking at any file; name

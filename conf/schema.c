@@ -31,6 +31,11 @@ static const struct schema_word bindings[] = {
 	{ "preferred", CONF_BINDING_PREFERRED },
 	{ NULL, 0 },
 };
+static const struct schema_word names[] = {
+	{ "default", CONF_NAMES_DEFAULT },
+	{ "refuse", CONF_NAMES_REFUSE },
+	{ NULL, 0 },
+};
 static const struct schema_word policies[] = {
 	{ "modern", CONF_POLICY_MODERN },
 	{ "compatible", CONF_POLICY_COMPATIBLE },
@@ -160,7 +165,8 @@ const struct schema_key schema_keys[] = {
 
 	SECTION("tls", "Certificates of the FTPS listeners. Encryption itself is always on."),
 	ARRAY("tls.certificates", SCHEMA_LISTED, certificates,
-	      "Pairs of files, for example one ECDSA and one RSA certificate."),
+	      "Pairs of files, for example one ECDSA and one RSA certificate. Clients see the one whose names have the "
+	      "name that they connect to, and else the first."),
 	T("certificate", SCHEMA_PATH, certificate, NULL,
 	  "PEM file with the certificate first and then its chain.", .flags = SCHEMA_NEEDED),
 	T("key", SCHEMA_PATH, key, NULL,
@@ -169,6 +175,13 @@ const struct schema_key schema_keys[] = {
 	C("tls.policy", SCHEMA_WORD, tls.policy, "modern",
 	  "modern: TLS 1.2 with ECDHE and AEAD ciphers, and TLS 1.3. compatible adds older forward-secret ciphers "
 	  "of TLS 1.2.", .words = policies),
+	C("tls.unknown-names", SCHEMA_WORD, tls.unknown_names, "default",
+	  "A client asks for a name that is in none of the certificates. default: it sees the first. refuse: it is "
+	  "turned away.", .words = names),
+	C("tls.check-files", SCHEMA_TIME, tls.check_files_ms, "10s",
+	  "How often the files of the certificates are looked at. Changed ones that are good are used for new "
+	  "connections; with wrong ones the old stay, and the log says why. none: at a reload only.",
+	  .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
 
 	SECTION("ftps", "The FTP side."),
 	C("ftps.banner", SCHEMA_LINE, ftps.banner, "Ready.",

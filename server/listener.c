@@ -24,6 +24,7 @@
 #include "server/base/log.h"
 #include "server/base/notify.h"
 #include "server/base/text.h"
+#include "server/certs.h"
 #include "server/claims.h"
 #include "server/control.h"
 #include "server/handover.h"
@@ -296,6 +297,7 @@ next_deadline(void)
 	uint64_t first = pause_until_ms ? pause_until_ms : CLOCK_NEVER;
 
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
+	first = clock_first(first, certs_deadline(&us));
 	return clock_first(first, control_deadline());
 }
 
@@ -348,6 +350,8 @@ turn(uint64_t deadline)
 	kill_late();
 	if (clock_ms() >= reload_deadline())
 		reload_renew(&us);
+	if (!us.stopping && clock_ms() >= certs_deadline(&us))
+		certs_look(&us);
 }
 
 static void
@@ -412,6 +416,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 {
 	us.conf = conf;
 	us.servers = *servers;
+	certs_note(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
 	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 2, sizeof(*polls));

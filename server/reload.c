@@ -4,6 +4,7 @@
  *that one that does not stand changes nothing; one child at a time.
  *
  *	nothing --SIGHUP--> a child reads the file --good--> swapped
+ *	        --changed certificates--> a child reads those --good--> swapped
  *	        --SIGUSR2, crash--> a child starts the program --good--> executed
  */
 #include "server/reload.h"
@@ -13,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "protocols/tls/tls.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/notify.h"
+#include "server/certs.h"
 #include "server/handover.h"
 #include "server/process.h"
 #include "server/recheck.h"
@@ -26,9 +29,11 @@
 #define RENEW_DELAY_MS 200
 #define RENEW_PAUSE_MS 10000
 
+enum trial { CONFIGURATION, CERTIFICATES, IMAGE };
+
 static struct {
-	pid_t checker;	     /* tries a new configuration or image; 0: none */
-	bool checks_image;   /* it tries an image */
+	pid_t checker; /* tries something new; 0: none */
+	enum trial trial;
 	uint64_t renew_ms;   /* when to become a new image; CLOCK_NEVER: not wanted */
 	uint64_t renewed_ms; /* when we became this one; 0: by a normal start */
 } us = { .renew_ms = CLOCK_NEVER };
@@ -45,7 +50,28 @@ reload_deadline(void)
 	return us.renew_ms;
 }
 
-/* A child reads the new configuration first: what harms a parser harms only the child. */
+/* Forks the child that tries it: what harms a parser harms only the child, in which this is true.
+ */
+static bool
+try_in_child(enum trial trial)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		log_error("reload", "result=failed reason=\"%s\"", strerror(errno));
+	us.checker = pid > 0 ? pid : 0;
+	us.trial = trial;
+	return pid == 0;
+}
+
+/* Can wires serve with it, and would clients believe the certificates that are new? */
+static bool
+stands(const struct conf *conf, const struct tls_server *old, struct wire_servers *ret)
+{
+	return servers_make(conf, servers_complain, NULL, ret) == 0 &&
+	       tls_server_judge(ret->tls, old, servers_complain, NULL) == 0;
+}
+
 void
 reload_start(struct listener *l)
 {
@@ -55,19 +81,46 @@ reload_start(struct listener *l)
 	if (us.checker)
 		return; /* one is on its way; its result is as new */
 	notify_send("RELOADING=1");
-	us.checker = fork();
-	if (us.checker < 0) {
-		log_error("reload", "result=failed reason=\"%s\"", strerror(errno));
-		us.checker = 0;
-	}
-	if (us.checker != 0)
+	if (!try_in_child(CONFIGURATION))
 		return;
 	process_name("reload", "coffer-reload", "%s", "");
 	if (conf_load(l->conf->file, servers_complain, NULL, &conf) < 0 ||
-	    conf_check(conf, servers_complain, NULL) < 0 ||
-	    servers_make(conf, servers_complain, NULL, &servers) < 0)
+	    conf_check(conf, servers_complain, NULL) < 0 || !stands(conf, l->servers.tls, &servers))
 		_exit(1);
 	_exit(0);
+}
+
+/*
+ * In the child. What an administrator may want when he says so, and what is more likely an accident
+ * when a file just changes: a name that clients use is gone.
+ */
+static bool
+certificates_stand(const struct listener *l)
+{
+	struct wire_servers servers;
+	char lost[256];
+
+	if (conf_check_keys(l->conf, servers_complain, NULL) < 0 ||
+	    !stands(l->conf, l->servers.tls, &servers))
+		return false;
+	if (tls_server_keeps_names(l->servers.tls, servers.tls, lost, sizeof(lost)))
+		return true;
+	log_error("certificates",
+		  "failed=\"no certificate has the name %s any more; reload if that is right\"",
+		  lost);
+	return false;
+}
+
+bool
+reload_certificates(struct listener *l)
+{
+	if (us.checker)
+		return false;
+	if (try_in_child(CERTIFICATES)) {
+		process_name("reload", "coffer-reload", "%s", "");
+		_exit(certificates_stand(l) ? 0 : 1);
+	}
+	return us.checker != 0;
 }
 
 static void
@@ -87,6 +140,7 @@ swap_configuration(struct listener *l)
 		log_error("reload", "result=failed reason=\"the file changed while it was read\"");
 		return;
 	}
+	certs_note(conf); /* before they are read: what changes meanwhile is seen later */
 	if (conf->mode != l->conf->mode || servers_make(conf, quiet, NULL, &servers) < 0) {
 		log_error("reload", "result=failed reason=\"%s\"",
 			  conf->mode != l->conf->mode ? "mode cannot change while running"
@@ -121,6 +175,21 @@ configuration_checked(struct listener *l, bool good)
 	notify_send("READY=1");
 }
 
+static void
+certificates_checked(struct listener *l, bool good)
+{
+	struct wire_servers servers;
+
+	if (!good || servers_make(l->conf, quiet, NULL, &servers) < 0) {
+		log_error("certificates", "result=failed reason=\"see above; the old ones stay\"");
+		return;
+	}
+	servers_discard(&l->servers);
+	l->servers = servers;
+	log_notice("certificates", "result=ok");
+	certs_warn(l);
+}
+
 /* ---- a new image ---- */
 
 /* A child tries whether the program and its configuration would start; only then we become it. */
@@ -130,14 +199,10 @@ reload_renew(const struct listener *l)
 	us.renew_ms = CLOCK_NEVER;
 	if (us.checker || l->stopping)
 		return;
-	us.checker = fork();
-	if (us.checker == 0) {
+	if (try_in_child(IMAGE)) {
 		process_keep(NULL, 0, true);
 		handover_try(l->conf->file);
 	}
-	us.checks_image = us.checker > 0;
-	if (us.checker < 0)
-		us.checker = 0;
 }
 
 static void
@@ -158,12 +223,11 @@ reload_reaped(struct listener *l, pid_t pid, int status)
 	if (!us.checker || pid != us.checker)
 		return false;
 	us.checker = 0;
-	if (!us.checks_image) {
+	if (us.trial == CONFIGURATION)
 		configuration_checked(l, good);
-		return true;
-	}
-	us.checks_image = false;
-	if (good)
+	else if (us.trial == CERTIFICATES)
+		certificates_checked(l, good);
+	else if (good)
 		become_new_image(l);
 	else
 		log_error("renew", "result=failed reason=\"see above; this image stays\"");

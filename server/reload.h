@@ -16,6 +16,9 @@ void reload_init(uint64_t renewed_ms);
  * good. */
 void reload_start(struct listener *l);
 
+/* Begins to read the files of the certificates again. False: something else is being tried. */
+bool reload_certificates(struct listener *l);
+
 /* Begins to become the program that is installed now. Sessions stay. */
 void reload_renew(const struct listener *l);
 

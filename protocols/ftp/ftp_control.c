@@ -88,6 +88,7 @@ void
 ftp_control_begin_tls(struct ftp *f)
 {
 	f->tls = tls_new(f->server, f->s->client_fd, TLS_CONTROL);
+	ignore_result(tls_want_name(f->tls, f->host)); /* the same size */
 }
 
 static ssize_t

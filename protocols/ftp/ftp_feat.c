@@ -148,16 +148,28 @@ is_host(const char *name)
 	return len > 0 && len < 256;
 }
 
-/* RFC 7151: one set of shares is served under every name, so every name is right. */
+/*
+ * RFC 7151: one set of shares is served under every name, so every name is right, but where unknown
+ * ones are to be refused. In front of AUTH it chooses the certificate.
+ */
 void
 ftp_host(struct ftp *f, char *arg)
 {
+	const bool literal = *arg == '[';
+	struct text t;
+
 	if (f->s->logged_in || f->has_user)
 		ftp_reply(f, 503, "HOST comes before USER.");
 	else if (!is_host(arg))
 		ftp_reply(f, 501, "HOST wants a name, or an address (IPv6 in brackets).");
-	else
-		ftp_reply(f, 220, "Host accepted.");
+	else {
+		text_init(&t, f->host, sizeof(f->host));
+		text_putn(&t, arg + literal, strcspn(arg + literal, "]"));
+		if (tls_server_takes(f->server, f->host))
+			ftp_reply(f, 220, "Host accepted.");
+		else
+			ftp_reply(f, 504, "Nobody of that name is here.");
+	}
 }
 
 void

@@ -49,11 +49,34 @@ int tls_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
 			  struct tls_server **ret_server) MUST_CHECK;
 void tls_server_free(struct tls_server *ts);
 
+/*
+ * Would clients believe these certificates: dates, order of the chain, names? Those that old has
+ * too (NULL: nothing) cannot make things worse and are not looked at. Returns 0, or -EINVAL after
+ * at least one complaint; warnings are complained about as well.
+ */
+int tls_server_judge(const struct tls_server *ts, const struct tls_server *old,
+		     conf_complain_fn *complain, void *ctx) MUST_CHECK;
+/* Is every DNS name of old's certificates served by now's? If not, one that is lost. */
+bool tls_server_keeps_names(const struct tls_server *old, const struct tls_server *now,
+			    char *ret_lost, size_t size);
+/* Does a certificate expire within so many days? The first of them; ret_days < 0: it has expired.
+ */
+bool tls_server_expires(const struct tls_server *ts, int within_days, int *ret_days,
+			const char **ret_file);
+
 /* In wire, once, before the first connection: takes random ticket keys. Returns 0 or -EIO. */
 int tls_server_own(struct tls_server *ts) MUST_CHECK;
 
+/* May a client ask for this name? Any, unless tls.unknown-names says otherwise. ts may be NULL. */
+bool tls_server_takes(const struct tls_server *ts, const char *name);
+
 /* A connection on fd, which stays the caller's and must not block. The client speaks first. */
 struct tls_conn *tls_new(struct tls_server *ts, int fd, enum tls_kind kind);
+/*
+ * The name that HOST gave (RFC 7151), before the handshake: it chooses the certificate for a client
+ * that sends no SNI. Returns 0, or -ENAMETOOLONG.
+ */
+int tls_want_name(struct tls_conn *c, const char *name) MUST_CHECK;
 /* Frees it without a word to the peer (see tls_finish). NULL is nothing. */
 void tls_free(struct tls_conn *c);
 

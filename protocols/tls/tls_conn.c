@@ -383,6 +383,12 @@ tls_events(const struct tls_conn *c)
 	return c->out_len > c->out_pos ? POLLOUT : 0;
 }
 
+int
+tls_want_name(struct tls_conn *c, const char *name)
+{
+	return text_copy(c->host, sizeof(c->host), name);
+}
+
 void
 tls_ticket(struct tls_conn *c)
 {

@@ -7,8 +7,20 @@
 
 #include "protocols/tls/tls.h"
 
+/* One entry of tls.certificates. */
+struct tls_pair {
+	struct conf_place place;
+	const char *file; /* of the configuration, which outlives us */
+	X509 *leaf;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+};
+
 struct tls_server {
-	SSL_CTX *ctx;	    /* NULL when no listener speaks TLS */
+	SSL_CTX *ctx; /* NULL when no listener speaks TLS */
+	struct tls_pair *pairs;
+	size_t pair_count;
+	bool refuse_names; /* a client that asks for a name which is in no certificate is refused */
 	BIO_METHOD *method; /* how a connection reaches its socket: tls_conn.c */
 	uint8_t *data_out;  /* room for TLS_BATCH of records, lent to the one data connection */
 	size_t data_out_size;
@@ -32,23 +44,31 @@ struct tls_conn {
 	uint8_t *out; /* records that wait to be sent: out[out_pos..out_len) */
 	size_t out_size, out_len, out_pos;
 	bool out_is_lent;
+	char host[256]; /* what HOST named before TLS began, or "" */
 	char error[160];
 };
 
 /*
- * Puts a certificate, its chain and its key into ctx. remote is the public half of a key that
- * signer holds; NULL: the private key is read from its file. Returns 0, or -EINVAL after a
- * complaint.
+ * Reads a certificate, its chain and its key. remote is the public half of a key that signer holds;
+ * NULL: the private key is read from its file. Returns 0, or -EINVAL after a complaint.
  */
-int tls_key_load(SSL_CTX *ctx, const struct conf_certificate *pair, const struct sign_key *remote,
-		 conf_complain_fn *complain, void *complain_ctx) MUST_CHECK;
+int tls_key_load(const struct conf_certificate *conf, const struct sign_key *remote,
+		 conf_complain_fn *complain, void *complain_ctx, struct tls_pair *ret) MUST_CHECK;
+void tls_key_clear(struct tls_pair *pair);
+
+/* Is the name in one of the certificates? */
+bool tls_name_is_served(const struct tls_server *ts, const char *name);
+/* Callbacks of ctx: take the certificates that fit the name; refuse the name. arg: tls_server. */
+int tls_name_choose(SSL *ssl, void *arg);
+int tls_name_check(SSL *ssl, int *alert, void *arg);
 
 /*
  * Shakes hands with itself once per protocol version: it proves that keys and certificates serve,
  * and lets OpenSSL fetch and compute before the fork what every connection would do again after it.
  * Returns 0, or -EINVAL after a complaint.
  */
-int tls_warm(SSL_CTX *ctx, conf_complain_fn *complain, void *complain_ctx) MUST_CHECK;
+int tls_warm(const struct tls_server *ts, conf_complain_fn *complain,
+	     void *complain_ctx) MUST_CHECK;
 
 /* The BIO of connections. NULL when there is no memory. */
 BIO_METHOD *tls_conn_method(void);

@@ -14,6 +14,8 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
+#include "server/base/text.h"
+
 /*
  * AES-128 first, since it is the cheapest and nothing is known that would make AES-256 safer over a
  * wire; a client without AES in hardware says so by its order and gets ChaCha20.
@@ -122,6 +124,66 @@ find_key(const struct sign_keys *keys, size_t index)
 	return NULL;
 }
 
+/* One certificate of each kind of key for those who name no name: the first of its kind. */
+static bool
+is_default(const struct tls_server *ts, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (EVP_PKEY_get_base_id(ts->pairs[i].key) ==
+		    EVP_PKEY_get_base_id(ts->pairs[index].key))
+			return false;
+	return true;
+}
+
+/* Has it a name that none of the same kind above it has? Else nobody would ever see it. */
+static bool
+adds_a_name(const struct tls_server *ts, size_t index)
+{
+	struct tls_server above = { .pairs = mem_new(index, sizeof(*above.pairs)) };
+	struct tls_server one = { .pairs = &ts->pairs[index], .pair_count = 1 };
+	char lost[256];
+	bool adds;
+
+	for (size_t i = 0; i < index; i++)
+		if (EVP_PKEY_get_base_id(ts->pairs[i].key) ==
+		    EVP_PKEY_get_base_id(ts->pairs[index].key))
+			above.pairs[above.pair_count++] = ts->pairs[i];
+	adds = !tls_server_keeps_names(&one, &above, lost, sizeof(lost));
+	free(above.pairs);
+	return adds;
+}
+
+/* Puts the defaults into ctx, and looks for those that are of no use. */
+static bool
+is_useful(struct tls_server *ts, conf_complain_fn *complain, void *ctx)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < ts->pair_count; i++) {
+		const struct tls_pair *pair = &ts->pairs[i];
+		const char *what = NULL;
+		char room[1024];
+		struct text t;
+
+		if (is_default(ts, i)) {
+			if (SSL_CTX_use_cert_and_key(ts->ctx, pair->leaf, pair->key, pair->chain,
+						     1) != 1)
+				what = "OpenSSL does not take it";
+		} else if (!adds_a_name(ts, i)) {
+			what = "a certificate with the same kind of key and all its names stands "
+			       "above, so nobody would see it; one ECDSA and one RSA key can be "
+			       "used side by side";
+		}
+		if (!what)
+			continue;
+		text_init(&t, room, sizeof(room));
+		text_printf(&t, "%s: %s", pair->file, what);
+		complain(ctx, &pair->place, room);
+		good = false;
+	}
+	return good;
+}
+
 static int
 fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *keys,
      conf_complain_fn *complain, void *ctx)
@@ -143,11 +205,23 @@ fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *key
 			 "version 3.0 or later is needed");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < conf->tls.certificate_count; i++)
-		if (tls_key_load(ts->ctx, &conf->tls.certificates[i],
-				 keys ? find_key(keys, i) : NULL, complain, ctx) < 0)
+	ts->pairs = mem_new(conf->tls.certificate_count, sizeof(*ts->pairs));
+	for (size_t i = 0; i < conf->tls.certificate_count; i++) {
+		if (tls_key_load(&conf->tls.certificates[i], keys ? find_key(keys, i) : NULL,
+				 complain, ctx, &ts->pairs[ts->pair_count]) < 0)
 			err = -EINVAL;
-	return err < 0 ? err : tls_warm(ts->ctx, complain, ctx);
+		else
+			ts->pair_count++;
+	}
+	if (err == 0 && !is_useful(ts, complain, ctx))
+		err = -EINVAL;
+	if (err < 0)
+		return err;
+	ts->refuse_names = conf->tls.unknown_names == CONF_NAMES_REFUSE;
+	SSL_CTX_set_cert_cb(ts->ctx, tls_name_choose, ts);
+	SSL_CTX_set_tlsext_servername_callback(ts->ctx, tls_name_check);
+	SSL_CTX_set_tlsext_servername_arg(ts->ctx, ts);
+	return tls_warm(ts, complain, ctx);
 }
 
 int
@@ -179,6 +253,9 @@ tls_server_free(struct tls_server *ts)
 		return;
 	SSL_CTX_free(ts->ctx);
 	BIO_meth_free(ts->method);
+	for (size_t i = 0; i < ts->pair_count; i++)
+		tls_key_clear(&ts->pairs[i]);
+	free(ts->pairs);
 	free(ts->data_out);
 	free(ts);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "server/base/text.h"
 
@@ -37,7 +38,7 @@ shake_hands(SSL *client, SSL *server)
 }
 
 static bool
-warm_version(SSL_CTX *ctx, SSL_CTX *client_ctx, int version)
+warm_version(SSL_CTX *ctx, SSL_CTX *client_ctx, int version, const char *name)
 {
 	SSL *client = SSL_new(client_ctx), *server = SSL_new(ctx);
 	BIO *left = NULL, *right = NULL;
@@ -48,6 +49,8 @@ warm_version(SSL_CTX *ctx, SSL_CTX *client_ctx, int version)
 		SSL_set_bio(server, right, right);
 		SSL_set_connect_state(client);
 		SSL_set_accept_state(server);
+		if (name)
+			ignore_result((int)SSL_set_tlsext_host_name(client, name));
 		ok = SSL_set_min_proto_version(client, version) == 1 &&
 		     SSL_set_max_proto_version(client, version) == 1 && shake_hands(client, server);
 	}
@@ -56,19 +59,45 @@ warm_version(SSL_CTX *ctx, SSL_CTX *client_ctx, int version)
 	return ok;
 }
 
+/* The first DNS name of a certificate, in room; NULL when it has none. */
+static const char *
+first_name(X509 *leaf, char *room, size_t size)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	struct text t;
+
+	text_init(&t, room, size);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names) && t.len == 0; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS)
+			text_putn(&t, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+				  (size_t)ASN1_STRING_length(name->d.dNSName));
+	}
+	GENERAL_NAMES_free(names);
+	/* A client asks for a name, and not for all below one. */
+	if (t.len > 0 && room[0] == '*')
+		room[0] = 'x';
+	return t.len > 0 && !t.cut ? room : NULL;
+}
+
 int
-tls_warm(SSL_CTX *ctx, conf_complain_fn *complain, void *complain_ctx)
+tls_warm(const struct tls_server *ts, conf_complain_fn *complain, void *complain_ctx)
 {
 	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
 	static const struct conf_place nowhere;
 	SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+	char name[256];
 	bool ok = client != NULL;
 
 	ERR_clear_error();
 	for (size_t i = 0; ok && i < COUNT_OF(versions); i++)
-		ok = warm_version(ctx, client, versions[i]);
+		for (size_t k = 0; ok && k < ts->pair_count; k++)
+			ok = warm_version(ts->ctx, client, versions[i],
+					  k ? first_name(ts->pairs[k].leaf, name, sizeof(name))
+					    : NULL);
 	SSL_CTX_free(client);
-	SSL_CTX_flush_sessions(ctx, 0);
+	SSL_CTX_flush_sessions(ts->ctx, 0);
 	if (!ok) {
 		char room[256];
 		struct text t;
