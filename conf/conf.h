@@ -201,6 +201,7 @@ struct conf {
 	} limits;
 	struct {
 		bool enabled;
+		bool networks;		 /* the /24 or /48 around a source pays too */
 		struct conf_list exempt; /* networks */
 	} penalties;
 	struct {

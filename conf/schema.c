@@ -320,6 +320,9 @@ const struct schema_key schema_keys[] = {
 	C("penalties.enabled", SCHEMA_BOOL, penalties.enabled, "yes",
 	  "A wrong login costs 5 s, a connection without one 1 s, one that uses up limits.login-time 10 s, a crash 90 s. An "
 	  "address that has gathered 15 s is turned away until they are over, at most 10 minutes."),
+	C("penalties.networks", SCHEMA_BOOL, penalties.networks, "no",
+	  "yes: the /24 around an address (IPv6: the /48) gathers an eighth of what its addresses do, and is turned away as a "
+	  "whole. Against guessers with many addresses; who has customers behind one provider leaves it off."),
 	C("penalties.exempt", SCHEMA_LIST, penalties.exempt, NULL,
 	  "Networks that are never turned away for this, such as that of a load balancer or a scanner of your own.",
 	  .item = SCHEMA_NETWORK, RANGE(0, 256)),

@@ -25,7 +25,7 @@ ban(const struct admin *a, char **words, struct text *t)
 	char shown[SOURCE_TEXT_MAX];
 
 	if (!source_parse(words[1], &source) || num_u64(words[2], UINT64_MAX, &ms) < 0) {
-		text_puts(t, "error: a ban takes an IPv4 or IPv6 address, and a time\n");
+		text_puts(t, "error: a ban takes an IPv4 or IPv6 address or a network of /24 or /48, and a time\n");
 		return;
 	}
 	penalty_ban(&source, ms == 0 ? CLOCK_NEVER : ms, clock_ms());

@@ -41,8 +41,11 @@ drop_at_random(const struct listener *l, unsigned int waiting)
 void
 admit_punish(const struct listener *l, const struct conn *c, enum penalty what)
 {
-	if (l->conf->penalties.enabled && !l->stopping && !c->exempt)
-		penalty_add(&c->source, what, clock_ms());
+	if (!l->conf->penalties.enabled || l->stopping || c->exempt)
+		return;
+	penalty_add(&c->source, what, clock_ms());
+	if (l->conf->penalties.networks)
+		penalty_add_network(&c->source, what, clock_ms());
 }
 
 const char *

@@ -28,6 +28,8 @@
 /* As OpenSSH: penalties begin to count from here on, and are never longer than that. */
 #define REFUSE_FROM_MS (15 * SECOND)
 #define TIME_MAX_MS (600 * SECOND)
+/* What a source does counts for its network divided by this. */
+#define NETWORK_SHARE 8
 /* So many wrong logins of a name cost nothing; each one more doubles the wait. */
 #define NAME_FREE 4u
 #define NAME_DELAY_MS SECOND
@@ -124,8 +126,8 @@ find(const struct source *source, bool make, uint64_t now)
 	return worst;
 }
 
-void
-penalty_add(const struct source *source, enum penalty what, uint64_t now)
+static void
+add(const struct source *source, uint64_t cost, uint64_t now)
 {
 	struct row *r = find(source, true, now);
 
@@ -133,14 +135,28 @@ penalty_add(const struct source *source, enum penalty what, uint64_t now)
 		r->until_ms = now;
 		r->refused = false;
 	}
-	r->until_ms += costs[what];
+	r->until_ms += cost;
 	if (r->until_ms > now + TIME_MAX_MS)
 		r->until_ms = now + TIME_MAX_MS;
 	r->refused |= r->until_ms - now >= REFUSE_FROM_MS;
 }
 
-uint64_t
-penalty_left(const struct source *source, bool by_hand, uint64_t now)
+void
+penalty_add(const struct source *source, enum penalty what, uint64_t now)
+{
+	add(source, costs[what], now);
+}
+
+void
+penalty_add_network(const struct source *source, enum penalty what, uint64_t now)
+{
+	const struct source network = source_network(source);
+
+	add(&network, costs[what] / NETWORK_SHARE, now);
+}
+
+static uint64_t
+left(const struct source *source, bool by_hand, uint64_t now)
 {
 	const struct row *r = find(source, false, now);
 	uint64_t until = 0;
@@ -153,6 +169,15 @@ penalty_left(const struct source *source, bool by_hand, uint64_t now)
 	if (until == CLOCK_NEVER)
 		return until;
 	return until > now ? until - now : 0;
+}
+
+uint64_t
+penalty_left(const struct source *source, bool by_hand, uint64_t now)
+{
+	const struct source network = source_network(source);
+	uint64_t own = left(source, by_hand, now), all = left(&network, by_hand, now);
+
+	return own > all ? own : all;
 }
 
 void
@@ -181,7 +206,7 @@ penalty_each(uint64_t now, penalty_each_fn *each, void *ctx)
 
 		if (ends(r) <= now)
 			continue;
-		e.left_ms = penalty_left(&r->source, false, now);
+		e.left_ms = left(&r->source, false, now);
 		if (e.left_ms)
 			each(ctx, &e);
 	}

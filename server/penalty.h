@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * penalty.h - what the listener remembers of bad behaviour: by source (an IPv4 address, a /64 of
- * IPv6) and by the name that was guessed at. Both protocols count together. All memory is fixed: a
+ * IPv6, or the network around one) and by the name that was guessed at. Both protocols count together. All memory is fixed: a
  * flood of sources pushes out those that would be forgiven first, and a ban by hand last.
  *
  * A source's penalties add up in time. From 15 s on it is refused, until its time is over; never
@@ -29,7 +29,16 @@ enum penalty {
 void penalty_init(void);
 void penalty_add(const struct source *source, enum penalty what, uint64_t now);
 
-/* Milliseconds for which the source is refused; 0: it may come. by_hand: look at bans only. */
+/*
+ * The same against the network around the source (source.h), at an eighth: one that sends many different
+ * sources is refused as a whole, and a single bad neighbour does not harm the others.
+ */
+void penalty_add_network(const struct source *source, enum penalty what, uint64_t now);
+
+/*
+ * Milliseconds for which the source is refused, for itself or with its network; 0: it may come. by_hand: look
+ * at bans only.
+ */
 uint64_t penalty_left(const struct source *source, bool by_hand, uint64_t now);
 
 /* By the administrator. ms CLOCK_NEVER: for good. */

@@ -46,21 +46,44 @@ source_of(const struct sockaddr_storage *addr)
 	return s;
 }
 
+struct source
+source_network(const struct source *source)
+{
+	struct source s = { { 0 } };
+	bool six = source->key[15] == 6;
+
+	memcpy(s.key, source->key, six ? 6 : 3);
+	s.key[14] = 1; /* no address looks like this */
+	s.key[15] = source->key[15];
+	return s;
+}
+
 bool
 source_parse(const char *text, struct source *ret_source)
 {
 	struct sockaddr_storage addr = { 0 };
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&addr;
 	struct sockaddr_in *four = (struct sockaddr_in *)&addr;
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	char host[INET6_ADDRSTRLEN];
 
-	if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+	if (len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, &four->sin_addr) == 1)
 		addr.ss_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1)
+	else if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1)
 		addr.ss_family = AF_INET6;
 	else
 		return false;
 	source_unmap(&addr);
 	*ret_source = source_of(&addr);
+	if (slash && strcmp(slash, addr.ss_family == AF_INET6 ? "/48" : "/24") == 0)
+		*ret_source = source_network(ret_source);
+	else if (slash && !(addr.ss_family == AF_INET6 && strcmp(slash, "/64") == 0))
+		return false;
 	return true;
 }
 
@@ -68,13 +91,13 @@ void
 source_print(const struct source *source, char room[SOURCE_TEXT_MAX])
 {
 	uint8_t bytes[16] = { 0 };
-	bool six = source->key[15] == 6;
+	bool six = source->key[15] == 6, network = source->key[14] == 1;
+	const char *behind = !network ? (six ? "/64" : "") : six ? "/48" : "/24";
 
 	memcpy(bytes, source->key, six ? 8 : 4);
 	if (!inet_ntop(six ? AF_INET6 : AF_INET, bytes, room, SOURCE_TEXT_MAX - 4))
 		room[0] = '\0';
-	if (six)
-		memcpy(room + strlen(room), "/64", sizeof("/64"));
+	memcpy(room + strlen(room), behind, strlen(behind) + 1);
 }
 
 bool

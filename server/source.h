@@ -9,7 +9,10 @@
 
 #include "server/session.h"
 
-/* What limits per address count: an IPv4 address, or the /64 of an IPv6 address. */
+/*
+ * What limits per address count: an IPv4 address, or the /64 of an IPv6 address; or the network around one,
+ * which is the /24 or the /48.
+ */
 struct source {
 	uint8_t key[16];
 };
@@ -21,7 +24,13 @@ void source_unmap(struct sockaddr_storage *addr);
 void source_text(const struct sockaddr_storage *addr, char room[SESSION_ADDR_MAX]);
 struct source source_of(const struct sockaddr_storage *addr);
 
-/* An address as somebody writes it; returns false when it is none. And back, with /64 behind IPv6. */
+/* The network around a source; a network is its own. */
+struct source source_network(const struct source *source);
+
+/*
+ * An address as somebody writes it, or a network with /24 or /48 behind it; returns false when it is neither.
+ * And back, with /64 behind the address of IPv6.
+ */
 bool source_parse(const char *text, struct source *ret_source);
 #define SOURCE_TEXT_MAX 64
 void source_print(const struct source *source, char room[SOURCE_TEXT_MAX]);

@@ -46,6 +46,51 @@ test_one_wrong_login_costs_nothing_and_three_a_quarter_minute(void **state)
 }
 
 static void
+test_many_sources_of_one_network_are_refused_with_it(void **state)
+{
+	char text[64];
+	struct source s;
+
+	(void)state;
+	for (int i = 1; i <= 23; i++) {
+		snprintf(text, sizeof(text), "198.51.100.%d", i);
+		s = at(text);
+		penalty_add_network(&s, PENALTY_FAILURE, NOW);
+	}
+	s = at("198.51.100.200");
+	assert_int_equal(penalty_left(&s, false, NOW), 0);
+	penalty_add_network(&s, PENALTY_FAILURE, NOW); /* 24 times an eighth of 5 s */
+	assert_int_equal(penalty_left(&s, false, NOW), 15 * S);
+	assert_int_equal(penalty_left(&s, true, NOW), 0);
+	s = at("198.51.101.1");
+	assert_int_equal(penalty_left(&s, false, NOW), 0);
+}
+
+static void
+test_networks_are_written_banned_and_forgiven(void **state)
+{
+	struct source net = at("203.0.113.77/24"), six = at("2001:db8:7:9::1/48"), inside = at("203.0.113.5"), s;
+	struct source inside6 = at("2001:db8:7:ffff::9");
+	char shown[SOURCE_TEXT_MAX];
+
+	(void)state;
+	source_print(&net, shown);
+	assert_string_equal(shown, "203.0.113.0/24");
+	source_print(&six, shown);
+	assert_string_equal(shown, "2001:db8:7::/48");
+	assert_false(source_parse("203.0.113.0/25", &s) || source_parse("2001:db8::/32", &s) ||
+		     source_parse("203.0.113.0/", &s) || source_parse("/24", &s) || source_parse("203.0.113.0/48", &s));
+	penalty_ban(&net, 60 * S, NOW);
+	penalty_ban(&six, 60 * S, NOW);
+	assert_int_equal(penalty_left(&inside, true, NOW), 60 * S);
+	assert_int_equal(penalty_left(&inside6, true, NOW), 60 * S);
+	penalty_ban(&net, CLOCK_NEVER, clock_ms());
+	assert_int_equal(penalty_left(&inside, true, clock_ms()), CLOCK_NEVER);
+	assert_true(penalty_forgive(&net));
+	assert_int_equal(penalty_left(&inside, true, clock_ms()), 0);
+}
+
+static void
 test_slow_failures_are_forgiven_and_time_is_capped(void **state)
 {
 	struct source s = at("192.0.2.2"), t = at("192.0.2.3");
@@ -197,6 +242,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_wrong_login_costs_nothing_and_three_a_quarter_minute),
+		cmocka_unit_test(test_many_sources_of_one_network_are_refused_with_it),
+		cmocka_unit_test(test_networks_are_written_banned_and_forgiven),
 		cmocka_unit_test(test_slow_failures_are_forgiven_and_time_is_capped),
 		cmocka_unit_test(test_sources_are_addresses_and_64s),
 		cmocka_unit_test(test_bans_by_hand_hold_and_are_lifted),
