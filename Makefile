@@ -41,7 +41,7 @@ CTL_SRC := $(wildcard server/ctl*.c)
 SERVER_SRC := $(filter-out $(CTL_SRC),$(wildcard server/*.c))
 
 DAEMON_SRC := $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(AUTH_SRC) $(PROTO_SRC) $(SERVER_SRC)
-CTL_ALL_SRC := $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(addprefix auth/,users.c lines.c limits.c groups.c account.c lookup.c) $(CTL_SRC)
+CTL_ALL_SRC := $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(addprefix auth/,users.c lines.c limits.c groups.c account.c lookup.c policy.c factor.c) $(CTL_SRC)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* policy.c - goes over the administrator's rules. Pure but for the clock. */
+/* policy.c - goes over the administrator's rules, and what the users file says of one user. */
 #include "auth/policy.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "auth/factor.h"
+#include "auth/users.h"
 #include "server/base/hours.h"
 #include "server/base/net.h"
 
@@ -98,6 +99,25 @@ policy_first_factors(const struct policy_case *c)
 	return all;
 }
 
+/* What the users file says of him beyond who he is. */
+static int
+check_limits(const struct policy_case *c, const struct account *account, const char **ret_reason)
+{
+	bool is_sftp = c->listener->protocol == CONF_SFTP;
+	struct user user;
+	int err = users_find(c->conf->auth.users_file, account->name, &user);
+
+	*ret_reason = "gone from the users file";
+	if (err == 0 && users_locked(&user)) {
+		*ret_reason = "locked in the users file";
+		err = -EACCES;
+	}
+	if (err == 0)
+		err = limits_check(user.limits, is_sftp, c->addr, time(NULL), ret_reason);
+	mem_wipe(&user, sizeof(user));
+	return err;
+}
+
 int
 policy_check(const struct policy_case *c, const struct account *account, const char **ret_reason)
 {
@@ -110,6 +130,10 @@ policy_check(const struct policy_case *c, const struct account *account, const c
 		*ret_reason = "in auth.deny-users";
 	else if (rule && !rule->allow)
 		*ret_reason = "refused by auth.rules";
+	else if (!account->is_virtual && c->conf->auth.require_shell && !account->has_shell)
+		*ret_reason = "his shell is not in /etc/shells, and auth.require-shell wants it";
+	else if (account->is_virtual && !account->is_anonymous)
+		return check_limits(c, account, ret_reason);
 	else
 		return 0;
 	return -EACCES;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "auth/lookup.h"
@@ -177,25 +176,6 @@ serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 	return s->host->as_user(s->host->ctx, &s->account, search_keys, q);
 }
 
-/* What the users file says of him beyond who he is. */
-static int
-check_limits(struct auth_serve *s)
-{
-	bool is_sftp = s->listener->protocol == CONF_SFTP;
-	struct user user;
-	int err = users_find(s->conf->auth.users_file, s->account.name, &user);
-
-	s->reason = "gone from the users file";
-	if (err == 0 && users_locked(&user)) {
-		s->reason = "locked in the users file";
-		err = -EACCES;
-	}
-	if (err == 0)
-		err = limits_check(user.limits, is_sftp, s->addr, time(NULL), &s->reason);
-	mem_wipe(&user, sizeof(user));
-	return err;
-}
-
 int
 serve_check_rules(struct auth_serve *s)
 {
@@ -205,12 +185,6 @@ serve_check_rules(struct auth_serve *s)
 
 	if (policy_check(&c, &s->account, &s->reason) < 0)
 		return -EACCES;
-	if (s->account.is_virtual && !s->account.is_anonymous && check_limits(s) < 0)
-		return -EACCES;
-	if (with_pam && s->conf->auth.require_shell && !s->account.has_shell) {
-		s->reason = "his shell is not in /etc/shells, and auth.require-shell wants it";
-		return -EACCES;
-	}
 	if (!with_pam || s->pam) /* PAM has looked at the account with the password */
 		return 0;
 	err = start_pam(s, s->account.name, serve_talk_password);

@@ -21,6 +21,13 @@ int ctl_quota(int argc, char *argv[]);
 int ctl_explain(int argc, char *argv[]);
 int ctl_signal(int argc, char *argv[]);
 
+/*
+ * Prints for each listener (of this protocol, NULL: all) whether the account may log in from addr (NULL: from
+ * nowhere that a rule names), and with what. Returns whether it may on all of them.
+ */
+bool ctl_explain_login(const struct conf *conf, const struct account *account, const char *protocol,
+		       const char *addr);
+
 /* Who the name is, by the users file or the system. Complains and returns -errno when nobody. */
 int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
 

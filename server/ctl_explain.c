@@ -13,6 +13,7 @@
 
 #include "conf/rights.h"
 #include "server/base/fd.h"
+#include "server/base/net.h"
 #include "server/base/text.h"
 #include "server/ctl.h"
 #include "server/vfs/place.h"
@@ -42,7 +43,7 @@ static const struct op {
 };
 
 struct question {
-	const char *user, *path, *op, *file;
+	const char *user, *path, *op, *file, *protocol, *addr;
 };
 
 static void
@@ -161,6 +162,7 @@ explain(const struct question *q, const struct conf *conf)
 	const struct op *op = NULL;
 	struct account account;
 	struct world *w;
+	bool comes = true;
 	int status = 1;
 
 	for (size_t i = 0; q->op && i < COUNT_OF(ops); i++) {
@@ -176,19 +178,25 @@ explain(const struct question *q, const struct conf *conf)
 	}
 	if (ctl_account(conf, q->user, &account) < 0)
 		return 1;
+	if (!q->path || q->addr || q->protocol)
+		comes = ctl_explain_login(conf, &account, q->protocol, q->addr);
+	if (!q->path) {
+		account_clear(&account);
+		return !comes;
+	}
 	w = mem_new(1, sizeof(*w));
 	w->conf = conf;
 	w->account = &account;
 	if (share_open_all(conf, &account, &w->shares) < 0) {
 		printf("refused: %s gets no share that can be opened\n", account.name);
 	} else if (op) {
-		status = !judge(w, q->path, op, false);
+		status = !judge(w, q->path, op, false) || !comes;
 		print_where(w, q->path);
 	} else {
 		print_where(w, q->path);
 		for (size_t i = 0; i < COUNT_OF(ops); i++)
 			(void)judge(w, q->path, &ops[i], true);
-		status = 0;
+		status = !comes;
 	}
 	share_close_all(&w->shares);
 	free(w);
@@ -226,15 +234,19 @@ ctl_explain(int argc, char *argv[])
 		case 'o':
 			q.op = optarg;
 			break;
-		case 'r': /* no rule of today tells protocols or addresses apart: one answer for all
-			   */
+		case 'r':
+			q.protocol = optarg;
+			break;
 		case 'a':
+			q.addr = optarg;
 			break;
 		default:
 			return ctl_usage("explain");
 		}
 	}
-	if (optind != argc || !q.user || !q.path)
+	if (optind != argc || !q.user || (!q.path && q.op) ||
+	    (q.protocol && strcmp(q.protocol, "ftps") != 0 && strcmp(q.protocol, "sftp") != 0) ||
+	    (q.addr && !net_is_network(q.addr)))
 		return ctl_usage("explain");
 	if (conf_load(q.file, ctl_complain, NULL, &conf) < 0)
 		return 1;

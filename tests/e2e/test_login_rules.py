@@ -127,3 +127,23 @@ def test_reload_ends_sessions_of_those_who_may_not_come_any_more_au11(tmp_path, 
                 assert alice.pwd() and sftp.listdir("/") is not None
             assert bob.pwd()
             assert not ftp_login(s, "alice", PASSWORD)
+
+
+def test_explain_says_what_a_login_would_meet(tmp_path, keys):
+    with ruled(tmp_path, keys, "rules: [{users: alice, networks: 192.0.2.0/24, factors: [password+totp], sessions: 3},"
+               " {users: alice, protocols: sftp, allow: no}]") as s:
+        def explain(*words):
+            done = run(BUILD + "/cofferctl", "explain", "-c", str(tmp_path / "d" / "coffer.yaml"), "--user", "alice",
+                       *words, ok=False)
+            return done.returncode, done.text
+
+        status, said = explain("--addr", "192.0.2.9", "--proto", "sftp")
+        assert status == 0 and "allowed, with password+totp; 3 sessions" in said and "coffer.yaml:" in said, said
+        status, said = explain("--addr", "127.0.0.1")
+        assert status == 1 and "listener sftp from 127.0.0.1: refused: refused by auth.rules" in said, said
+        assert "listener ftps from 127.0.0.1: allowed, with password, or publickey" in said, said
+        status, said = explain("--addr", "127.0.0.1", "--proto", "sftp", "--path", "/", "--op", "list")
+        assert status == 1 and "list: allowed" in said, said
+        run(BUILD + "/cofferctl", "user", "set", "-f", s.where + "/users", "alice", "--expires", "2020-01-01")
+        assert "his account has expired" in explain("--proto", "ftps")[1]
+        assert explain("--addr", "nowhere")[0] == 2

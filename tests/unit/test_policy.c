@@ -30,7 +30,7 @@ load(const char *auth)
 }
 
 static char *staff[] = { (char[]) { "staff" }, NULL };
-static const struct account alice = { .name = "alice", .group_names = staff }, bob = { .name = "bob" };
+static const struct account alice = { .name = "alice", .group_names = staff }, bob = { .name = "bob" }; /* of the system */
 
 static struct policy_case
 from(const struct conf *conf, const char *listener, const char *addr)
