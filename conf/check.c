@@ -199,16 +199,55 @@ static void
 check_accounts(struct check *c)
 {
 	const struct conf *conf = c->conf;
-	uid_t wire, keys;
+	uid_t wire, keys, hooks = (uid_t)-1;
 
 	if (conf->mode != CONF_SYSTEM)
 		return;
 	check_account(c, &conf->wire_user, "wire-user", &wire);
 	check_account(c, &conf->keys_user, "keys-user", &keys);
+	if (conf->hooks.spool)
+		check_account(c, &conf->hooks.user, "hooks.user", &hooks);
+	if (hooks != (uid_t)-1 && (hooks == wire || hooks == keys))
+		COMPLAIN(c, &conf->hooks.user,
+			 "hooks.user: wire-user or keys-user is the same account, which would be in "
+			 "reach of hooks.program");
 	if (wire == keys && wire != (uid_t)-1)
 		COMPLAIN(
 		    c, &conf->keys_user,
 		    "keys-user: wire-user is the same account, so the keys would not be apart");
+}
+
+/* Where it lies nobody else may exchange it, and what is run is what root has put there. */
+static void
+check_hooks(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	char parent[4096], why_room[200];
+	FD_OWN int fd = -1;
+	struct text why;
+	struct stat st;
+	char *slash;
+
+	if (!conf->hooks.spool) {
+		if (conf->hooks.program)
+			WARN(c, &conf->hooks.program, "hooks.program is never run without hooks.spool");
+		return;
+	}
+	if (text_copy(parent, sizeof(parent), conf->hooks.spool) == 0 && (slash = strrchr(parent, '/'))) {
+		slash[slash == parent] = '\0';
+		if (stat(parent, &st) < 0)
+			COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s: %s", parent, strerror(errno));
+		else if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+			COMPLAIN(c, &conf->hooks.spool,
+				 "hooks.spool: everybody may exchange directories in %s", parent);
+	}
+	if (!conf->hooks.program)
+		return;
+	text_init(&why, why_room, sizeof(why_room));
+	if (trust_open(conf->hooks.program, TRUST_OTHERS_WRITE, &why, &fd) < 0)
+		COMPLAIN(c, &conf->hooks.program, "hooks.program: %s", why.at);
+	else if (fstat(fd, &st) == 0 && !(st.st_mode & 0111))
+		COMPLAIN(c, &conf->hooks.program, "hooks.program: it is not executable (chmod +x)");
 }
 
 static void
@@ -441,6 +480,7 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 	check_listeners(&c);
 	check_keys(&c);
 	check_accounts(&c);
+	check_hooks(&c);
 	check_auth(&c);
 	check_auth_rules(&c);
 	check_shares(&c);

@@ -205,6 +205,14 @@ struct conf {
 		struct conf_list exempt; /* networks */
 	} penalties;
 	struct {
+		char *spool; /* directory for events; NULL: no hooks */
+		struct conf_list events;
+		char *user;	/* who writes there and runs the program, in system mode */
+		char *program;	/* NULL: somebody else looks into the directory */
+		uint64_t program_ms; /* its time */
+		uint32_t queue;	     /* events that may wait */
+	} hooks;
+	struct {
 		enum log_format format;
 		enum log_level level;
 		char *file; /* NULL: standard error */

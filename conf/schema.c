@@ -57,6 +57,13 @@ static const struct schema_word rule_protocols[] = {
 	{ "sftp", 0 },
 	{ NULL, 0 },
 };
+static const struct schema_word events[] = {
+	{ "login", 0 },
+	{ "upload", 0 },
+	{ "delete", 0 },
+	{ "rename", 0 },
+	{ NULL, 0 },
+};
 static const struct schema_word log_formats[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -326,6 +333,24 @@ const struct schema_key schema_keys[] = {
 	C("penalties.exempt", SCHEMA_LIST, penalties.exempt, NULL,
 	  "Networks that are never turned away for this, such as that of a load balancer or a scanner of your own.",
 	  .item = SCHEMA_NETWORK, RANGE(0, 256)),
+
+	SECTION("hooks", "What happened, for programs of your own: one JSON file for each event."),
+	C("hooks.spool", SCHEMA_PATH, hooks.spool, "none",
+	  "Directory into which they are put. A file appears when it is complete, and names sort by time; whoever has dealt "
+	  "with one removes it. It is made when it is missing. none: no hooks.", .flags = SCHEMA_NONE),
+	C("hooks.events", SCHEMA_LIST, hooks.events, "login, upload, delete, rename",
+	  "Which ones. upload: a file that was completely written.", .item = SCHEMA_WORD, .words = events, RANGE(1, 4)),
+	C("hooks.user", SCHEMA_NAME, hooks.user, "coffer-hooks",
+	  "Account that writes there and runs hooks.program; never root, and none of coffer's others."),
+	C("hooks.program", SCHEMA_PATH, hooks.program, "none",
+	  "Program that is run for each event, one after the other in the order of time, with the event on its standard input "
+	  "and its kind as the only argument. When it ends well the file is removed, else it is renamed to end in .failed. "
+	  "none: the files stay for others.", .flags = SCHEMA_NONE),
+	C("hooks.time-limit", SCHEMA_TIME, hooks.program_ms, "60s",
+	  "After this time the program and its children are killed.", RANGE(SECOND, DAY)),
+	C("hooks.queue", SCHEMA_U32, hooks.queue, "10000",
+	  "Files that may lie there, also failed ones. Further events are lost; cofferctl hooks says how many.",
+	  RANGE(1, 1000000)),
 
 	SECTION("log", "Where events go."),
 	C("log.format", SCHEMA_WORD, log.format, "text",

@@ -32,6 +32,8 @@ static const struct command {
 	  "say whether a user may log in and do something, and by which rule" },
 	{ "quota", ctl_quota, "scan [-c FILE] [--user NAME] [--share NAME]",
 	  "count what users have in shares with quotas, and write it down" },
+	{ "hooks", ctl_hooks, "[-c FILE]",
+	  "say what became of events, and how many were lost" },
 	{ "reload", ctl_signal, "[-c FILE]",
 	  "let the daemon read its configuration again; its log says what came of it" },
 	{ "upgrade", ctl_signal, "[-c FILE]",

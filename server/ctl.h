@@ -17,6 +17,7 @@ int ctl_user(int argc, char *argv[]);
 int ctl_group(int argc, char *argv[]);
 int ctl_import(int argc, char *argv[]);
 int ctl_schema(int argc, char *argv[]);
+int ctl_hooks(int argc, char *argv[]);
 int ctl_quota(int argc, char *argv[]);
 int ctl_explain(int argc, char *argv[]);
 int ctl_signal(int argc, char *argv[]);

@@ -42,6 +42,14 @@ static const struct op {
 	{ "link", RIGHT_LINK, false, "hardlink@openssh.com" },
 };
 
+/* What people say instead: put is to create what is not there, and to overwrite what is. */
+static const struct {
+	const char *name, *old, *missing;
+} aliases[] = {
+	{ "get", "read", "read" },
+	{ "put", "overwrite", "create" },
+};
+
 struct question {
 	const char *user, *path, *op, *file, *protocol, *addr;
 };
@@ -156,23 +164,51 @@ print_where(struct world *w, const char *path)
 	}
 }
 
+static const struct op *
+find_op(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(ops); i++) {
+		if (strcmp(ops[i].name, name) == 0)
+			return &ops[i];
+	}
+	return NULL;
+}
+
+/* Is something there, as far as the session sees? */
+static bool
+is_there(struct world *w, const char *path)
+{
+	struct place *p = &w->here;
+	FD_OWN int fd = -1;
+	struct stat st;
+
+	return place_find(w, path, PLACE_OLD, p) == 0 && p->share &&
+	       place_look(w, p, true, &fd, &st) == 0;
+}
+
 static int
 explain(const struct question *q, const struct conf *conf)
 {
 	const struct op *op = NULL;
+	const char *missing = NULL;
 	struct account account;
 	struct world *w;
 	bool comes = true;
 	int status = 1;
 
-	for (size_t i = 0; q->op && i < COUNT_OF(ops); i++) {
-		if (strcmp(ops[i].name, q->op) == 0)
-			op = &ops[i];
+	op = q->op ? find_op(q->op) : NULL;
+	for (size_t i = 0; q->op && i < COUNT_OF(aliases); i++) {
+		if (strcmp(aliases[i].name, q->op) == 0) {
+			op = find_op(aliases[i].old);
+			missing = aliases[i].missing;
+		}
 	}
 	if (q->op && !op) {
 		fprintf(stderr, "cofferctl: no operation is called \"%s\": they are called", q->op);
 		for (size_t i = 0; i < COUNT_OF(ops); i++)
 			fprintf(stderr, " %s", ops[i].name);
+		for (size_t i = 0; i < COUNT_OF(aliases); i++)
+			fprintf(stderr, " %s", aliases[i].name);
 		fprintf(stderr, "\n");
 		return 2;
 	}
@@ -190,6 +226,8 @@ explain(const struct question *q, const struct conf *conf)
 	if (share_open_all(conf, &account, &w->shares) < 0) {
 		printf("refused: %s gets no share that can be opened\n", account.name);
 	} else if (op) {
+		if (missing && !is_there(w, q->path))
+			op = find_op(missing);
 		status = !judge(w, q->path, op, false) || !comes;
 		print_where(w, q->path);
 	} else {

@@ -79,13 +79,15 @@ become_monitor(int client_fd, int sock, int signer, const struct door *door,
 		.client_fd = client_fd,
 		.listener_sock = sock,
 		.signer_sock = signer,
+		.hooks_sock = us.servers.hooks,
 		.peer = *peer,
 		.local = *local,
 		.login_deadline_ms = clock_after(us.conf->limits.login_ms),
 	};
 	sigset_t none;
 
-	process_keep((int[]) { client_fd, sock, signer }, 3, true);
+	process_keep((int[]) { client_fd, sock, signer, us.servers.hooks },
+		     us.servers.hooks < 0 ? 3 : 4, true);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* ^C on a terminal reaches every process; only the listener decides what it means. */
@@ -212,6 +214,18 @@ restart_signer(int status)
 		pause_until_ms = clock_ms() + PAUSE_MS;
 }
 
+/* Sessions go on, and so does the queue; what does not fit into that is counted as lost. */
+static void
+hooks_ended(int status)
+{
+	log_error("crash", "process=hooks signal=%d status=%d",
+		  WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		  WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
+		reload_crashed();
+	servers_hooks_died(&us.servers);
+}
+
 static void
 monitor_ended(pid_t pid, int status)
 {
@@ -243,6 +257,10 @@ reap(void)
 			continue;
 		if (pid == us.servers.signer_pid && !us.stopping) {
 			restart_signer(status);
+			continue;
+		}
+		if (pid == us.servers.hooks_pid && !us.stopping) {
+			hooks_ended(status);
 			continue;
 		}
 		monitor_ended(pid, status);
@@ -298,6 +316,7 @@ next_deadline(void)
 
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
 	first = clock_first(first, certs_deadline(&us));
+	first = clock_first(first, us.servers.hooks_again_ms);
 	return clock_first(first, control_deadline());
 }
 
@@ -348,6 +367,8 @@ turn(uint64_t deadline)
 	if (polls[0].revents)
 		hear_signals();
 	kill_late();
+	if (clock_ms() >= us.servers.hooks_again_ms && !us.stopping)
+		servers_start_hooks(us.conf, &us.servers);
 	if (clock_ms() >= reload_deadline())
 		reload_renew(&us);
 	if (!us.stopping && clock_ms() >= certs_deadline(&us))
@@ -365,6 +386,8 @@ stop(void)
 	control_close(us.conf->run_dir);
 	penalty_save(us.conf->state_dir);
 	fd_close(&us.servers.signer);
+	fd_close(&us.servers.hooks);
+	fd_close(&us.servers.hooks_in);
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (us.conns.at[i].pid)
 			conns_stop(&us.conns.at[i]);

@@ -176,6 +176,7 @@ main(int argc, char *argv[], char *envp[])
 		return 0;
 	write_pid(conf);
 	process_stdio();
+	servers_start_hooks(conf, &servers);
 	process_name("listener", "coffer-listen", "%s", options.conf);
 	return listener_run(conf, &servers, options.debug, options.resume_fd);
 }

@@ -29,6 +29,7 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/listen_msg.h"
+#include "server/monitor_hook.h"
 #include "server/monitor_in.h"
 #include "server/process.h"
 #include "server/sandbox_filter.h"
@@ -159,19 +160,18 @@ on_violation(struct buf *b, const char *process)
 	return AUTH_STEP_END;
 }
 
-/* The worker speaks to us once more only when it breaks its own filter, or by its end. */
-static void
+/* The worker speaks to us of events, when it breaks its own filter, and by its end. */
+static enum auth_step
 hear_worker(void)
 {
-	uint8_t room[64];
 	struct buf b;
-	uint16_t type;
-	uint32_t id;
+	int type = monitor_hook_hear(&mon, &b);
 
-	if (ipc_recv(mon.worker_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) ==
-		0 &&
-	    type == FILTER_MSG_VIOLATION)
-		(void)on_violation(&b, "worker");
+	if (type == FILTER_MSG_VIOLATION)
+		return on_violation(&b, "worker");
+	if (type < 0 && type != -EAGAIN) /* its end is told by its pidfd */
+		fd_close(&mon.worker_sock);
+	return AUTH_STEP_GO_ON;
 }
 
 static enum auth_step
@@ -254,6 +254,7 @@ watch(void)
 			{ .fd = mon.worker.pidfd, .events = POLLIN },
 			{ .fd = mon.m->listener_sock, .events = POLLIN },
 			{ .fd = mon.sign_sock, .events = POLLIN },
+			{ .fd = mon.working ? mon.worker_sock : -1, .events = POLLIN },
 		};
 
 		if (poll(fds, COUNT_OF(fds), clock_poll(deadline)) < 0 && errno != EINTR)
@@ -261,6 +262,8 @@ watch(void)
 		if (fds[0].revents && serve_wire() == AUTH_STEP_END)
 			return;
 		if (fds[4].revents && sign_serve_message(&mon.sign) < 0)
+			return;
+		if (fds[5].revents && hear_worker() == AUTH_STEP_END)
 			return;
 		if (fds[1].revents || fds[2].revents)
 			return;
@@ -284,7 +287,7 @@ finish(void)
 	bool worker_first;
 
 	if (mon.worker_sock >= 0)
-		hear_worker();
+		(void)hear_worker(); /* it is over anyway */
 	worker_first =
 	    !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
 	    poll(&(struct pollfd) { .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
@@ -299,6 +302,9 @@ finish(void)
 	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	fd_close(&mon.wire_sock);
 	mon.crashed |= child_finish(&mon.worker, "worker", WORKER_END_MS);
+	if (mon.worker_sock >= 0)
+		(void)hear_worker(); /* what it had on its tongue */
+	monitor_hook_end(&mon);
 }
 
 void

@@ -15,6 +15,7 @@ struct monitor {
 	int client_fd;	   /* handed to wire, and closed here */
 	int listener_sock; /* claims go there */
 	int signer_sock;   /* signatures come from there */
+	int hooks_sock;	   /* events go there; -1: nobody wants them */
 	struct sockaddr_storage local, peer;
 	uint64_t login_deadline_ms;
 };

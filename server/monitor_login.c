@@ -3,6 +3,7 @@
  * monitor_login.c - what auth/ borrows from monitor to decide who the client is, and the way from a
  * good login to a worker. Distrusts: nothing here is read from wire; listener and worker are ours.
  */
+#include "server/monitor_hook.h"
 #include "server/monitor_in.h"
 
 #include <errno.h>
@@ -256,6 +257,7 @@ monitor_log_in(struct mon *mon)
 		     monitor_protocol(mon));
 	mon->working = true;
 	mon->sign.logged_in = true;
+	monitor_hook_login(mon);
 	sandbox_monitor_working();
 	return auth_serve_accept(mon->auth, worker_fd) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }

@@ -158,6 +158,7 @@ swap_configuration(struct listener *l)
 	conf_free(l->conf);
 	l->conf = conf;
 	l->servers = servers;
+	servers_start_hooks(conf, &l->servers);
 	l->doors = doors;
 	recheck_start(l);
 	log_notice("reload", "result=ok listeners=%zu shares=%zu", conf->listener_count,

@@ -273,6 +273,18 @@ sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int 
 	filter_enter(FILTER_WORKER, options, report);
 }
 
+void
+sandbox_hooks(const struct conf *conf, const struct sandbox_ids *ids)
+{
+	if (conf->mode == CONF_SYSTEM) {
+		drop_bounding_set();
+		identity_become_ids(ids->hooks_uid, ids->hooks_gid);
+		no_capabilities();
+	}
+	no_new_privileges();
+	no_dumps();
+}
+
 pid_t
 sandbox_fork_wire(const struct conf *conf)
 {

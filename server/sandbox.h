@@ -18,6 +18,8 @@ struct sandbox_ids {
 	gid_t wire_gid;
 	uid_t keys_uid;
 	gid_t keys_gid;
+	uid_t hooks_uid; /* 0: no hooks */
+	gid_t hooks_gid;
 };
 
 /*
@@ -48,6 +50,12 @@ void sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids, int re
  */
 void sandbox_worker_user(const struct conf *conf, const struct account *account);
 void sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int report);
+
+/*
+ * Hooks: own uid, no capability, no new privileges, for itself and for the program that it runs. It has
+ * no filter but that of the whole daemon, since nobody knows what the program does.
+ */
+void sandbox_hooks(const struct conf *conf, const struct sandbox_ids *ids);
 
 /*
  * fork(2) for wire. In system mode the child is alone in a pid and an ipc namespace of its own: it can

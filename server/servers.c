@@ -13,13 +13,18 @@
 #include "auth/account.h"
 #include "protocols/sftp/sftp.h"
 #include "protocols/tls/tls.h"
+#include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/hooks.h"
 #include "server/process.h"
 #include "server/signer.h"
 
-/* Who wire and signer are. In personal mode they are who we are. */
+/* A coffer-hooks that has died is started again, but not at once. */
+#define HOOKS_PAUSE_MS 5000
+
+/* Who wire, signer and hooks are. In personal mode they are who we are. */
 static int
 find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct sandbox_ids *ret)
 {
@@ -37,6 +42,16 @@ find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct 
 		complain(
 		    ctx, &place,
 		    "keys-user is not an unprivileged user of this system, apart from wire-user");
+		return -EINVAL;
+	}
+	if (!conf->hooks.spool)
+		return 0;
+	if (account_ids(conf->hooks.user, &ret->hooks_uid, &ret->hooks_gid) < 0 ||
+	    ret->hooks_uid == 0 || ret->hooks_uid == ret->wire_uid ||
+	    ret->hooks_uid == ret->keys_uid) {
+		complain(ctx, &place,
+			 "hooks.user is not an unprivileged user of this system, apart from "
+			 "wire-user and keys-user");
 		return -EINVAL;
 	}
 	return 0;
@@ -65,11 +80,46 @@ servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *
 	return -EINVAL;
 }
 
+/* The queue between is the listener's: what waits in it survives a coffer-hooks that dies. */
+void
+servers_start_hooks(const struct conf *conf, struct wire_servers *servers)
+{
+	int ends[2];
+
+	servers->hooks_again_ms = CLOCK_NEVER;
+	if (!conf->hooks.spool)
+		return;
+	if (servers->hooks < 0) {
+		if (ipc_pair(ends) < 0) {
+			servers->hooks_again_ms = clock_after(HOOKS_PAUSE_MS);
+			return;
+		}
+		servers->hooks = ends[0];
+		servers->hooks_in = ends[1];
+	}
+	servers->hooks_pid = fork();
+	if (servers->hooks_pid == 0) {
+		process_keep(&servers->hooks_in, 1, true);
+		hooks_run(conf, &servers->ids, servers->hooks_in);
+	}
+	if (servers->hooks_pid < 0)
+		servers_hooks_died(servers);
+}
+
+void
+servers_hooks_died(struct wire_servers *servers)
+{
+	servers->hooks_pid = 0;
+	servers->hooks_again_ms = clock_after(HOOKS_PAUSE_MS);
+}
+
 int
 servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	     struct wire_servers *ret_servers)
 {
-	struct wire_servers made = { .signer = -1 };
+	struct wire_servers made = {
+		.signer = -1, .hooks = -1, .hooks_in = -1, .hooks_again_ms = CLOCK_NEVER
+	};
 	FD_OWN int sign = -1;
 	int err = -EINVAL;
 
@@ -97,7 +147,10 @@ servers_discard(struct wire_servers *servers)
 {
 	tls_server_free(servers->tls);
 	ssh_server_free(servers->ssh);
-	fd_close(&servers->signer); /* it ends with its last connection */
+	/* They end with their last connections. */
+	fd_close(&servers->signer);
+	fd_close(&servers->hooks);
+	fd_close(&servers->hooks_in);
 }
 
 void

@@ -17,6 +17,13 @@ void servers_discard(struct wire_servers *servers);
 int servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 			 struct wire_servers *servers) MUST_CHECK;
 
+/*
+ * Starts coffer-hooks for servers that are going to be used, where the configuration wants it; also
+ * again, after servers_hooks_died, at hooks_again_ms.
+ */
+void servers_start_hooks(const struct conf *conf, struct wire_servers *servers);
+void servers_hooks_died(struct wire_servers *servers);
+
 /* A conf_complain_fn that writes to the log. */
 void servers_complain(void *ctx, const struct conf_place *place, const char *text);
 

@@ -19,6 +19,9 @@ struct wire_servers {
 	struct sign_keys keys; /* public halves */
 	int signer;	       /* control socket of the process with the other halves */
 	pid_t signer_pid;
+	int hooks, hooks_in;	 /* both ends of the way to coffer-hooks; -1: no hooks */
+	pid_t hooks_pid;	 /* 0: it does not run */
+	uint64_t hooks_again_ms; /* when to start it again; CLOCK_NEVER: it runs, or is not wanted */
 };
 
 /*

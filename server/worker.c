@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include "server/base/fail.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/hook.h"
 #include "server/port_msg.h"
 #include "server/port_serve.h"
 #include "server/sandbox.h"
@@ -93,6 +96,41 @@ serve(struct worker *w, struct vfs_serve *files)
 	}
 }
 
+/* Nobody waits for a hook: when monitor has no room for it, it is lost, and that is counted. */
+static void
+on_event(void *ctx, const struct vfs_event *what)
+{
+	static const enum hook_kind kinds[] = { [VFS_EVENT_UPLOAD] = HOOK_UPLOAD,
+						[VFS_EVENT_DELETE] = HOOK_DELETE,
+						[VFS_EVENT_RENAME] = HOOK_RENAME };
+	static uint8_t room[HOOK_MESSAGE_MAX];
+	static struct hook_event e;
+	static uint64_t lost;
+	const struct worker *w = ctx;
+	struct text file;
+	struct buf b;
+
+	e.kind = kinds[what->kind];
+	if (!hook_wants(w->conf, e.kind))
+		return;
+	/* All of these are shorter, but for share and file, which may be cut. */
+	(void)snprintf(e.share, sizeof(e.share), "%s", what->share);
+	(void)snprintf(e.path, sizeof(e.path), "%s", what->path);
+	(void)snprintf(e.to, sizeof(e.to), "%s", what->to);
+	text_init(&file, e.file, sizeof(e.file));
+	text_puts(&file, what->root);
+	if (what->inner[0]) {
+		text_putc(&file, '/');
+		text_puts(&file, what->inner);
+	}
+	e.bytes = what->bytes;
+	e.directory = what->directory;
+	ipc_begin(&b, room, sizeof(room), WORKER_MSG_EVENT, 0);
+	buf_put_u64(&b, lost);
+	hook_put_event(&b, &e);
+	lost = ipc_send_now(w->monitor_sock, &b, -1) == 0 ? 0 : lost + 1;
+}
+
 static void
 allow_root(void *ctx, int root, bool write)
 {
@@ -121,6 +159,8 @@ worker_run(struct worker *w)
 	vfs_serve_roots(files, allow_root, &paths);
 	sandbox_worker(w->conf, &paths, w->ports, w->monitor_sock);
 	tell_monitor(w, 0);
+	if (w->conf->hooks.spool)
+		vfs_serve_events(files, on_event, w);
 	serve(w, files);
 	vfs_serve_free(files);
 	_exit(0);

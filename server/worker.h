@@ -17,8 +17,10 @@ struct worker {
 	struct sockaddr_storage local, peer;
 };
 
-/* The one message to monitor: u32 errno (0: ready), string why. */
-enum worker_msg { WORKER_MSG_READY = 0x400 };
+enum worker_msg {
+	WORKER_MSG_READY = 0x400, /* the first one to monitor: u32 errno, 0: ready */
+	WORKER_MSG_EVENT,	  /* then, where hooks want them: u64 lost before it, event of hook.h */
+};
 
 /* Runs until the session is over; never returns. */
 NORETURN void worker_run(struct worker *w);

@@ -285,6 +285,8 @@ file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out)
 	log_transfer(f, f->path, bytes, err < 0 ? strerrorname_np(-err) : NULL);
 	if (err == 0) {
 		p = place_of(w, f);
+		if (f->kind != FILE_READ)
+			world_happened(w, VFS_EVENT_UPLOAD, p, NULL, (uint64_t)st.st_size, false);
 		attr_put(w, out, f->share, &st, p->rights);
 	}
 	file_free(w, f);

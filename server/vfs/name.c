@@ -158,6 +158,8 @@ name_rmdir(struct world *w, const char *path)
 {
 	int err = do_rmdir(w, path);
 
+	if (err == 0)
+		world_happened(w, VFS_EVENT_DELETE, &w->here, NULL, 0, true);
 	return world_changed(w, "rmdir", w->here.path, NULL, err);
 }
 
@@ -189,6 +191,8 @@ name_unlink(struct world *w, const char *path)
 {
 	int err = do_unlink(w, path);
 
+	if (err == 0)
+		world_happened(w, VFS_EVENT_DELETE, &w->here, NULL, 0, false);
 	return world_changed(w, "delete", w->here.path, NULL, err);
 }
 
@@ -334,6 +338,7 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 	}
 	if (is_dir)
 		writing_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
+	world_happened(w, VFS_EVENT_RENAME, pair.from, pair.to, 0, is_dir);
 	return 0;
 }
 

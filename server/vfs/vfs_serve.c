@@ -416,6 +416,13 @@ vfs_serve_new(const struct conf *conf, const struct account *account, struct vfs
 }
 
 void
+vfs_serve_events(struct vfs_serve *s, vfs_event_fn *fn, void *ctx)
+{
+	s->world.on_event = fn;
+	s->world.event_ctx = ctx;
+}
+
+void
 vfs_serve_roots(const struct vfs_serve *s, vfs_root_fn *each, void *ctx)
 {
 	const uint32_t reading = RIGHTS_READ_ONLY;

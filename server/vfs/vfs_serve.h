@@ -29,6 +29,22 @@ int vfs_serve_prepare(const struct conf *conf, const struct account *account,
 		      struct vfs_serve **ret_serve) MUST_CHECK;
 int vfs_serve_start(struct vfs_serve *s) MUST_CHECK;
 
+/* What has happened to files, for hooks. */
+enum vfs_event_kind { VFS_EVENT_UPLOAD, VFS_EVENT_DELETE, VFS_EVENT_RENAME };
+
+struct vfs_event {
+	enum vfs_event_kind kind;
+	const char *share;	  /* its name */
+	const char *path, *to;	  /* virtual; to: rename only, else "" */
+	const char *root, *inner; /* the share's directory on this machine, and where in it (now) */
+	uint64_t bytes;		  /* upload: of the file */
+	bool directory;
+};
+typedef void vfs_event_fn(void *ctx, const struct vfs_event *e);
+
+/* Has fn called for each of them from now on, after it has happened. */
+void vfs_serve_events(struct vfs_serve *s, vfs_event_fn *fn, void *ctx);
+
 /*
  * Calls each with the root of every share (O_PATH, stays ours) and whether anything in it may be
  * changed: for the sandbox.

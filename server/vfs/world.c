@@ -60,3 +60,20 @@ world_changed(struct world *w, const char *op, const char *path, const char *to,
 		log_notice("change", "op=%s path=%s result=%s", op, log_q(&from_v, path), result);
 	return err;
 }
+
+void
+world_happened(struct world *w, enum vfs_event_kind kind, const struct place *p,
+	       const struct place *to, uint64_t bytes, bool directory)
+{
+	const struct vfs_event e = { .kind = kind,
+				     .share = p->share->conf->name,
+				     .path = p->path,
+				     .to = to ? to->path : "",
+				     .root = p->share->path,
+				     .inner = to ? to->inner : p->inner,
+				     .bytes = bytes,
+				     .directory = directory };
+
+	if (w->on_event)
+		w->on_event(w->event_ctx, &e);
+}

@@ -20,6 +20,7 @@
 #include "server/vfs/place.h"
 #include "server/vfs/share.h"
 #include "server/vfs/vfs.h"
+#include "server/vfs/vfs_serve.h"
 
 /* Bytes of words for the client; an answer carries at most 511. */
 #define WORLD_WHY_MAX 480
@@ -53,6 +54,9 @@ struct world {
 	struct dir *dirs;      /* open directories, dir.h */
 	uint32_t dir_max;
 
+	vfs_event_fn *on_event; /* NULL: nobody wants to know */
+	void *event_ctx;
+
 	uint64_t counted_ms; /* when a refusal last led to a count */
 	uint64_t swept_ms;   /* when, and which directory, part_sweep_dir did last */
 	dev_t swept_dev;
@@ -76,6 +80,13 @@ int world_refuse(struct world *w, const struct place *p, enum conf_right right);
 
 /* 0 when all the rights are there, else world_refuse() for the first that is missing. */
 int world_need(struct world *w, const struct place *p, uint32_t rights) MUST_CHECK;
+
+/*
+ * Something has happened, for hooks: at p; to: where it is now, else NULL. In a share, both of
+ * them.
+ */
+void world_happened(struct world *w, enum vfs_event_kind kind, const struct place *p,
+		    const struct place *to, uint64_t bytes, bool directory);
 
 /* Writes the record of a change: err is what came of it, to may be NULL. Returns err. */
 int world_changed(struct world *w, const char *op, const char *path, const char *to, int err);

@@ -146,10 +146,10 @@ class Server:
         return Clear(self.host, self.ftps_port)
 
     def sessions(self):
-        """{process name: [pid]} of all sessions: everything below the main daemon but its signer."""
+        """{process name: [pid]} of all sessions: everything below the main daemon but its signer and its hooks."""
         found = {}
-        for pid in descendants(self.pid):
-            if comm(pid) not in ("coffer-signer", ""):
+        for pid in descendants(self.pid, skip=("coffer-signer", "coffer-hooks")):
+            if comm(pid):
                 found.setdefault(comm(pid), []).append(pid)
         return found
 
@@ -212,12 +212,13 @@ def parents():
     return table
 
 
-def descendants(pid):
+def descendants(pid, skip=()):
+    """All processes below pid; those of the names to skip, and what is below them, left out."""
     table, found, todo = parents(), [], [pid]
     while todo:
         up = todo.pop()
         for child, parent in table.items():
-            if parent == up:
+            if parent == up and comm(child) not in skip:
                 found.append(child)
                 todo.append(child)
     return found

@@ -73,9 +73,13 @@ def test_explain_says_what_can_be_done_in_the_trash(kept):
     ctl = os.path.join(os.environ.get("BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build", "release")), "cofferctl")
     conf = os.path.join(os.path.dirname(kept.root), "coffer.yaml")
 
+    with open(kept.path("there"), "w", encoding="ascii"):
+        pass
+
     def explain(path, op):
         return run(ctl, "explain", "-c", conf, "--user", kept.user, "--path", path, "--op", op, ok=False).text
 
     assert "refused" in explain("/.coffer-trash/v01~a", "read")
     assert "allowed" in explain("/keeper/.coffer-trash/v01~a", "read")
     assert "refused" in explain("/keeper/.coffer-trash/v01~a", "create")
+    assert "overwrite: allowed" in explain("/there", "put") and "create: allowed" in explain("/missing", "put")

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* hooks.h - coffer-hooks: the process that writes events down and runs the administrator's program.
+ */
+#ifndef SERVER_HOOKS_H
+#define SERVER_HOOKS_H
+
+#include "conf/conf.h"
+#include "server/base/mem.h"
+#include "server/sandbox.h"
+
+/*
+ * Becomes hooks.user (in system mode), and serves events from sock until nobody holds its other
+ * end; never returns. See hook.h for where they come from.
+ */
+NORETURN void hooks_run(const struct conf *conf, const struct sandbox_ids *ids, int sock);
+
+#endif
