@@ -185,6 +185,7 @@ certificates_checked(struct listener *l, bool good)
 		log_error("certificates", "result=failed reason=\"see above; the old ones stay\"");
 		return;
 	}
+	servers_take_hooks(&servers, &l->servers);
 	servers_discard(&l->servers);
 	l->servers = servers;
 	log_notice("certificates", "result=ok");

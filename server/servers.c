@@ -107,6 +107,15 @@ servers_start_hooks(const struct conf *conf, struct wire_servers *servers)
 }
 
 void
+servers_take_hooks(struct wire_servers *servers, struct wire_servers *old)
+{
+	servers->hooks = fd_give(&old->hooks);
+	servers->hooks_in = fd_give(&old->hooks_in);
+	servers->hooks_pid = old->hooks_pid;
+	servers->hooks_again_ms = old->hooks_again_ms;
+}
+
+void
 servers_hooks_died(struct wire_servers *servers)
 {
 	servers->hooks_pid = 0;

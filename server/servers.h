@@ -23,6 +23,8 @@ int servers_start_signer(const struct conf *conf, conf_complain_fn *complain, vo
  */
 void servers_start_hooks(const struct conf *conf, struct wire_servers *servers);
 void servers_hooks_died(struct wire_servers *servers);
+/* The same configuration with other keys: its coffer-hooks goes on. */
+void servers_take_hooks(struct wire_servers *servers, struct wire_servers *old);
 
 /* A conf_complain_fn that writes to the log. */
 void servers_complain(void *ctx, const struct conf_place *place, const char *text);

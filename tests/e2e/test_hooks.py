@@ -24,7 +24,7 @@ def public():
         yield tmp
 
 
-def start(tmp, program=None, **hooks):
+def start(tmp, program=None, tls=None, **hooks):
     """A server with hooks; the program is Python, and finds the directory out/ to write into."""
     out = os.path.join(tmp, "out")
     os.makedirs(out, exist_ok=True)
@@ -39,7 +39,7 @@ def start(tmp, program=None, **hooks):
         os.chmod(conf["program"], 0o755)
     extra = os.path.join(tmp, "extra.yaml")
     with open(extra, "w", encoding="ascii") as f:
-        yaml.safe_dump({"hooks": conf}, f)
+        yaml.safe_dump({"hooks": conf, "tls": tls or {}}, f)
     arguments = ["--dir", os.path.join(tmp, "server"), "--config", extra]
     if IS_ROOT:
         arguments += ["--mode", "root", "--user", SYSTEM_USER]
@@ -259,6 +259,21 @@ def test_a_reload_takes_hooks_away_and_brings_them(public):
         # The session from before the reloads still has its own.
         eventually(lambda: [e["path"] for e in events(public)] == ["/new", "/old"], 10, "two events")
         eventually(lambda: len(hooks_pids(s)) == 1, 10, "one of them")
+
+
+def test_new_certificates_leave_hooks_as_they_are(public):
+    with start(public, tls={"check-files": "1s"}, events=["upload"]) as s:
+        before = hooks_pids(s)
+        key = os.path.join(os.path.dirname(s.ca), "tls.key")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "60", "-subj", "/CN=new",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", s.ca)
+        s.wait_for_log("certificates: result=ok", 20)
+        f = s.ftp()
+        put(f, "a")
+        f.quit()
+        eventually(lambda: [e["path"] for e in events(public)] == ["/a"], 10, "an event")
+        assert hooks_pids(s) == before
+        eventually(lambda: not s.sessions(), 15, "end of sessions")
 
 
 def test_root_is_no_user_for_hooks(public):
