@@ -379,7 +379,8 @@ const struct schema_key schema_keys[] = {
 	  "Other rights below paths of the share, such as /archive: read-only. The longest path that fits "
 	  "counts."),
 	S("create", SCHEMA_BOOL, create, "no",
-	  "Make the directory at login when it is missing."),
+	  "Make the directory at login when it is missing: for its user, with dir-mode. In system mode also where only root may "
+	  "make one; directories on the way are root's then."),
 	S("symlinks", SCHEMA_WORD, symlinks, "inside",
 	  "inside: followed as long as they stay in the share. never: not followed.", .words = symlinks),
 	S("upload", SCHEMA_WORD, upload, "atomic",

@@ -120,7 +120,7 @@ keep_capabilities(void)
 		CAP_SYS_RESOURCE,     /* pam_limits */
 		CAP_AUDIT_WRITE,      /* records of PAM */
 		CAP_AUDIT_CONTROL,    /* pam_loginuid */
-		CAP_CHOWN,	      /* pam_mkhomedir */
+		CAP_CHOWN,	      /* pam_mkhomedir; create: yes, hooks.spool */
 		CAP_FOWNER,	      /* the same */
 		CAP_FSETID,	      /* the same */
 	};

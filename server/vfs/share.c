@@ -110,12 +110,8 @@ share_path(const struct conf_share *share, const struct account *account, char *
 	return expand(share->path, account, &path);
 }
 
-/*
- * The gid of force-group, of which the account must be a member. Its list of names tells gids only
- * while no group in it is without a name. Returns 0 or -EPERM.
- */
-static int
-find_group(const struct account *account, const char *name, gid_t *ret_gid)
+int
+share_group(const struct account *account, const char *name, gid_t *ret_gid)
 {
 	size_t names = 0;
 
@@ -265,7 +261,7 @@ share_open(const struct conf_share *conf, const struct account *account, struct 
 		return -errno;
 	if (is_refused(root, st.st_dev))
 		return -EXDEV;
-	if (conf->force_group && find_group(account, conf->force_group, &ret_share->group) < 0)
+	if (conf->force_group && share_group(account, conf->force_group, &ret_share->group) < 0)
 		return -EPERM;
 	ret_share->forces_group = conf->force_group != NULL;
 	ret_share->conf = conf;

@@ -50,6 +50,20 @@ int share_path(const struct conf_share *share, const struct account *account, ch
 	       size_t size) MUST_CHECK;
 
 /*
+ * The gid of force-group, of which the account must be a member. Its list of names tells gids only
+ * while no group in it is without a name. Returns 0 or -EPERM.
+ */
+int share_group(const struct account *account, const char *name, gid_t *ret_gid) MUST_CHECK;
+
+/*
+ * Makes the missing directories of the account's shares with create: yes, for root in system mode,
+ * before it becomes the user: the last one is the user's and has dir-mode, those on the way are
+ * root's. Only where nobody but root can write; elsewhere the user makes them himself, when their
+ * roots are opened.
+ */
+void share_make_all(const struct conf *conf, const struct account *account);
+
+/*
  * Opens the roots of all shares that the account gets, as the calling process. One that cannot be
  * opened is logged and left out. Returns 0 or -ENOENT: none is left.
  */

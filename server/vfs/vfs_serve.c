@@ -328,7 +328,11 @@ vfs_serve_prepare(const struct conf *conf, const struct account *account,
 {
 	struct vfs_serve *s = mem_new(1, sizeof(*s));
 	struct world *w = &s->world;
-	int err = charge_prepare(conf, account, &s->tallies);
+	int err;
+
+	if (conf->mode == CONF_SYSTEM)
+		share_make_all(conf, account);
+	err = charge_prepare(conf, account, &s->tallies);
 
 	w->conf = conf;
 	w->account = account;
