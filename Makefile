@@ -48,7 +48,7 @@ DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
 CTL_OBJ := $(CTL_ALL_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
-DAEMON_LIBS := -lssh -lssl -lcrypto -lpam -lyaml -lseccomp -lcap-ng -lcrypt -lbsd
+DAEMON_LIBS := -lssh -lssl -lcrypto -lpam -lyaml -lseccomp -lcap-ng -lcrypt -lbsd -lhiredis
 CTL_LIBS := -lyaml -lcrypt
 
 .PHONY: all

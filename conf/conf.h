@@ -213,6 +213,10 @@ struct conf {
 		uint32_t queue;	     /* events that may wait */
 	} hooks;
 	struct {
+		char *redis; /* address:port; NULL: this node is alone */
+		char *name, *password_file, *user;
+	} cluster;
+	struct {
 		enum log_format format;
 		enum log_level level;
 		char *file; /* NULL: standard error */

@@ -168,6 +168,15 @@ form_member(const char *text)
 }
 
 static const char *
+form_endpoint(const char *text)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	return net_endpoint(text, &addr, &len) == 0 ? NULL : "an address and a port, such as 192.0.2.1:6379";
+}
+
+static const char *
 form_hours(const char *text)
 {
 	return hours_ok(text) ? NULL : "times such as Mon-Fri 08:00-18:00, Sat,Sun or 22:00-06:00";
@@ -230,7 +239,7 @@ static const char *(*const forms[])(const char *text) = {
 	[SCHEMA_TEMPLATE] = form_template, [SCHEMA_MOUNT] = form_mount,
 	[SCHEMA_IPV4] = form_ipv4,	   [SCHEMA_ADDRESS] = form_address,
 	[SCHEMA_NETWORK] = form_network,   [SCHEMA_MEMBER] = form_member,
-	[SCHEMA_HOURS] = form_hours,	   [SCHEMA_FACTORS] = form_factors,
+	[SCHEMA_ENDPOINT] = form_endpoint, [SCHEMA_HOURS] = form_hours,	   [SCHEMA_FACTORS] = form_factors,
 	[SCHEMA_PATTERN] = form_pattern,
 };
 

@@ -352,6 +352,19 @@ const struct schema_key schema_keys[] = {
 	  "Files that may lie there, also failed ones. Further events are lost; cofferctl hooks says how many.",
 	  RANGE(1, 1000000)),
 
+	SECTION("cluster", "Several nodes that act as one: penalties, bans, used one-time codes and the limits of sessions hold "
+		"for all of them together. Every node has the same configuration."),
+	C("cluster.redis", SCHEMA_ENDPOINT, cluster.redis, "none",
+	  "Address and port of a Redis or Valkey server, such as 192.0.2.1:6379. What goes there is not encrypted: it is for "
+	  "this machine, or a network that is yours. While it cannot be reached, each node counts for itself.",
+	  .flags = SCHEMA_NONE),
+	C("cluster.name", SCHEMA_NAME, cluster.name, "coffer",
+	  "What its keys begin with, for several clusters on one server."),
+	C("cluster.password-file", SCHEMA_PATH, cluster.password_file, "none",
+	  "File with the password of the Redis server in one line.", .flags = SCHEMA_NONE),
+	C("cluster.user", SCHEMA_NAME, cluster.user, "coffer-cluster",
+	  "Account of the process that speaks to it; nothing else may use it."),
+
 	SECTION("log", "Where events go."),
 	C("log.format", SCHEMA_WORD, log.format, "text",
 	  "text: key=value. json: one object per line.", .words = log_formats),

@@ -41,6 +41,7 @@ enum schema_type {
 	SCHEMA_ADDRESS, /* "*", IPv4 or IPv6 */
 	SCHEMA_NETWORK, /* an address, or address/bits */
 	SCHEMA_MEMBER,	/* a user's name or @group */
+	SCHEMA_ENDPOINT, /* address:port */
 	SCHEMA_HOURS,	/* times of the week: hours.h */
 	SCHEMA_FACTORS, /* names of factors joined with + */
 	SCHEMA_PATTERN, /* an fnmatch(3) pattern of a file name */

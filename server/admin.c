@@ -6,6 +6,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/cluster.h"
 #include "server/penalty.h"
 
 static void
@@ -29,6 +30,7 @@ ban(const struct admin *a, char **words, struct text *t)
 		return;
 	}
 	penalty_ban(&source, ms == 0 ? CLOCK_NEVER : ms, clock_ms());
+	cluster_tell_ban(&source, ms == 0 ? CLOCK_NEVER : ms);
 	penalty_save(a->state_dir);
 	source_print(&source, shown);
 	log_notice("ban", "addr=%s ms=%llu", shown, (unsigned long long)ms);
@@ -48,6 +50,7 @@ unban(const struct admin *a, char **words, struct text *t)
 		return;
 	}
 	source_print(&source, shown);
+	cluster_tell_ban(&source, 0); /* another node may hold something against it */
 	if (!penalty_forgive(&source)) {
 		text_printf(t, "error: nothing is held against %s\n", shown);
 		return;

@@ -11,6 +11,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/net.h"
+#include "server/cluster.h"
 #include "server/listen_msg.h"
 
 /* Percent that are turned away at limits.waiting-drop-from. */
@@ -39,13 +40,29 @@ drop_at_random(const struct listener *l, unsigned int waiting)
 }
 
 void
+admit_penalty(const struct listener *l, const struct source *source, enum penalty what)
+{
+	if (!l->conf->penalties.enabled)
+		return;
+	penalty_add(source, what, clock_ms());
+	if (l->conf->penalties.networks)
+		penalty_add_network(source, what, clock_ms());
+}
+
+void
 admit_punish(const struct listener *l, const struct conn *c, enum penalty what)
 {
 	if (!l->conf->penalties.enabled || l->stopping || c->exempt)
 		return;
-	penalty_add(&c->source, what, clock_ms());
-	if (l->conf->penalties.networks)
-		penalty_add_network(&c->source, what, clock_ms());
+	admit_penalty(l, &c->source, what);
+	cluster_tell_penalty(&c->source, what);
+}
+
+/* Sessions on all nodes. */
+static unsigned int
+sessions(const struct listener *l, const struct source *source, const char *user)
+{
+	return conns_count(&l->conns, source, user, true) + cluster_count(source, user);
 }
 
 const char *
@@ -63,9 +80,9 @@ admit_connection(const struct listener *l, const struct source *source, const ch
 		return "limits.waiting";
 	if (drop_at_random(l, waiting))
 		return "limits.waiting-drop-from";
-	if (conns_count(&l->conns, source, NULL, true) >= l->conf->limits.sessions_per_address)
+	if (sessions(l, source, NULL) >= l->conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
-	if (conns_count(&l->conns, NULL, NULL, true) >= l->conf->limits.sessions)
+	if (sessions(l, NULL, NULL) >= l->conf->limits.sessions)
 		return "limits.sessions";
 	return NULL;
 }
@@ -73,11 +90,11 @@ admit_connection(const struct listener *l, const struct source *source, const ch
 const char *
 admit_session(const struct listener *l, const struct conn *c, const char *user, uint32_t most)
 {
-	if (conns_count(&l->conns, NULL, user, true) >= most)
+	if (sessions(l, NULL, user) >= most)
 		return "limits.sessions-per-user, or sessions in auth.rules";
-	if (conns_count(&l->conns, &c->source, NULL, true) >= l->conf->limits.sessions_per_address)
+	if (sessions(l, &c->source, NULL) >= l->conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";
-	if (conns_count(&l->conns, NULL, NULL, true) >= l->conf->limits.sessions)
+	if (sessions(l, NULL, NULL) >= l->conf->limits.sessions)
 		return "limits.sessions";
 	return NULL;
 }

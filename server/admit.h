@@ -19,7 +19,10 @@ const char *admit_connection(const struct listener *l, const struct source *sour
 const char *admit_session(const struct listener *l, const struct conn *c, const char *user,
 			  uint32_t most);
 
-/* What a client did costs its source. */
+/* What was done from a source costs it, here and, by its network, its neighbours. */
+void admit_penalty(const struct listener *l, const struct source *source, enum penalty what);
+
+/* The same for a client of ours; the other nodes are told. */
 void admit_punish(const struct listener *l, const struct conn *c, enum penalty what);
 
 /* The same for the way in which its monitor ended: status as of waitpid(2). */

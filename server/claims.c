@@ -15,6 +15,7 @@
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/text.h"
+#include "server/cluster.h"
 #include "server/listen_msg.h"
 
 static void
@@ -38,6 +39,7 @@ answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 		c->logged_in = true;
 		c->kill_ms = CLOCK_NEVER;
 		ignore_result(text_copy(c->user, sizeof(c->user), user)); /* same size */
+		cluster_tell_session(c);
 	}
 }
 
@@ -55,7 +57,12 @@ answer_failed(const struct listener *l, struct conn *c, struct buf *question)
 		c->failed = true;
 		admit_punish(l, c, PENALTY_FAILURE);
 		if (l->conf->penalties.enabled)
-			delay = penalty_name(user, clock_ms());
+			{
+			uint64_t digest = penalty_digest(user);
+
+			delay = penalty_name(digest, clock_ms());
+			cluster_tell_name(digest);
+		}
 	}
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_DELAY, 0);
 	buf_put_u32(&b, (uint32_t)delay);
@@ -67,13 +74,16 @@ answer_code(struct conn *c, struct buf *question)
 {
 	char user[ACCOUNT_NAME_MAX];
 	uint8_t room[128];
-	uint64_t step;
+	uint64_t step, digest;
 	struct buf b;
 	bool yes;
 
 	buf_get_cstring(question, user, sizeof(user));
 	step = buf_get_u64(question);
-	yes = buf_done(question) == 0 && penalty_code(user, step, clock_ms());
+	digest = penalty_digest(user);
+	yes = buf_done(question) == 0 && penalty_code(digest, step, clock_ms());
+	if (yes)
+		cluster_tell_code(digest, step);
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
 	buf_put_u8(&b, yes);
 	buf_put_cstring(&b, yes ? "" : "the code was used already");

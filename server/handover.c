@@ -17,10 +17,10 @@
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
+#include "server/cluster.h"
 #include "server/penalty.h"
 
 #define STATE_MAX (4 * 1024 * 1024)
-#define STATE_VERSION 2
 
 static char program[4096];
 
@@ -57,12 +57,13 @@ write_state(const struct doors *doors, const struct conns *conns, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	buf_init(&b, room, STATE_MAX);
-	buf_put_u32(&b, STATE_VERSION);
+	buf_put_u32(&b, HANDOVER_VERSION);
 	buf_put_u64(&b, clock_ms());
 	buf_put_u32(&b, (uint32_t)doors->count);
 	for (size_t i = 0; i < doors->count; i++)
 		buf_put_u32(&b, (uint32_t)doors->at[i].fd);
 	conns_put(conns, &b);
+	cluster_put(&b);
 	penalty_put(&b, clock_ms());
 	err = b.bad ? -E2BIG : fd_write_full(fd, room, b.end);
 	free(room);
@@ -93,9 +94,11 @@ handover_exec(const char *conf_file, const struct doors *doors, const struct con
 void
 handover_try(const char *conf_file)
 {
-	char *const argv[] = { program, (char[]){ "-t" }, (char[]){ "-c" },
-			       (char *)(uintptr_t)conf_file, NULL };
+	char version[16];
+	char *const argv[] = { program,		       (char[]){ "-t" },	   (char[]){ "-c" },
+			       (char *)(uintptr_t)conf_file, (char[]){ "--takes-over" }, version, NULL };
 
+	ignore_result(snprintf(version, sizeof(version), "%u", HANDOVER_VERSION));
 	execve(program, argv, environ);
 	die("cannot execute %s: %s", program, strerror(errno));
 }
@@ -112,7 +115,7 @@ handover_resume(int fd, struct conns *conns, struct handover *ret)
 	close(fd);
 	buf_init_read(&b, room, n > 0 ? (size_t)n : 0);
 	memset(ret, 0, sizeof(*ret));
-	if (buf_get_u32(&b) != STATE_VERSION)
+	if (buf_get_u32(&b) != HANDOVER_VERSION)
 		b.bad = true;
 	ret->last_ms = buf_get_u64(&b);
 	ret->doors.count = buf_get_u32(&b);
@@ -120,7 +123,10 @@ handover_resume(int fd, struct conns *conns, struct handover *ret)
 		b.bad = true;
 	for (size_t i = 0; !b.bad && i < ret->doors.count; i++)
 		ret->doors.at[i].fd = (int)buf_get_u32(&b);
-	if (b.bad || conns_get(conns, &b) < 0 || penalty_get(&b, 0, clock_ms()) < 0 || buf_done(&b) < 0)
+	if (!b.bad && conns_get(conns, &b) < 0)
+		b.bad = true;
+	cluster_get(&b);
+	if (b.bad || penalty_get(&b, 0, clock_ms()) < 0 || buf_done(&b) < 0)
 		err = -EBADMSG;
 	free(room);
 	if (err == 0)

@@ -9,6 +9,9 @@
 #include "server/conns.h"
 #include "server/doors.h"
 
+/* Of what is handed over: another image must know it to take over (--takes-over). */
+#define HANDOVER_VERSION 3u
+
 struct handover {
 	struct doors doors; /* descriptors only */
 	uint64_t last_ms;   /* clock_ms() of this hand-over */
@@ -24,8 +27,8 @@ int handover_init(void) MUST_CHECK;
 int handover_exec(const char *conf_file, const struct doors *doors, const struct conns *conns);
 
 /*
- * In a child: executes the program with -t -c conf_file, to see whether a new image would stand. Does
- * not return.
+ * In a child: executes the program with -t -c conf_file --takes-over HANDOVER_VERSION, to see whether a new
+ * image would stand, and would understand us. Does not return.
  */
 NORETURN void handover_try(const char *conf_file);
 

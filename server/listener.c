@@ -26,6 +26,7 @@
 #include "server/base/text.h"
 #include "server/certs.h"
 #include "server/claims.h"
+#include "server/cluster.h"
 #include "server/control.h"
 #include "server/handover.h"
 #include "server/listener_in.h"
@@ -241,6 +242,8 @@ monitor_ended(pid_t pid, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_EXIT_CRASH)
 		reload_crashed();
 	admit_ended(&us, c, status);
+	if (c->logged_in)
+		cluster_tell_end(c);
 	fd_close(&c->sock);
 	c->pid = 0;
 	us.stopping |= once;
@@ -253,7 +256,7 @@ reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (reload_reaped(&us, pid, status))
+		if (reload_reaped(&us, pid, status) || cluster_reaped(pid, status))
 			continue;
 		if (pid == us.servers.signer_pid && !us.stopping) {
 			restart_signer(status);
@@ -317,6 +320,7 @@ next_deadline(void)
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
 	first = clock_first(first, certs_deadline(&us));
 	first = clock_first(first, us.servers.hooks_again_ms);
+	first = clock_first(first, cluster_deadline());
 	return clock_first(first, control_deadline());
 }
 
@@ -337,6 +341,7 @@ turn(uint64_t deadline)
 
 	polls[n++] = (struct pollfd) { .fd = signals, .events = POLLIN };
 	polls[n++] = (struct pollfd){ .fd = recheck_fd(), .events = POLLIN };
+	polls[n++] = (struct pollfd){ .fd = cluster_fd(), .events = POLLIN };
 	control_at = n;
 	control_polls(&polls[n]);
 	n += CONTROL_POLLS;
@@ -363,6 +368,7 @@ turn(uint64_t deadline)
 	admin_serve(&polls[control_at]);
 	if (polls[1].revents)
 		recheck_hear(&us);
+	cluster_turn(&us);
 	/* Last: a reload may replace the doors. */
 	if (polls[0].revents)
 		hear_signals();
@@ -442,7 +448,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	certs_note(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
-	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 2, sizeof(*polls));
+	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 3, sizeof(*polls));
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)
@@ -450,6 +456,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	if (open_doors(resume_fd) < 0)
 		return 1;
 	control_open(conf->run_dir);
+	cluster_start(&us);
 	say_ready(resume_fd >= 0);
 	reap(); /* those who ended during the exec */
 	while (!us.stopping)

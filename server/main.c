@@ -53,6 +53,7 @@ parse(int argc, char *argv[], struct options *ret)
 		{ "config", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
 		{ "test", no_argument, NULL, 't' },	    { "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },	    { "resume", required_argument, NULL, 'r' },
+		{ "takes-over", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t fd;
@@ -76,6 +77,13 @@ parse(int argc, char *argv[], struct options *ret)
 			if (num_u64(optarg, INT_MAX, &fd) < 0)
 				exit(2);
 			ret->resume_fd = (int)fd;
+			break;
+		case 'T': /* the same */
+			if (num_u64(optarg, UINT32_MAX, &fd) < 0 || fd != HANDOVER_VERSION) {
+				fputs("cofferd: this version cannot take over from the running one; restart it\n",
+				      stderr);
+				exit(1);
+			}
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
@@ -214,10 +216,22 @@ penalty_each(uint64_t now, penalty_each_fn *each, void *ctx)
 
 /* ---- names ---- */
 
-static struct name *
-find_name(const char *name, uint64_t now)
+uint64_t
+penalty_digest(const char *name)
 {
-	uint64_t h = hash(name, strlen(name));
+	uint8_t sha[EVP_MAX_MD_SIZE] = { 0 };
+	uint64_t digest;
+
+	/* Were there no SHA-256, all names would be one, which is on the safe side. */
+	ignore_result(EVP_Digest(name, strlen(name), sha, NULL, EVP_sha256(), NULL));
+	memcpy(&digest, sha, sizeof(digest));
+	return digest;
+}
+
+static struct name *
+find_name(uint64_t digest, uint64_t now)
+{
+	uint64_t h = hash(&digest, sizeof(digest));
 	struct name *worst = NULL;
 
 	for (size_t i = 0; i < PROBES; i++) {
@@ -236,9 +250,9 @@ find_name(const char *name, uint64_t now)
 }
 
 uint64_t
-penalty_name(const char *name, uint64_t now)
+penalty_name(uint64_t digest, uint64_t now)
 {
-	struct name *n = find_name(name, now);
+	struct name *n = find_name(digest, now);
 	uint64_t halves = now > n->last_ms ? (now - n->last_ms) / NAME_HALF_MS : 0;
 	uint64_t delay = NAME_DELAY_MS;
 
@@ -252,9 +266,9 @@ penalty_name(const char *name, uint64_t now)
 }
 
 bool
-penalty_code(const char *name, uint64_t step, uint64_t now)
+penalty_code(uint64_t digest, uint64_t step, uint64_t now)
 {
-	struct name *n = find_name(name, now);
+	struct name *n = find_name(digest, now);
 
 	if (n->code_ms > now && step <= n->code_step)
 		return false;

@@ -46,14 +46,17 @@ void penalty_ban(const struct source *source, uint64_t ms, uint64_t now);
 /* Forgives everything. Was there something? */
 bool penalty_forgive(const struct source *source);
 
+/* What stands for a name here and on other nodes: the name may be a password in the wrong field. */
+uint64_t penalty_digest(const char *name);
+
 /* A wrong login as this name: milliseconds by which its refusal is to be held back. */
-uint64_t penalty_name(const char *name, uint64_t now);
+uint64_t penalty_name(uint64_t digest, uint64_t now);
 
 /*
  * A one-time code of this name, by its number (RFC 6238: the time step). Returns false when it, or
  * a later one, was used already.
  */
-bool penalty_code(const char *name, uint64_t step, uint64_t now);
+bool penalty_code(uint64_t digest, uint64_t step, uint64_t now);
 
 struct penalty_entry {
 	struct source source;

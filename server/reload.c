@@ -18,6 +18,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/notify.h"
+#include "server/cluster.h"
 #include "server/certs.h"
 #include "server/handover.h"
 #include "server/process.h"
@@ -161,6 +162,7 @@ swap_configuration(struct listener *l)
 	servers_start_hooks(conf, &l->servers);
 	l->doors = doors;
 	recheck_start(l);
+	cluster_start(l);
 	log_notice("reload", "result=ok listeners=%zu shares=%zu", conf->listener_count,
 		   conf->share_count);
 }

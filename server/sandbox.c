@@ -31,6 +31,7 @@
 /* A flood must end this process, not the machine (security: H33). */
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)
 #define SIGNER_FILES_SPARE 16
+#define CLUSTER_FILES 16
 /* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the way. */
 #define WORKER_FILES_EACH 3
 #define WORKER_FILES_SPARE 160
@@ -207,6 +208,27 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets. */
 	landlock_enter(&nothing);
 	filter_enter(FILTER_SIGNER, 0, -1);
+}
+
+void
+sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids)
+{
+	struct landlock nothing;
+
+	landlock_begin(&nothing, true);
+	limit(RLIMIT_NOFILE, CLUSTER_FILES);
+	if (conf->mode == CONF_SYSTEM) {
+		enter_empty_root(conf);
+		drop_bounding_set();
+		identity_become_ids(ids->cluster_uid, ids->cluster_gid);
+		no_capabilities();
+	}
+	limit(RLIMIT_NPROC, 0);
+	no_new_privileges();
+	no_dumps();
+	die_with_parent();
+	landlock_enter(&nothing);
+	filter_enter(FILTER_CLUSTER, 0, -1);
 }
 
 /* The first process of a pid namespace is deaf to signals that it has no handler for. */

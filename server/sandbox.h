@@ -20,6 +20,8 @@ struct sandbox_ids {
 	gid_t keys_gid;
 	uid_t hooks_uid; /* 0: no hooks */
 	gid_t hooks_gid;
+	uid_t cluster_uid; /* 0: there is no cluster */
+	gid_t cluster_gid;
 };
 
 /*
@@ -36,6 +38,9 @@ void sandbox_monitor_working(void);
 /* Signer, in two steps: locked memory before the keys are read; then empty root, own uid, nothing. */
 void sandbox_signer_memory(void);
 void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);
+
+/* The process that speaks to Redis: empty root, own uid, TCP to the outside, nothing else. */
+void sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids);
 
 /*
  * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors, no path

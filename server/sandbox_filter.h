@@ -14,6 +14,7 @@ enum filter_process {
 	FILTER_WIRE,
 	FILTER_WORKER,
 	FILTER_SIGNER,
+	FILTER_CLUSTER,
 	FILTER_MONITOR, /* once its worker runs; what is not on the list is refused with EPERM */
 	FILTER_NEVER,	/* everybody, from the listener on: allows all but what its list refuses */
 };

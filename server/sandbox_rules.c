@@ -179,6 +179,24 @@ static const int signer_tried[] = {
 	SCMP_SYS(newfstatat),
 };
 
+static const struct filter_rule cluster[] = {
+	CALL_IF(socket, 0, EXACTLY, AF_INET, "to Redis"),
+	CALL_IF(socket, 0, EXACTLY, AF_INET6, "to Redis"),
+	CALL(connect, "to Redis"),
+	CALL(setsockopt, "its time-outs"),
+	CALL(getsockopt, "how it went"),
+	CALL(sendto, "to Redis"),
+	CALL(recvfrom, "from Redis"),
+	CALL_IF(fcntl, 1, EXACTLY, F_GETFL, "the library"),
+	CALL_IF(fcntl, 1, EXACTLY, F_SETFL, "the library"),
+};
+
+static const int cluster_tried[] = {
+	SCMP_SYS(open),
+	SCMP_SYS(openat),
+	SCMP_SYS(newfstatat),
+};
+
 /*
  * Nothing of ours, and no PAM module that is fit for a server, does any of this: a list of what is
  * refused, because modules are arbitrary. The listener sets it, so every process of ours has it.
@@ -297,6 +315,9 @@ filter_lists(enum filter_process process, uint32_t options, struct filter_list r
 		break;
 	case FILTER_SIGNER:
 		ret_lists[n++] = LIST_TRIED(signer, signer_tried);
+		break;
+	case FILTER_CLUSTER:
+		ret_lists[n++] = LIST_TRIED(cluster, cluster_tried);
 		break;
 	case FILTER_MONITOR:
 		ret_lists[n++] = LIST(monitor);

@@ -17,6 +17,7 @@
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 #include "server/hooks.h"
 #include "server/process.h"
 #include "server/signer.h"
@@ -24,34 +25,41 @@
 /* A coffer-hooks that has died is started again, but not at once. */
 #define HOOKS_PAUSE_MS 5000
 
-/* Who wire, signer and hooks are. In personal mode they are who we are. */
+/*
+ * Who wire, signer and the others are: accounts without privilege, each of its own. In personal mode they are
+ * who we are.
+ */
 static int
 find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct sandbox_ids *ret)
 {
+	const struct {
+		const char *key, *user;
+		bool wanted;
+		uid_t *uid;
+		gid_t *gid;
+	} all[] = {
+		{ "wire-user", conf->wire_user, true, &ret->wire_uid, &ret->wire_gid },
+		{ "keys-user", conf->keys_user, true, &ret->keys_uid, &ret->keys_gid },
+		{ "hooks.user", conf->hooks.user, conf->hooks.spool, &ret->hooks_uid, &ret->hooks_gid },
+		{ "cluster.user", conf->cluster.user, conf->cluster.redis, &ret->cluster_uid,
+		  &ret->cluster_gid },
+	};
 	struct conf_place place = { .file = conf->file };
+	char words[160];
+	struct text t;
 
-	if (conf->mode == CONF_PERSONAL)
-		return 0;
-	if (account_ids(conf->wire_user, &ret->wire_uid, &ret->wire_gid) < 0 ||
-	    ret->wire_uid == 0) {
-		complain(ctx, &place, "wire-user is not an unprivileged user of this system");
-		return -EINVAL;
-	}
-	if (account_ids(conf->keys_user, &ret->keys_uid, &ret->keys_gid) < 0 ||
-	    ret->keys_uid == 0 || ret->keys_uid == ret->wire_uid) {
-		complain(
-		    ctx, &place,
-		    "keys-user is not an unprivileged user of this system, apart from wire-user");
-		return -EINVAL;
-	}
-	if (!conf->hooks.spool)
-		return 0;
-	if (account_ids(conf->hooks.user, &ret->hooks_uid, &ret->hooks_gid) < 0 ||
-	    ret->hooks_uid == 0 || ret->hooks_uid == ret->wire_uid ||
-	    ret->hooks_uid == ret->keys_uid) {
-		complain(ctx, &place,
-			 "hooks.user is not an unprivileged user of this system, apart from "
-			 "wire-user and keys-user");
+	for (size_t i = 0; i < COUNT_OF(all) && conf->mode == CONF_SYSTEM; i++) {
+		bool good = !all[i].wanted ||
+			    (account_ids(all[i].user, all[i].uid, all[i].gid) == 0 && *all[i].uid != 0);
+
+		for (size_t k = 0; k < i; k++)
+			good &= !all[i].wanted || !all[k].wanted || *all[k].uid != *all[i].uid;
+		if (good)
+			continue;
+		text_init(&t, words, sizeof(words));
+		text_printf(&t, "%s is not an unprivileged user of this system, with a uid of its own",
+			    all[i].key);
+		complain(ctx, &place, words);
 		return -EINVAL;
 	}
 	return 0;

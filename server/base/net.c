@@ -3,6 +3,8 @@
 #include "server/base/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,4 +48,33 @@ net_has(const char *network, const char *addr)
 	if (bits % 8 == 0)
 		return true;
 	return ((a[bits / 8] ^ n[bits / 8]) & (uint8_t)(0xff00u >> (bits % 8))) == 0;
+}
+
+int
+net_endpoint(const char *text, struct sockaddr_storage *ret_addr, socklen_t *ret_len)
+{
+	const char *colon = strrchr(text, ':');
+	bool six = *text == '[' && colon > text && colon[-1] == ']';
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in4 = { .sin_family = AF_INET };
+	size_t len = colon ? (size_t)(colon - text) - (six ? 2 : 0) : 0;
+	char host[64];
+	uint64_t port;
+
+	if (len == 0 || len >= sizeof(host) || num_u64(colon + 1, 65535, &port) < 0 || port == 0)
+		return -EINVAL;
+	memcpy(host, text + six, len);
+	host[len] = '\0';
+	memset(ret_addr, 0, sizeof(*ret_addr));
+	in6.sin6_port = in4.sin_port = htons((uint16_t)port);
+	if (six && inet_pton(AF_INET6, host, &in6.sin6_addr) == 1) {
+		memcpy(ret_addr, &in6, sizeof(in6));
+		*ret_len = sizeof(in6);
+	} else if (!six && inet_pton(AF_INET, host, &in4.sin_addr) == 1) {
+		memcpy(ret_addr, &in4, sizeof(in4));
+		*ret_len = sizeof(in4);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
 }

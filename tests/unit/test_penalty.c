@@ -165,20 +165,20 @@ test_guesses_at_a_name_are_answered_later_and_later(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(want); i++)
-		assert_int_equal(penalty_name("alice", NOW), want[i] * S);
-	assert_int_equal(penalty_name("bob", NOW), 0);
-	assert_int_equal(penalty_name("alice", NOW + 3600 * S), 0);
+		assert_int_equal(penalty_name(penalty_digest("alice"), NOW), want[i] * S);
+	assert_int_equal(penalty_name(penalty_digest("bob"), NOW), 0);
+	assert_int_equal(penalty_name(penalty_digest("alice"), NOW + 3600 * S), 0);
 }
 
 static void
 test_a_code_is_good_once(void **state)
 {
 	(void)state;
-	assert_true(penalty_code("carol", 100, NOW));
-	assert_false(penalty_code("carol", 100, NOW + S));
-	assert_false(penalty_code("carol", 99, NOW + S));
-	assert_true(penalty_code("carol", 101, NOW + S));
-	assert_true(penalty_code("dave", 100, NOW));
+	assert_true(penalty_code(penalty_digest("carol"), 100, NOW));
+	assert_false(penalty_code(penalty_digest("carol"), 100, NOW + S));
+	assert_false(penalty_code(penalty_digest("carol"), 99, NOW + S));
+	assert_true(penalty_code(penalty_digest("carol"), 101, NOW + S));
+	assert_true(penalty_code(penalty_digest("dave"), 100, NOW));
 }
 
 static void
