@@ -132,47 +132,6 @@ answer_begun(void *ctx, struct vfs_reply *reply)
 	opened(a);
 }
 
-static vfs_fn answer_open;
-
-/* The new file is there, empty: now for reading, as it was asked for. */
-static void
-answer_made(void *ctx, struct vfs_reply *reply)
-{
-	struct sftp_ask *a = ctx;
-	int err = reply->err;
-
-	if (err == 0)
-		err = vfs_open(a->f->s->vfs, a->handle->path, VFS_OPEN_READ, VFS_MODE_DEFAULT, 0,
-			       answer_open, a);
-	if (err < 0)
-		not_opened(a, err, reply->err < 0 ? reply->why : NULL);
-}
-
-static void
-answer_making(void *ctx, struct vfs_reply *reply)
-{
-	struct sftp_ask *a = ctx;
-	int err = reply->err;
-
-	if (err == 0)
-		err = vfs_commit(a->f->s->vfs, reply->ticket, 0, answer_made, a);
-	if (err < 0)
-		not_opened(a, err, reply->err < 0 ? reply->why : NULL);
-}
-
-/*
- * CREAT without WRITE (flock(1) over sshfs does that): worker makes files for writing only, so it
- * is made, ended, and opened once more.
- */
-static int
-make_first(struct sftp_handle *h, struct sftp_ask *a)
-{
-	h->makes = false;
-	return vfs_open(a->f->s->vfs, h->path,
-			open_flags((h->flags & ~(uint32_t)SFTP_OPEN_READ) | SFTP_OPEN_WRITE),
-			h->make_mode, 0, answer_making, a);
-}
-
 static void
 answer_open(void *ctx, struct vfs_reply *reply)
 {
@@ -180,12 +139,6 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	struct sftp_handle *h = a->handle;
 	int err;
 
-	if (reply->err == -ENOENT && h->makes) {
-		err = make_first(h, a);
-		if (err < 0)
-			not_opened(a, err, NULL);
-		return;
-	}
 	if (reply->err < 0 || *reply->fd < 0) {
 		not_opened(a, reply->err < 0 ? reply->err : -EIO, reply->why);
 		return;
@@ -219,18 +172,12 @@ sftp_open(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_han
 	if (!h)
 		return -EMFILE;
 	h->flags = plain_flags(r->number);
-	h->makes = (h->flags & SFTP_OPEN_CREAT) && !(h->flags & SFTP_OPEN_WRITE);
-	h->make_mode = sftp_mode(&r->attrs);
 	h->path = mem_dup(path);
 	a = sftp_ask_new(ch, r->id, h);
 	if (h->flags & SFTP_OPEN_TRUNC)
 		sftp_ask_changes(a);
-	if (h->makes && (h->flags & SFTP_OPEN_EXCL))
-		err = make_first(h, a);
-	else
-		err = vfs_open(ch->f->s->vfs, path, open_flags(h->flags), h->make_mode, 0,
-			       answer_open, a);
-	err = sftp_asked(a, err);
+	err = sftp_asked(a, vfs_open(ch->f->s->vfs, path, open_flags(h->flags),
+				     sftp_mode(&r->attrs), 0, answer_open, a));
 	if (err < 0)
 		sftp_handle_free(ch->f->handles, h);
 	return err;
@@ -341,7 +288,8 @@ sftp_fill_reads(struct sftp_channel *ch)
 {
 	while (ch->read_count > 0 && ch->out_end < SFTP_BATCH_BYTES) {
 		struct sftp_read *q = &ch->reads[ch->read_first];
-		uint64_t len = pace_allows(&ch->f->s->down, q->handle->ticket, q->handle->lane_down, q->len);
+		uint64_t len =
+		    pace_allows(&ch->f->s->down, q->handle->ticket, q->handle->lane_down, q->len);
 		uint8_t *at = ch->out + ch->out_end;
 		ssize_t n;
 

@@ -39,8 +39,6 @@ struct sftp_handle {
 	/* A file. */
 	int fd;
 	uint32_t flags;	    /* enum sftp_open */
-	bool makes;	    /* OPEN has to make it when it is not there, though it only reads */
-	uint32_t make_mode; /* and with these permissions */
 	uint64_t bytes_read, bytes_written;
 	bool lost_file; /* LOST: was it a file? */
 	uint32_t lane_up, lane_down; /* pace.h */

@@ -8,8 +8,11 @@
 #include "protocols/sftp/ssh_wire.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_shim.h"
@@ -117,6 +120,31 @@ sweep(struct ssh_wire *w)
 	}
 }
 
+/* Does a part of a packet wait for the rest, of SSH's or of the layer above? */
+static bool
+waits_for_more(const struct ssh_wire *w, uint64_t packets)
+{
+	if (w->packet_count.in_packets == packets)
+		return true;
+	for (size_t i = 0; i < w->pipe_count; i++) {
+		if (w->pipes[i].owner && !w->pipes[i].busy && w->pipes[i].left > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A client that writes packets in two pieces without TCP_NODELAY (node's ssh2) holds the second one
+ * back until the first is acknowledged, for which the kernel would take 40 ms.
+ */
+static void
+hurry(struct ssh_wire *w)
+{
+	const int on = 1;
+
+	ignore_result(setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
+}
+
 /*
  * While output waits, only its going out is waited for; what came in meanwhile is looked at by the
  * piece that libssh reads per turn. So a client that does not read cannot make us queue.
@@ -125,6 +153,7 @@ void
 ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t deadline_ms)
 {
 	struct pollfd fds[1 + SSH_WIRE_OTHERS];
+	uint64_t packets, bytes;
 	bool full = ssh_wire_is_full(w);
 
 	for (size_t i = 0; i < count; i++)
@@ -138,10 +167,14 @@ ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t 
 		if (fds[0].revents == 0)
 			return;
 	}
+	packets = w->packet_count.in_packets;
+	bytes = w->socket_count.in_bytes;
 	do {
 		if (!w->event || ssh_event_dopoll(w->event, 0) < 0)
 			break;
 	} while (ssh_shim_holds() && !ssh_wire_is_full(w) && !ssh_wire_is_over(w) && !w->broken);
+	if (w->socket_count.in_bytes != bytes && waits_for_more(w, packets))
+		hurry(w);
 	sweep(w);
 }
 

@@ -182,6 +182,41 @@ put_opened(struct world *w, struct place *p, struct file *f, const struct stat *
 	buf_put_u32(out, lane_of(w, p->share, LANE_DOWN));
 }
 
+/* Bytes of an answer about an open file. */
+#define OPENED_BYTES 1024
+
+/* A file that is only to be read, but made when it is not there (O_RDONLY | O_CREAT). */
+static int
+make_empty(struct world *w, const char *path, uint32_t flags, uint32_t mode)
+{
+	uint8_t room[OPENED_BYTES];
+	struct buf out;
+	int fd, err;
+
+	buf_init(&out, room, sizeof(room));
+	err = file_open(w, path, VFS_OPEN_WRITE | (flags & (VFS_OPEN_CREATE | VFS_OPEN_EXCL)), mode,
+			0, &out, &fd);
+	if (err < 0)
+		return err;
+	out.pos = 0;
+	return file_commit(w, buf_get_u32(&out), 0, &out);
+}
+
+static int
+open_or_make(struct world *w, const char *path, uint32_t flags, uint32_t mode, struct buf *out,
+	     int *ret_fd)
+{
+	uint32_t read_only = flags & ~(uint32_t)(VFS_OPEN_CREATE | VFS_OPEN_EXCL);
+	int err = -ENOENT;
+
+	if (!(flags & VFS_OPEN_EXCL))
+		err = file_open(w, path, read_only, mode, 0, out, ret_fd);
+	if (err != -ENOENT)
+		return err;
+	err = make_empty(w, path, flags, mode);
+	return err < 0 ? err : file_open(w, path, read_only, mode, 0, out, ret_fd);
+}
+
 int
 file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint64_t offset,
 	  struct buf *out, int *ret_fd)
@@ -194,6 +229,8 @@ file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint
 
 	if (!(flags & (VFS_OPEN_READ | VFS_OPEN_WRITE)) || offset > INT64_MAX)
 		return -EINVAL;
+	if (!writes && (flags & VFS_OPEN_CREATE))
+		return open_or_make(w, path, flags, mode, out, ret_fd);
 	err = place_find(w, path, writes && (flags & VFS_OPEN_CREATE) ? PLACE_NEW : PLACE_OLD, p);
 	if (err < 0)
 		return err;

@@ -285,12 +285,6 @@ def makes_unreadable(world, request):
             and not request.mode & 0o400)
 
 
-def makes_in_steps(world, request):
-    """CREAT without WRITE takes three questions to the worker: what is sent before its answer may come between."""
-    return (world.burst > 1 and request.op == "open" and request.flags & CREAT and not request.flags & W
-            and not kind_of(world, request.paths[0]))
-
-
 def meets_unfinished(world, request):
     """An atomic upload becomes the file when it is closed: until then other names, other handles and listings see what was there
     before (promise 4). By its own name and handle this session does see it."""
@@ -328,7 +322,7 @@ def both_paths_are_wrong(world, request):
     return len(request.paths) == 2 and (is_unsearchable(world, request.paths[0]) or is_unsearchable(world, request.paths[1]))
 
 
-DIFFERENCES = [is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, makes_unreadable, makes_in_steps, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
+DIFFERENCES = [is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, makes_unreadable, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
                hardlinks_only_files]
 
 
@@ -746,12 +740,10 @@ DIFFERING = {
 }
 # These differ with upload: atomic only.
 ATOMIC = [unreadable_at_its_end, replaces_in_old_directory, breaks_links, meets_unfinished]
-# No test of their own: what is sent together may be done in steps (see there).
-UNTESTED = [makes_in_steps]
 
 
 def test_every_difference_has_its_case():
-    assert set(DIFFERING) | set(UNTESTED) == set(DIFFERENCES)
+    assert set(DIFFERING) == set(DIFFERENCES)
 
 
 @pytest.mark.parametrize("known", DIFFERING, ids=lambda d: d.__name__)
