@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "protocols/ftp/ftp_digest.h"
+#include "protocols/common/digest.h"
 #include "server/base/fd.h"
 #include "server/vfs/path.h"
 
@@ -26,9 +26,9 @@ say(struct ftp *f)
 
 	text_init(&t, room, sizeof(room));
 	if (!j->brief)
-		text_printf(&t, "%s %" PRIu64 "-%" PRIu64 " ", ftp_digest_name(j->digest_kind),
+		text_printf(&t, "%s %" PRIu64 "-%" PRIu64 " ", digest_name(j->digest_kind),
 			    j->first, j->end > j->first ? j->end - 1 : j->first);
-	ftp_digest_put(j->digest, &t);
+	digest_put(j->digest, &t);
 	ftp_job_release(f);
 	if (j->brief) {
 		ftp_job_over(f, 250, room);
@@ -58,7 +58,7 @@ ftp_hash_pump(struct ftp *f)
 					   : "The file became shorter while it was read.");
 			return;
 		}
-		ftp_digest_add(j->digest, f->piece, (size_t)n);
+		digest_add(j->digest, f->piece, (size_t)n);
 		j->at += (uint64_t)n;
 	}
 	if (j->at == j->end)
@@ -89,7 +89,7 @@ open_answer(void *ctx, struct vfs_reply *reply)
 
 /* The bytes from first to before end of f->path. */
 static void
-hash(struct ftp *f, enum ftp_digest_kind kind, bool brief, uint64_t first, uint64_t end)
+hash(struct ftp *f, enum digest_kind kind, bool brief, uint64_t first, uint64_t end)
 {
 	struct ftp_job *j = &f->job;
 
@@ -98,7 +98,7 @@ hash(struct ftp *f, enum ftp_digest_kind kind, bool brief, uint64_t first, uint6
 	j->brief = brief;
 	j->first = j->at = first;
 	j->end = end < first ? first : end;
-	j->digest = ftp_digest_new(kind);
+	j->digest = digest_new(kind);
 	if (!j->digest)
 		ftp_job_fail(f, 504, "This server has no such checksum.");
 	else
@@ -115,7 +115,7 @@ ftp_hash(struct ftp *f, char *arg)
 	(void)arg;
 	f->has_range = false;
 	f->restart = 0;
-	hash(f, (enum ftp_digest_kind)f->digest_kind, false, first, end);
+	hash(f, (enum digest_kind)f->digest_kind, false, first, end);
 }
 
 /*
@@ -123,7 +123,7 @@ ftp_hash(struct ftp *f, char *arg)
  * that does not count.
  */
 static void
-x_hash(struct ftp *f, char *arg, enum ftp_digest_kind kind)
+x_hash(struct ftp *f, char *arg, enum digest_kind kind)
 {
 	uint64_t range[2] = { 0, UINT64_MAX };
 	char *close = *arg == '"' ? strrchr(arg + 1, '"') : NULL;
@@ -160,51 +160,51 @@ x_hash(struct ftp *f, char *arg, enum ftp_digest_kind kind)
 void
 ftp_xcrc(struct ftp *f, char *arg)
 {
-	x_hash(f, arg, FTP_DIGEST_CRC32);
+	x_hash(f, arg, DIGEST_CRC32);
 }
 
 void
 ftp_xmd5(struct ftp *f, char *arg)
 {
-	x_hash(f, arg, FTP_DIGEST_MD5);
+	x_hash(f, arg, DIGEST_MD5);
 }
 
 void
 ftp_xsha1(struct ftp *f, char *arg)
 {
-	x_hash(f, arg, FTP_DIGEST_SHA1);
+	x_hash(f, arg, DIGEST_SHA1);
 }
 
 void
 ftp_xsha256(struct ftp *f, char *arg)
 {
-	x_hash(f, arg, FTP_DIGEST_SHA256);
+	x_hash(f, arg, DIGEST_SHA256);
 }
 
 void
 ftp_xsha512(struct ftp *f, char *arg)
 {
-	x_hash(f, arg, FTP_DIGEST_SHA512);
+	x_hash(f, arg, DIGEST_SHA512);
 }
 
 void
 ftp_hash_names(const struct ftp *f, struct text *t)
 {
-	for (int i = 0; i < FTP_DIGEST_KINDS; i++)
-		text_printf(t, "%s%s%s", i > 0 ? ";" : "", ftp_digest_name((enum ftp_digest_kind)i),
+	for (int i = 0; i < DIGEST_KINDS; i++)
+		text_printf(t, "%s%s%s", i > 0 ? ";" : "", digest_name((enum digest_kind)i),
 			    i == f->digest_kind ? "*" : "");
 }
 
 void
 ftp_hash_opts(struct ftp *f, const char *arg)
 {
-	enum ftp_digest_kind kind;
+	enum digest_kind kind;
 
-	if (*arg && ftp_digest_find(arg, &kind) < 0) {
+	if (*arg && digest_find(arg, &kind) < 0) {
 		ftp_reply(f, 501, "FEAT lists the checksums that HASH knows.");
 		return;
 	}
 	if (*arg)
 		f->digest_kind = (int)kind;
-	ftp_reply(f, 200, "%s", ftp_digest_name((enum ftp_digest_kind)f->digest_kind));
+	ftp_reply(f, 200, "%s", digest_name((enum digest_kind)f->digest_kind));
 }

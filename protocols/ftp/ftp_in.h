@@ -131,7 +131,7 @@ struct ftp_job {
 	bool reading, brief; /* brief: the reply is the checksum alone */
 	int digest_kind;
 	uint64_t first;
-	struct ftp_digest *digest;
+	struct digest *digest;
 	/* Copies. */
 	const char *names, *name; /* sources, each with its 0; the next one */
 	unsigned int count, taken;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocols/ftp/ftp_digest.h"
+#include "protocols/common/digest.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 
@@ -53,7 +53,7 @@ ftp_job_drop(struct ftp *f)
 	struct ftp_job *j = &f->job;
 
 	fd_close(&j->fd);
-	ftp_digest_free(j->digest);
+	digest_free(j->digest);
 	/* A question that cannot be asked broke already: worker forgets tickets with the session.
 	 */
 	if (j->has_from)

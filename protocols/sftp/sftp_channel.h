@@ -12,6 +12,8 @@
 
 #include "protocols/sftp/sftp_handle.h"
 #include "protocols/sftp/sftp_packet.h"
+#include "protocols/sftp/sftp_sum.h"
+#include "protocols/sftp/sftp_verb.h"
 #include "protocols/sftp/ssh_wire.h"
 #include "server/base/rate.h"
 #include "server/session.h"
@@ -51,6 +53,9 @@ struct sftp_channel {
 	struct sftp_read *reads; /* a ring */
 	unsigned int read_first, read_count;
 	unsigned int asks; /* questions in flight */
+
+	struct sftp_sum *sum;	/* the checksum that is being made, or NULL */
+	struct sftp_verb *verb; /* it runs a command and speaks no SFTP; or NULL */
 };
 
 /* A question in flight: where its answer goes. */
@@ -109,6 +114,8 @@ void sftp_reply_status(struct sftp_channel *ch, uint32_t id, enum sftp_status st
 		       const char *why);
 /* err: 0 or -errno. why: words from worker, or NULL and "" for what the errno says. */
 void sftp_reply_errno(struct sftp_channel *ch, uint32_t id, int err, const char *why);
+/* What an errno says, in words for the client. err: -errno. */
+const char *sftp_reply_words(int err);
 void sftp_reply_bad_handle(struct sftp_channel *ch, uint32_t id);
 /* Takes an ask; there is always one when SFTP_NEED_ASK was seen to. */
 struct sftp_ask *sftp_ask_new(struct sftp_channel *ch, uint32_t id, struct sftp_handle *h);
@@ -147,7 +154,12 @@ sftp_fn sftp_lstat, sftp_stat, sftp_setstat, sftp_remove, sftp_mkdir, sftp_rmdir
 void sftp_reply_name(struct sftp_channel *ch, uint32_t id, const char *name);
 void sftp_answer_attrs(void *ctx, struct vfs_reply *reply);
 
+/* sftp_sum.c */
+sftp_fn sftp_check_file_handle, sftp_check_file_name;
+
 /* sftp_ext.c */
+/* blocks of size bytes as KiB. */
+uint64_t sftp_kib(uint64_t blocks, uint64_t size);
 /* Remembers the names of an entry's owner and group. */
 void sftp_saw_names(struct sftp *f, const struct vfs_attr *attr);
 sftp_fn sftp_init, sftp_statvfs, sftp_fstatvfs, sftp_limits, sftp_expand_path, sftp_home_directory,

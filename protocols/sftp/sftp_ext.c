@@ -26,6 +26,9 @@ static const struct {
 	{ "home-directory", "1" },
 	{ "users-groups-by-id@openssh.com", "1" },
 	{ "space-available", "" },
+	{ "check-file-name", "1" },
+	{ "check-file-handle", "1" },
+	{ "check-file", "1" }, /* paramiko's name of the latter; WinSCP looks for it */
 };
 
 /* We speak version 3, whatever the client can: one that cannot will say so. */
@@ -79,6 +82,12 @@ bytes_of(uint64_t blocks, uint64_t size)
 	uint64_t bytes;
 
 	return __builtin_mul_overflow(blocks, size, &bytes) ? UINT64_MAX : bytes;
+}
+
+uint64_t
+sftp_kib(uint64_t blocks, uint64_t size)
+{
+	return bytes_of(blocks, size) / 1024;
 }
 
 static void

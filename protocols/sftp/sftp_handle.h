@@ -38,11 +38,11 @@ struct sftp_handle {
 
 	/* A file. */
 	int fd;
-	uint32_t flags;	    /* enum sftp_open */
+	uint32_t flags; /* enum sftp_open */
 	uint64_t bytes_read, bytes_written;
-	bool lost_file; /* LOST: was it a file? */
+	bool lost_file;		     /* LOST: was it a file? */
 	uint32_t lane_up, lane_down; /* pace.h */
-	uint64_t limit;	/* behind it worker has to be asked before anything is written */
+	uint64_t limit; /* behind it worker has to be asked before anything is written */
 	int grow_err;	/* what it said, for the write that waits; 0: nothing new */
 	bool growing;	/* it is being asked */
 	char why[128];	/* its words */

@@ -56,6 +56,9 @@ static const struct layout {
 	{ TYPE_EXTENDED, SFTP_OP_USERS_GROUPS, "ss", "users-groups-by-id@openssh.com" },
 	{ TYPE_EXTENDED, SFTP_OP_SPACE_AVAILABLE, "s", "space-available" },
 	{ TYPE_EXTENDED, SFTP_OP_VENDOR_ID, "sssq", "vendor-id" },
+	{ TYPE_EXTENDED, SFTP_OP_CHECK_FILE_NAME, "ssqqd", "check-file-name" },
+	{ TYPE_EXTENDED, SFTP_OP_CHECK_FILE_HANDLE, "ssqqd", "check-file-handle" },
+	{ TYPE_EXTENDED, SFTP_OP_CHECK_FILE_HANDLE, "ssqqd", "check-file" },
 };
 
 int

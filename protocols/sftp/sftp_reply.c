@@ -92,6 +92,16 @@ sftp_reply_errno(struct sftp_channel *ch, uint32_t id, int err, const char *why)
 	sftp_reply_status(ch, id, status, why && *why ? why : text);
 }
 
+const char *
+sftp_reply_words(int err)
+{
+	for (size_t i = 0; i < COUNT_OF(errnos); i++) {
+		if (errnos[i].err == -err)
+			return errnos[i].text;
+	}
+	return "Failure.";
+}
+
 void
 sftp_reply_bad_handle(struct sftp_channel *ch, uint32_t id)
 {

@@ -17,7 +17,7 @@
 #include "server/base/log.h"
 
 static void *
-on_open(void *ctx, struct ssh_pipe *pipe)
+on_open(void *ctx, struct ssh_pipe *pipe, bool sftp, const char *command)
 {
 	struct sftp *f = ctx;
 	struct sftp_channel *ch;
@@ -31,6 +31,8 @@ on_open(void *ctx, struct ssh_pipe *pipe)
 	ch->out = mem_new(SFTP_OUT_BYTES, 1); /* untouched pages cost nothing */
 	ch->reads = mem_new(SFTP_READS_MAX, sizeof(*ch->reads));
 	f->channels[f->channel_count++] = ch;
+	if (!sftp)
+		sftp_verb_begin(ch, command);
 	return ch;
 }
 
@@ -42,6 +44,8 @@ free_channel(struct sftp *f, size_t i)
 	struct sftp_channel *ch = f->channels[i];
 	struct sftp_handle *h = NULL;
 
+	sftp_sum_stop(ch);
+	sftp_verb_free(ch);
 	while ((h = sftp_handle_next(f->handles, ch, h)) != NULL) {
 		if (h->asks > 0)
 			h->owner = NULL; /* the answer will find nobody, and abandon it */
@@ -109,7 +113,7 @@ produce(struct sftp_channel *ch)
 static bool
 is_settled(const struct sftp_channel *ch)
 {
-	return ch->asks == 0 && ch->read_count == 0 && ch->small.end == 0 &&
+	return ch->asks == 0 && !ch->sum && ch->read_count == 0 && ch->small.end == 0 &&
 	       ch->out_pos == ch->out_end;
 }
 
@@ -118,7 +122,8 @@ static bool
 serve_channel(struct sftp *f, size_t i, bool *gone)
 {
 	struct sftp_channel *ch = f->channels[i];
-	bool moved = false;
+	bool moved = false, ended;
+	int status = 0;
 
 	if (ssh_pipe_is_closed(ch->pipe)) {
 		free_channel(f, i);
@@ -126,10 +131,13 @@ serve_channel(struct sftp *f, size_t i, bool *gone)
 		return true;
 	}
 	ssh_pipe_resume(ch->pipe);
-	if (!ch->broken && !ssh_wire_is_full(f->wire))
-		moved = produce(ch);
-	if (ch->broken || (ssh_pipe_is_ended(ch->pipe) && is_settled(ch)))
-		ssh_pipe_shut(ch->pipe);
+	if (!ch->broken && !ssh_wire_is_full(f->wire)) {
+		moved = ch->verb ? sftp_verb_step(ch) : sftp_sum_step(ch);
+		moved |= produce(ch);
+	}
+	ended = ch->verb ? sftp_verb_is_done(ch, &status) : ssh_pipe_is_ended(ch->pipe);
+	if (ch->broken || (ended && is_settled(ch)))
+		ssh_pipe_shut(ch->pipe, status);
 	return moved;
 }
 
@@ -279,6 +287,8 @@ static void
 sftp_free(struct sftp *f)
 {
 	for (size_t i = 0; i < f->channel_count; i++) {
+		sftp_sum_stop(f->channels[i]);
+		sftp_verb_free(f->channels[i]);
 		free(f->channels[i]->small.at);
 		free(f->channels[i]->out);
 		free(f->channels[i]->reads);
@@ -301,7 +311,8 @@ sftp_run(struct session *s, struct ssh_server *server)
 		log_error("ssh-setup", "why=\"libssh refused to start a session\"");
 		return SESSION_LOST;
 	}
-	/* libssh frees buffers with passwords in them as they are; the C library overwrites them for us. */
+	/* libssh frees buffers with passwords in them as they are; the C library overwrites them
+	 * for us. */
 	ignore_result(mallopt(M_PERTURB, 0x5a));
 	if (!ssh_login_run(wire, &end, &reason)) {
 		ssh_wire_free(wire, reason);

@@ -47,6 +47,8 @@ static const struct sftp_row {
 	[SFTP_OP_USERS_GROUPS] = { sftp_users_groups, 0 },
 	[SFTP_OP_SPACE_AVAILABLE] = { sftp_space_available, SFTP_NEED_ASK },
 	[SFTP_OP_VENDOR_ID] = { sftp_vendor_id, 0 },
+	[SFTP_OP_CHECK_FILE_NAME] = { sftp_check_file_name, SFTP_NEED_ASK },
+	[SFTP_OP_CHECK_FILE_HANDLE] = { sftp_check_file_handle, SFTP_NEED_FILE | SFTP_NEED_QUIET },
 };
 
 /* Looks the handle up that a request needs. Returns false when the client was answered. */
@@ -146,6 +148,11 @@ sftp_input(void *owner, const uint8_t *at, size_t len, size_t *ret_need)
 
 	if (ch->broken)
 		return len;
+	if (ch->verb) {
+		*ret_need = 1;
+		sftp_verb_input(ch, at, len);
+		return len;
+	}
 	for (;;) {
 		int err = sftp_packet_size(at + taken, len - taken, &size);
 

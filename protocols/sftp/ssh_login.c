@@ -449,7 +449,9 @@ step(struct login *l)
 bool
 ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_reason)
 {
-	struct login l = { .w = w, .s = w->s, .allowed = auth_methods(w->s->conf, w->s->listener, w->s->peer_addr) };
+	struct login l = { .w = w,
+			   .s = w->s,
+			   .allowed = auth_methods(w->s->conf, w->s->listener, w->s->peer_addr) };
 
 	l.methods = l.allowed;
 	ssh_shim_hold(true);

@@ -149,13 +149,14 @@ arm_watchdog(long us)
 
 /* The first write: proves that libssh comes back, and how much fits into a packet. */
 static int
-write_first(struct ssh_pipe *p, const void *at, uint32_t len)
+write_first(struct ssh_pipe *p, const void *at, uint32_t len, bool is_stderr)
 {
 	uint64_t packets = p->wire->packet_count.out_packets;
 	int n;
 
 	arm_watchdog(FIRST_WRITE_US);
-	n = ssh_channel_write(p->channel, at, len);
+	n = is_stderr ? ssh_channel_write_stderr(p->channel, at, len)
+		      : ssh_channel_write(p->channel, at, len);
 	arm_watchdog(0);
 	if (n <= 0)
 		return n;
@@ -174,7 +175,7 @@ ssh_pipe_write(struct ssh_pipe *p, const void *at, size_t len)
 
 	if (p->closed || p->shut)
 		return -EPIPE;
-	n = p->proven ? ssh_channel_write(p->channel, at, some) : write_first(p, at, some);
+	n = p->proven ? ssh_channel_write(p->channel, at, some) : write_first(p, at, some, false);
 	return n < 0 ? -EPIPE : n;
 }
 
@@ -237,12 +238,19 @@ ssh_pipe_is_closed(const struct ssh_pipe *p)
 }
 
 void
-ssh_pipe_shut(struct ssh_pipe *p)
+ssh_pipe_complain(struct ssh_pipe *p, const char *text, size_t len)
+{
+	if (!p->closed && !p->shut)
+		(void)write_first(p, text, (uint32_t)len, true);
+}
+
+void
+ssh_pipe_shut(struct ssh_pipe *p, int status)
 {
 	if (p->shut || p->closed)
 		return;
 	p->shut = true;
-	(void)ssh_channel_request_send_exit_status(p->channel, 0);
+	(void)ssh_channel_request_send_exit_status(p->channel, status);
 	(void)ssh_channel_close(p->channel);
 }
 

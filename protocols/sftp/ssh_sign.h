@@ -17,8 +17,8 @@
 #include "server/sign.h"
 
 /*
- * Begins a set of stand-ins for a configuration, and from now on that one counts. ssh_sign_end takes a
- * set away: the other one, if there is one, counts again.
+ * Begins a set of stand-ins for a configuration, and from now on that one counts. ssh_sign_end
+ * takes a set away: the other one, if there is one, counts again.
  */
 unsigned int ssh_sign_begin(void);
 void ssh_sign_end(unsigned int set);

@@ -116,7 +116,7 @@ sweep(struct ssh_wire *w)
 		if (p->closed)
 			ssh_pipe_free(p);
 		else if (p->ended)
-			ssh_pipe_shut(p);
+			ssh_pipe_shut(p, 0);
 	}
 }
 
@@ -198,21 +198,23 @@ open_channel(struct ssh_wire *w, ssh_message msg)
 	return false;
 }
 
-/* Only the subsystem "sftp", once per channel. */
+/* The subsystem "sftp", a command or a shell, once per channel. */
 static bool
-open_subsystem(struct ssh_wire *w, ssh_message msg)
+open_program(struct ssh_wire *w, ssh_message msg)
 {
 	const char *name = ssh_message_channel_request_subsystem(msg);
+	const char *command = ssh_message_channel_request_command(msg);
+	bool sftp = ssh_message_subtype(msg) == SSH_CHANNEL_REQUEST_SUBSYSTEM;
 	ssh_channel channel = ssh_message_channel_request_channel(msg);
 
-	if (!name || strcmp(name, "sftp") != 0)
+	if (sftp && (!name || strcmp(name, "sftp") != 0))
 		return false;
 	for (size_t i = 0; i < w->pipe_count; i++) {
 		struct ssh_pipe *p = &w->pipes[i];
 
 		if (p->channel != channel || p->owner || p->ended)
 			continue;
-		p->owner = w->ops->open(w->ops_ctx, p);
+		p->owner = w->ops->open(w->ops_ctx, p, sftp, sftp ? NULL : command);
 		p->fresh = w->window; /* the window is grown at the next resume */
 		return p->owner && ssh_message_channel_request_reply_success(msg) == SSH_OK;
 	}
@@ -224,15 +226,16 @@ static int
 on_message(ssh_session ssh, ssh_message msg, void *data)
 {
 	struct ssh_wire *w = data;
+	int type = ssh_message_type(msg), subtype = ssh_message_subtype(msg);
 	bool done = false;
 
 	(void)ssh;
-	if (ssh_message_type(msg) == SSH_REQUEST_CHANNEL_OPEN &&
-	    ssh_message_subtype(msg) == SSH_CHANNEL_SESSION)
+	if (type == SSH_REQUEST_CHANNEL_OPEN && subtype == SSH_CHANNEL_SESSION)
 		done = open_channel(w, msg);
-	else if (ssh_message_type(msg) == SSH_REQUEST_CHANNEL &&
-		 ssh_message_subtype(msg) == SSH_CHANNEL_REQUEST_SUBSYSTEM)
-		done = open_subsystem(w, msg);
+	else if (type == SSH_REQUEST_CHANNEL &&
+		 (subtype == SSH_CHANNEL_REQUEST_SUBSYSTEM || subtype == SSH_CHANNEL_REQUEST_EXEC ||
+		  subtype == SSH_CHANNEL_REQUEST_SHELL))
+		done = open_program(w, msg);
 	return done ? 0 : 1;
 }
 

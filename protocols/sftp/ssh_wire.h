@@ -22,8 +22,11 @@ struct ssh_pipe;
 
 /* What the layer above does. None of these may call back into this header. */
 struct ssh_wire_ops {
-	/* A client asked for SFTP. Returns who will own the pipe; NULL refuses. */
-	void *(*open)(void *ctx, struct ssh_pipe *pipe);
+	/*
+	 * A client asked for SFTP; or for a command, NULL being a shell. Returns who will own the
+	 * pipe; NULL refuses.
+	 */
+	void *(*open)(void *ctx, struct ssh_pipe *pipe, bool sftp, const char *command);
 	/*
 	 * Bytes came. Takes whole packets from the front and returns how many bytes those were.
 	 * *need is the size of the packet behind them as far as it is known, at least 1: when that
@@ -82,9 +85,10 @@ bool ssh_pipe_is_ended(const struct ssh_pipe *p);
 /* The client closed it: no output can be sent either. */
 bool ssh_pipe_is_closed(const struct ssh_pipe *p);
 
-/* Says goodbye on the channel: exit status 0, EOF, CLOSE. It stays until the client closes it too.
- */
-void ssh_pipe_shut(struct ssh_pipe *p);
+/* Words for standard error. What the client does not take at once is lost. */
+void ssh_pipe_complain(struct ssh_pipe *p, const char *text, size_t len);
+/* Says goodbye on the channel: exit status, EOF, CLOSE. It stays until the client closes it too. */
+void ssh_pipe_shut(struct ssh_pipe *p, int status);
 /* Forgets a closed pipe; p and its owner may be gone afterwards. */
 void ssh_pipe_free(struct ssh_pipe *p);
 

@@ -359,14 +359,14 @@ def test_sshfs_locks_logs_and_reads_what_it_writes(server, here):
     assert sums("copy") == sums(server.path("work"))
 
 
-def rclone(server, here, *arguments, hashes=False):
+def rclone(server, here, *arguments, hashes=False, ok=True):
     secret = run("rclone", "obscure", server.password).text.strip()
     lines = ["type = sftp", "host = 127.0.0.1", "port = %d" % server.sftp_port, "user = " + server.user, "pass = " + secret,
              "known_hosts_file = " + server.known_hosts_all]
     if not hashes:
         lines += ["shell_type = none", "md5sum_command = none", "sha1sum_command = none"]
     (here / "rclone.conf").write_text("[t]\n%s\n" % "\n".join(lines))
-    return run("rclone", "--config", "rclone.conf", "--retries", "1", *arguments)
+    return run("rclone", "--config", "rclone.conf", "--retries", "1", *arguments, ok=ok)
 
 
 @needs("rclone")

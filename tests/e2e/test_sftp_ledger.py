@@ -369,13 +369,27 @@ def test_ss09_channels_are_bounded(server):
     t.close()
 
 
-@pytest.mark.parametrize("request_", ["shell", "exec", "pty", "subsystem", "x11", "env"])
+@pytest.mark.parametrize("request_", ["shell", "exec"])
+def test_ss10_shells_and_commands_end_with_words(server, request_):
+    t = connect(server)
+    chan = t.open_session()
+    chan.settimeout(5)
+    if request_ == "shell":
+        chan.invoke_shell()
+    else:
+        chan.exec_command("id")
+    assert chan.makefile_stderr().read().startswith(b"This is a file server.")
+    assert chan.recv(100) == b"" and chan.recv_exit_status() == 1
+    t.close()
+
+
+@pytest.mark.parametrize("request_", ["pty", "subsystem", "x11", "env"])
 def test_ss10_nothing_but_sftp(server, request_):
     t = connect(server)
     chan = t.open_session()
     chan.settimeout(5)
     with pytest.raises(paramiko.SSHException):
-        {"shell": chan.invoke_shell, "exec": lambda: chan.exec_command("id"), "pty": chan.get_pty,
+        {"pty": chan.get_pty,
          "subsystem": lambda: chan.invoke_subsystem("x"), "x11": chan.request_x11,
          "env": lambda: chan.set_environment_variable("LD_PRELOAD", "x") or (_ for _ in ()).throw(paramiko.SSHException())}[request_]()
     t.close()

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ftp_digest.c - checksums of files. Owns: every EVP_MD of this room. Must not: read a file.
+ * digest.c - checksums of files. Owns: every EVP_MD of this room. Must not: read a file.
  * MD5, SHA-1 and CRC32 find accidents, not attackers; clients ask for them all the same.
  */
-#include "protocols/ftp/ftp_digest.h"
+#include "protocols/common/digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "server/base/fail.h"
 #include "server/base/mem.h"
 
-struct ftp_digest {
+struct digest {
 	EVP_MD_CTX *evp; /* NULL: CRC32 */
 	uint32_t crc;
 };
 
 static const struct {
-	const char *name;
+	const char *name, *short_name;
 	const EVP_MD *(*evp)(void);
 } kinds[] = {
-	[FTP_DIGEST_SHA256] = { "SHA-256", EVP_sha256 },
-	[FTP_DIGEST_SHA512] = { "SHA-512", EVP_sha512 },
-	[FTP_DIGEST_SHA1] = { "SHA-1", EVP_sha1 },
-	[FTP_DIGEST_MD5] = { "MD5", EVP_md5 },
-	[FTP_DIGEST_CRC32] = { "CRC32", NULL },
+	[DIGEST_SHA256] = { "SHA-256", "sha256", EVP_sha256 },
+	[DIGEST_SHA512] = { "SHA-512", "sha512", EVP_sha512 },
+	[DIGEST_SHA1] = { "SHA-1", "sha1", EVP_sha1 },
+	[DIGEST_MD5] = { "MD5", "md5", EVP_md5 },
+	[DIGEST_CRC32] = { "CRC32", "crc32", NULL },
 };
 
 /* Four bits at a time: a table that one can read. The polynomial is that of zip and Ethernet. */
@@ -48,26 +49,44 @@ crc_add(uint32_t crc, const uint8_t *data, size_t len)
 }
 
 const char *
-ftp_digest_name(enum ftp_digest_kind kind)
+digest_name(enum digest_kind kind)
 {
 	return kinds[kind].name;
 }
 
 int
-ftp_digest_find(const char *name, enum ftp_digest_kind *ret_kind)
+digest_find(const char *name, enum digest_kind *ret_kind)
 {
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
 		if (strcasecmp(name, kinds[i].name) == 0) {
-			*ret_kind = (enum ftp_digest_kind)i;
+			*ret_kind = (enum digest_kind)i;
 			return 0;
 		}
 	return -EINVAL;
 }
 
-struct ftp_digest *
-ftp_digest_new(enum ftp_digest_kind kind)
+const char *
+digest_short_name(enum digest_kind kind)
 {
-	struct ftp_digest *d = mem_new(1, sizeof(*d));
+	return kinds[kind].short_name;
+}
+
+int
+digest_find_short(const char *name, size_t len, enum digest_kind *ret_kind)
+{
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (strlen(kinds[i].short_name) == len &&
+		    memcmp(kinds[i].short_name, name, len) == 0) {
+			*ret_kind = (enum digest_kind)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+struct digest *
+digest_new(enum digest_kind kind)
+{
+	struct digest *d = mem_new(1, sizeof(*d));
 
 	d->crc = UINT32_MAX;
 	if (!kinds[kind].evp)
@@ -75,12 +94,12 @@ ftp_digest_new(enum ftp_digest_kind kind)
 	d->evp = EVP_MD_CTX_new();
 	if (d->evp && EVP_DigestInit_ex(d->evp, kinds[kind].evp(), NULL) == 1)
 		return d;
-	ftp_digest_free(d);
+	digest_free(d);
 	return NULL;
 }
 
 void
-ftp_digest_free(struct ftp_digest *d)
+digest_free(struct digest *d)
 {
 	if (d)
 		EVP_MD_CTX_free(d->evp);
@@ -88,7 +107,7 @@ ftp_digest_free(struct ftp_digest *d)
 }
 
 void
-ftp_digest_add(struct ftp_digest *d, const void *data, size_t len)
+digest_add(struct digest *d, const void *data, size_t len)
 {
 	if (!d->evp)
 		d->crc = crc_add(d->crc, data, len);
@@ -96,18 +115,26 @@ ftp_digest_add(struct ftp_digest *d, const void *data, size_t len)
 		die("libcrypto does not hash");
 }
 
-void
-ftp_digest_put(struct ftp_digest *d, struct text *t)
+size_t
+digest_bytes(struct digest *d, uint8_t room[DIGEST_BYTES_MAX])
 {
-	uint8_t bytes[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
+	unsigned int len = 4;
 
 	if (!d->evp) {
-		text_printf(t, "%08x", ~d->crc);
-		return;
-	}
-	if (EVP_DigestFinal_ex(d->evp, bytes, &len) != 1)
+		for (unsigned int i = 0; i < len; i++)
+			room[i] = (uint8_t)(~d->crc >> (24 - 8 * i));
+	} else if (EVP_DigestFinal_ex(d->evp, room, &len) != 1) {
 		die("libcrypto does not hash");
-	for (unsigned int i = 0; i < len; i++)
+	}
+	return len;
+}
+
+void
+digest_put(struct digest *d, struct text *t)
+{
+	uint8_t bytes[DIGEST_BYTES_MAX];
+	size_t len = digest_bytes(d, bytes);
+
+	for (size_t i = 0; i < len; i++)
 		text_printf(t, "%02x", (unsigned int)bytes[i]);
 }

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: ISC
+"""Commands without processes, and checksums as SFTP requests."""
+
+import hashlib
+import os
+import struct
+import subprocess
+import zlib
+
+import pytest
+
+from conftest import descendants, run, serving
+from test_clients import make_tree, sums
+from test_sftp_clients import needs, rclone, ssh_options
+from test_sftp_ledger import BAD_MESSAGE, EXTENDED, EXTENDED_REPLY, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, R, STATUS, W, CREAT, Raw, s, u32, u64
+
+
+def ssh(server, command, stdin=b"", options=()):
+    return subprocess.run(["ssh", "-p", str(server.sftp_port), *ssh_options(server), *options, "%s@127.0.0.1" % server.user, *command],
+                          input=stdin, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha1", "sha256", "sha512"])
+def test_sums_are_those_of_coreutils(server, here, kind):
+    names = ["plain", "sp ace", "quo'te", "back\\slash", "ümlaut", "-dash"]
+    for name in names:
+        with open(server.path(name), "wb") as f:
+            f.write(os.urandom(700000) if name == "plain" else name.encode())
+    quoted = ["'%s'" % n.replace("'", "'\\''") for n in names]
+    done = ssh(server, [kind + "sum", "--", *quoted])
+    want = subprocess.run([kind + "sum", "--", *names], cwd=server.root, capture_output=True, check=True).stdout
+    assert (done.stdout, done.stderr, done.returncode) == (want, b"", 0)
+    assert ssh(server, [kind + "sum -b /sp\\ ace"]).stdout.split()[0].decode() == hashlib.new(kind, b"sp ace").hexdigest()
+    assert ssh(server, [kind + "sum"], stdin=b"input" * 100000).stdout.decode() == hashlib.new(kind, b"input" * 100000).hexdigest() + "  -\n"
+
+
+def test_what_cannot_be_summed_is_said_and_the_rest_is_done(server):
+    with open(server.path("there"), "wb") as f:
+        f.write(b"x")
+    os.makedirs(server.path("dir"), exist_ok=True)
+    done = ssh(server, ["md5sum", "missing", "dir", "there"])
+    assert done.returncode == 1 and done.stdout.decode() == hashlib.md5(b"x").hexdigest() + "  there\n"
+    assert b"md5sum: missing: " in done.stderr and b"md5sum: dir: " in done.stderr
+
+
+def test_sums_need_the_right_to_read(user_key, tmp_path):
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("shares: { root: { rights: drop-box } }\n")
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as box:
+        box.key = user_key
+        with open(box.path("secret"), "wb") as f:
+            f.write(b"secret")
+        done = ssh(box, ["md5sum", "/secret"])
+        assert done.returncode == 1 and done.stdout == b""
+        with Raw(box) as raw:
+            assert check_name(raw, "/secret", "md5")[0] == STATUS
+
+
+def test_df_says_what_statvfs_says(server):
+    for command in (["df"], ["df", "-k", "/"], ["df", "-P", "--", "."]):
+        lines = ssh(server, command).stdout.decode().splitlines()
+        st, fields = os.statvfs(server.root), lines[1].split()
+        assert len(lines) == 2 and int(fields[1]) == st.f_blocks * st.f_frsize // 1024
+        assert fields[4].endswith("%")
+
+
+@pytest.mark.parametrize("command", ["id", "scp -t x", "md5sum plain; id", "md5sum $(id)", "md5sum `id`", "md5sum *", "md5sum 'open",
+                                     "md5sum --check x", "sh -c id", "/bin/md5sum x", "", "md5sum x | cat", "md5sum x > y", "df -i",
+                                     "md5sum \"$HOME\"", "md5sum x & id", "sftp-server"])
+def test_everything_else_is_refused_with_words_and_runs_nothing(server, command):
+    done = ssh(server, [command] if command else [])
+    assert done.returncode == 1 and done.stdout == b""
+    assert b"This is a file server." in done.stderr or b"knows no options" in done.stderr
+    assert not os.path.exists(server.path("y"))
+
+
+def test_ss10_a_shell_is_refused_with_words(server):
+    # On a terminal, as somebody would try it: script(1) gives ssh one.
+    command = ["ssh", "-p", str(server.sftp_port), *ssh_options(server), "%s@127.0.0.1" % server.user]
+    done = run("script", "-qec", " ".join(command), "/dev/null", ok=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "This is a file server." in done.text
+    server.wait_for_log("command-refused")
+    assert not [p for p in descendants(server.pid) if "sh" == open("/proc/%d/comm" % p, encoding="ascii").read().strip()]
+
+
+@needs("rclone")
+def test_rclone_checks_by_sums_without_downloading(server, here):
+    make_tree(here / "tree", 20, "rclone sums")
+    rclone(server, here, "copy", "tree", "t:summed", hashes=True)
+    text = rclone(server, here, "-vv", "check", "tree", "t:summed", hashes=True).text
+    assert "0 differences found" in text and "hashes could not be checked" not in text
+    with open(server.path("summed", "d01", "e1", "file 0001.bin"), "r+b") as f:
+        first = f.read(1)
+        f.seek(0)
+        f.write(bytes([first[0] ^ 1]) if first else b"x")
+    assert "1 differences found" in rclone(server, here, "check", "tree", "t:summed", hashes=True, ok=False).text
+    assert sums("tree") and rclone(server, here, "about", "t:", hashes=True).text.startswith("Total")
+
+
+# ---- check-file ----
+
+def check_name(raw, path, algorithms, start=0, length=0, block=0):
+    return answer(raw.ask(EXTENDED, s("check-file-name") + s(path) + s(algorithms) + u64(start) + u64(length) + u32(block)))
+
+
+def answer(reply):
+    kind, body = reply
+    if kind == STATUS:
+        return reply
+    assert kind == EXTENDED_REPLY
+    n = struct.unpack(">I", body[:4])[0]
+    assert body[4:4 + n] == b"check-file"
+    body = body[4 + n:]
+    n = struct.unpack(">I", body[:4])[0]
+    return body[4:4 + n].decode(), body[4 + n:]
+
+
+def test_check_file_by_name_and_handle(server):
+    data = os.urandom(1000000)
+    with open(server.path("checked"), "wb") as f:
+        f.write(data)
+    with Raw(server) as raw:
+        assert check_name(raw, "/checked", "md5") == ("md5", hashlib.md5(data).digest())
+        assert check_name(raw, "/checked", "none,sha512,md5") == ("sha512", hashlib.sha512(data).digest())
+        assert check_name(raw, "/checked", "crc32") == ("crc32", struct.pack(">I", zlib.crc32(data)))
+        assert check_name(raw, "/checked", "sha1", 1000, 5000) == ("sha1", hashlib.sha1(data[1000:6000]).digest())
+        blocks = b"".join(hashlib.sha256(data[at:at + 65536]).digest() for at in range(0, len(data), 65536))
+        assert check_name(raw, "/checked", "sha256", 0, 0, 65536) == ("sha256", blocks)
+        h = raw.open("/checked", R)
+        for name in ("check-file-handle", "check-file"):
+            assert answer(raw.ask(EXTENDED, s(name) + s(h) + s("md5") + u64(10) + u64(20) + u32(0))) == \
+                ("md5", hashlib.md5(data[10:30]).digest())
+        for path, args, want in (("/missing", ("md5",), NO_SUCH_FILE), ("/checked", ("tiger",), FAILURE), ("/checked", ("md5", 0, 0, 255), BAD_MESSAGE),
+                                 ("/checked", ("md5", 2**63), BAD_MESSAGE), ("/d", ("md5",), FAILURE)):
+            os.makedirs(server.path("d"), exist_ok=True)
+            assert check_name(raw, path, *args) == (STATUS, want), (path, args)
+        with open(server.path("checked"), "wb") as f:
+            f.truncate(1 << 26)
+        assert check_name(raw, "/checked", "md5", 0, 0, 256) == (STATUS, FAILURE)  # 4 MiB of sums
+        h = raw.open("/new", W | CREAT)
+        assert raw.ask(EXTENDED, s("check-file-handle") + s(h) + s("md5") + u64(0) + u64(0) + u32(0)) == (STATUS, PERMISSION_DENIED)
+
+
+def test_a_long_sum_lets_other_requests_pass(server):
+    with open(server.path("long"), "wb") as f:
+        f.truncate(1 << 31)
+    with Raw(server) as raw:
+        raw.send(EXTENDED, u32(1) + s("check-file-name") + s("/long") + s("md5") + u64(0) + u64(0) + u32(0))
+        raw.id = 1
+        # Its answer would come first if the sum were made in one piece.
+        assert raw.ask(EXTENDED, s("limits@openssh.com"))[0] == EXTENDED_REPLY
+    os.unlink(server.path("long"))
+
+
+def test_paramikos_check_works(server):
+    data = os.urandom(100000)
+    with open(server.path("paramiko-checked"), "wb") as f:
+        f.write(data)
+    client = server.sftp()
+    with client.open("paramiko-checked") as f:
+        assert f.check("sha1") == hashlib.sha1(data).digest()
+        assert f.check("md5", 0, 0, 512) == b"".join(hashlib.md5(data[at:at + 512]).digest() for at in range(0, len(data), 512))
+    client.transport.close()
