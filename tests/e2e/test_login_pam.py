@@ -4,9 +4,12 @@
 Ledger AU02, AU03, AU08, AU09, AU10. The module is tests/pam/pam_coffer_test.c.
 """
 
+import base64
 import contextlib
 import ftplib
+import hmac
 import os
+import struct
 import subprocess
 import time
 
@@ -326,3 +329,60 @@ def test_expired_shadow_password_is_changed_in_earnest_au09(tmp_path):
             assert ftp_login(s, new) is None
     finally:
         subprocess.run(["mv", backup, "/etc/shadow"], check=True)
+
+
+# ---- second factors of the system ----
+
+SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+
+def code(offset=0):
+    """RFC 6238, six digits, for the time step that is offset from now."""
+    mac = hmac.new(base64.b32decode(SECRET), struct.pack(">Q", int(time.time()) // 30 + offset), "sha1").digest()
+    at = mac[19] & 15
+    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
+
+
+def test_pam_oath_is_a_second_round_over_sftp_and_alone_enough_over_ftps_au08(tmp_path):
+    if not have("pam_oath.so"):
+        pytest.skip("SKIP pam_oath is not installed (libpam-oath)")
+    users = tmp_path / "oath"
+
+    def fresh():  # a code is good once: the module writes that down
+        users.write_text("HOTP/T30/6 %s - %s\n" % (SYSTEM_USER, base64.b32decode(SECRET).hex()))
+        users.chmod(0o600)
+
+    rest = ["account required pam_unix.so", "session required pam_permit.so"]
+    oath = "auth required pam_oath.so usersfile=%s window=5" % users
+    fresh()
+    with pam_serving(tmp_path, ["auth required pam_unix.so", oath, *rest]) as s:
+        shown = talk(s, [[SYSTEM_PASSWORD], [code()]])
+        assert len(shown) == 2 and "OATH" in shown[1][1][0][0]
+        with pytest.raises(paramiko.AuthenticationException):
+            talk(s, [[SYSTEM_PASSWORD], [code()]])  # used
+        fresh()
+        assert ftp_login(s, SYSTEM_PASSWORD) == "530 Login incorrect."
+        s.wait_for_log("PAM asked for more than a password")
+    fresh()
+    with pam_serving(tmp_path, [oath, *rest]) as s:
+        assert ftp_login(s, "000000") == "530 Login incorrect."
+        assert ftp_login(s, code()) is None
+
+
+def test_pam_google_authenticator_takes_password_and_code_in_one_answer_au08(tmp_path):
+    if not have("pam_google_authenticator.so"):
+        pytest.skip("SKIP pam_google_authenticator is not installed (libpam-google-authenticator)")
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET + "\n\" WINDOW_SIZE 5\n\" TOTP_AUTH\n")
+    secret.chmod(0o400)
+    os.chmod(tmp_path, 0o700)
+    lines = ["auth required pam_google_authenticator.so secret=%s user=root forward_pass" % secret,
+             "auth required pam_unix.so use_first_pass", "account required pam_unix.so",
+             "session required pam_permit.so"]
+    with pam_serving(tmp_path, lines) as s:
+        assert ftp_login(s, SYSTEM_PASSWORD + code()) is None
+        assert ftp_login(s, SYSTEM_PASSWORD) == "530 Login incorrect."
+        assert ftp_login(s, SYSTEM_PASSWORD + "000000") == "530 Login incorrect."
+        assert talk(s, [[SYSTEM_PASSWORD + code()]])
+        with pytest.raises(paramiko.AuthenticationException):
+            talk(s, [["wrong" + code()]])

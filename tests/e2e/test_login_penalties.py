@@ -98,9 +98,10 @@ def test_exempt_networks_are_never_turned_away_au07(tmp_path):
 
 
 def test_spraying_from_twenty_sources_does_not_lock_the_victim_out_au07(tmp_path):
-    """Bounded to 8 s: guesses that were weighed are few, and the victim gets in; the waiting room is the default's."""
+    """For SPRAY_SECONDS (8): guesses that were weighed are few, and the victim gets in; the waiting room is the default's."""
+    seconds = int(os.environ.get("SPRAY_SECONDS", "8"))
     with tight(tmp_path, waiting=100) as s:
-        stop, weighed, lock = time.monotonic() + 8, [], threading.Lock()
+        stop, weighed, lock = time.monotonic() + seconds, [], threading.Lock()
 
         def guess(source):
             i = 0
@@ -125,8 +126,11 @@ def test_spraying_from_twenty_sources_does_not_lock_the_victim_out_au07(tmp_path
         for t in threads:
             t.join(60)
         assert took < 8, "the victim waited %.1f s" % took
-        assert len(weighed) <= 20 * 4, len(weighed)
         rss = [line for line in open("/proc/%d/status" % s.pid, encoding="ascii") if line.startswith("VmRSS")]
+        print("spraying: %d guesses weighed in %d s from 20 sources, the victim waited %.2f s, listener %s" % (
+            len(weighed), seconds, took, rss[0].split(":")[1].strip()))
+        # Three are free; then 5 s each pay for one more.
+        assert len(weighed) <= 20 * (4 + max(0, seconds - 8) / 5), len(weighed)
         assert int(rss[0].split()[1]) < 40000
 
 
