@@ -79,6 +79,10 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libcoffer.a
 $(BUILD)/cofferd-hostile: tests/hostile/hostile.c $(BUILD)/server/main.o $(BUILD)/libcoffer.a
 	$(CC) $(ALL_CFLAGS) -Wno-error $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# What the filters cost: tests/bench/walls.
+$(BUILD)/filter-cost: tests/bench/filter_cost.c $(BUILD)/libcoffer.a
+	$(CC) $(ALL_CFLAGS) $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
 .PHONY: hostile
 hostile: $(BUILD)/cofferd-hostile
 
