@@ -40,6 +40,9 @@ static const struct kind {
 	[SCHEMA_ADDRESS] = { "address or *", "\"type\":\"string\"" },
 	[SCHEMA_NETWORK] = { "address or network", "\"type\":\"string\"" },
 	[SCHEMA_MEMBER] = { "user or @group", "\"type\":\"string\"" },
+	[SCHEMA_ENDPOINT] = { "address:port", "\"type\":\"string\"" },
+	[SCHEMA_HOURS] = { "times of the week", "\"type\":\"string\"" },
+	[SCHEMA_FACTORS] = { "factors joined with +", "\"type\":\"string\"" },
 	[SCHEMA_PATTERN] = { "pattern", "\"type\":\"string\"" },
 	[SCHEMA_PORTS] = { "range of ports", "\"type\":[\"string\",\"integer\"]" },
 	[SCHEMA_RIGHTS] = { "rights", "\"type\":[\"string\",\"array\"]" },
@@ -119,6 +122,8 @@ print_roff(const char *s)
 			column = 0;
 			continue;
 		}
+		if (column == 0 && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout); /* a word, not a request */
 		fputs(*s == '\\' ? "\\e" : *s == '-' ? "\\-" : "", stdout);
 		if (*s != '\\' && *s != '-')
 			putchar(*s);
