@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 
+import paramiko
 import pytest
 import yaml
 
@@ -34,6 +35,10 @@ def allowed(op, name, rights):
         "list": name in DIRS and has("list"),
         "read": name in FILES and has("read"),
         "upload": name in FILES and has("overwrite") or name in NEW and has("create"),
+        # From the middle of the old content, which a missing file does not have.
+        "resume": name in FILES and has("overwrite"),
+        # Even where nothing may be listed, a directory can be gone into, and what may be renamed can be asked for.
+        "stat": name in DIRS or name in on_names - {"out"} and (has("list") or has("read") or has("rename")),
         "append": name in FILES and (has("append") or has("overwrite")) or name in NEW and has("create"),
         "delete": name in on_names - {"dir"} and has("delete"),
         "mkdir": name in NEW and has("mkdir"),
@@ -47,7 +52,7 @@ def allowed(op, name, rights):
     }[op]
 
 
-OPS = ("list", "read", "upload", "append", "delete", "mkdir", "rmdir", "rename", "replace", "across", "chmod", "times",
+OPS = ("list", "stat", "read", "upload", "resume", "append", "delete", "mkdir", "rmdir", "rename", "replace", "across", "chmod", "times",
        "symlink")
 
 
@@ -74,8 +79,8 @@ def ftp_do(f, op, share, name):
     """True: done; False: refused. Anything else is an error of the test."""
     path = "/%s/%s" % (share, name)
 
-    def put(verb):
-        with f.transfercmd("%s %s" % (verb, path)) as c:
+    def put(verb, rest=None):
+        with f.transfercmd("%s %s" % (verb, path), rest) as c:
             c.sendall(b"new")
             c.unwrap()
         f.voidresp()
@@ -89,6 +94,8 @@ def ftp_do(f, op, share, name):
             "list": lambda: f.retrlines("MLSD " + path, lambda line: None),
             "read": lambda: f.retrbinary("RETR " + path, lambda block: None),
             "upload": lambda: put("STOR"),
+            "resume": lambda: put("STOR", 3),
+            "stat": lambda: f.sendcmd("MLST " + path),
             "append": lambda: put("APPE"),
             "delete": lambda: f.delete(path),
             "mkdir": lambda: f.mkd(path),
@@ -117,11 +124,19 @@ def sftp_do(c, op, share, name):
         with c.open(path, "rb") as f:
             f.read()
 
+    def write_only():  # open() of paramiko wants to read as well
+        _, answer = c._request(paramiko.sftp.CMD_OPEN, path.encode(), paramiko.sftp.SFTP_FLAG_WRITE, paramiko.SFTPAttributes())
+        with paramiko.SFTPFile(c, answer.get_binary(), "r+b") as f:
+            f.seek(3)
+            f.write(b"new")
+
     try:
         {
             "list": lambda: c.listdir(path),
             "read": get,
             "upload": lambda: put("wb"),
+            "resume": write_only,
+            "stat": lambda: c.stat(path),
             "append": lambda: put("ab"),
             "delete": lambda: c.remove(path),
             "mkdir": lambda: c.mkdir(path),

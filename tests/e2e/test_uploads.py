@@ -4,6 +4,8 @@
 ROUNDS=1000 makes a soak of the random rounds; SEED repeats a run.
 """
 
+import ftplib
+import hashlib
 import os
 import random
 import shutil
@@ -12,11 +14,12 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 import paramiko
 import pytest
 
-from conftest import SYSTEM_UID, SYSTEM_USER, eventually, needs_root, run, serving, sha256
+from conftest import SYSTEM_UID, SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, run, serving, sha256
 
 ROUNDS = int(os.environ.get("ROUNDS", "40"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**31)))
@@ -32,6 +35,14 @@ def kill_one(s, name):
             pass
 
 
+def kill_signer(s):
+    """Sessions go on without it; the next one has to wait until there is another."""
+    for pid in descendants(s.pid):
+        if comm(pid) == "coffer-signer":
+            os.kill(pid, signal.SIGKILL)
+            s.wait_for_log("process=signer")
+
+
 def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     sock.close()
@@ -44,6 +55,12 @@ def ftp_upload(s, name, data, at, how):
         c = f.transfercmd("STOR " + name)
         c.sendall(data[:at])
         if how == "complete":
+            c.sendall(data[at:])
+            c.unwrap()
+            c.close()
+            return f.voidresp().startswith("226")
+        if how == "coffer-signer":
+            kill_signer(s)
             c.sendall(data[at:])
             c.unwrap()
             c.close()
@@ -93,6 +110,11 @@ def sftp_upload(s, name, data, at, how):
             h.write(data[at:])
             sftp_close(c, h)
             return True
+        if how == "coffer-signer":
+            kill_signer(s)
+            h.write(data[at:])
+            sftp_close(c, h)
+            return True
         if how in KILLS:
             kill_one(s, how)
             try:
@@ -121,7 +143,7 @@ def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
     """LC01, LC02, LC03 (monitor): in random rounds, whatever ends it, and whenever."""
     rng = random.Random(SEED)
     print("SEED=%d" % SEED)
-    ways = KILLS + ("abor", "no-close-notify", "reset", "client-gone", "complete")
+    ways = KILLS + ("abor", "no-close-notify", "reset", "client-gone", "complete", "coffer-signer")
     for number in range(ROUNDS):
         how = ways[number % len(ways)]
         name, old = "round%d" % number, None
@@ -135,6 +157,7 @@ def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
         now = seen(server, name)
         what = (how, number, said, len(data), now and len(now), old and len(old))
         assert now == data if said else now in (old, data), what
+        assert said or how not in ("complete", "coffer-signer"), what
         for hidden in os.listdir(server.root):
             if hidden.startswith(".coffer-kept~"):
                 assert old is None and data.startswith(seen(server, hidden)), what
@@ -231,14 +254,47 @@ def test_sftp_goes_on_with_an_interrupted_upload(server, here):
     assert sha256(server.path("s.bin")) == want
 
 
+def test_rest_and_stor_go_on_with_an_interrupted_upload(server, here):
+    """FD07, as FileZilla does it: SIZE, TYPE I, REST n, STOR."""
+    want = interrupted(server, here, "f.bin")
+    data = (here / "f.bin").read_bytes()
+    f = server.ftp()
+    f.voidcmd("TYPE I")
+    assert f.size("f.bin") == 600000
+    with pytest.raises(ftplib.error_perm, match="554"):
+        f.transfercmd("STOR f.bin", 600001)
+    with f.transfercmd("STOR f.bin", 600000) as c:
+        c.sendall(data[600000:])
+        c.unwrap()
+    assert f.voidresp().startswith("226")
+    f.quit()
+    assert sha256(server.path("f.bin")) == want
+
+
+@pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
+@pytest.mark.parametrize("protocol", ("ftp", "sftp"))
+def test_rclone_completes_an_interrupted_upload(server, here, protocol):
+    """FD07: it does not resume, but sends the whole file once more; what was kept is in nobody's way."""
+    want = interrupted(server, here, "r.bin")
+    password = run("rclone", "obscure", server.password).text.strip()
+    remote = ":ftp,host=localhost,port=%d,user=%s,pass=%s,explicit_tls=true,no_check_certificate=true,concurrency=1:" % (
+        server.ftps_port, server.user, password) if protocol == "ftp" else ":sftp,host=127.0.0.1,port=%d,user=%s,pass=%s,known_hosts_file=%s:" % (
+        server.sftp_port, server.user, password, server.known_hosts_all)
+    run("rclone", "copyto", "--config", "/dev/null", "--disable", "ListR", "r.bin", remote + "r.bin", timeout=60)
+    assert sha256(server.path("r.bin")) == want
+    eventually(lambda: not server.sessions(), 15, "end of sessions")
+    os.unlink(server.path("r.bin"))
+    assert not [n for n in os.listdir(server.root) if n.startswith(".coffer-") and n.endswith("r.bin")]
+
+
 PROGRAM = '#include <stdio.h>\nint main(void) { puts("it runs"); return 0; }\n'
 
 
-@pytest.mark.skipif(not (shutil.which("sshfs") and shutil.which("git") and shutil.which("gcc")),
-                    reason="sshfs, git or gcc is not installed")
-@pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no /dev/fuse")
-def test_sshfs_carries_git_tar_and_a_compiler(server, here):
-    """Atomic uploads under programs that rename, append, map and execute what they have just written."""
+@pytest.fixture()
+def mounted(server, here):
+    """The share, mounted by sshfs."""
+    if not shutil.which("sshfs") or not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no sshfs or no /dev/fuse")
     mount = here / "mnt"
     mount.mkdir()
     done = subprocess.run(["sshfs", "-p", str(server.sftp_port), *ssh_options(server), server.user + "@127.0.0.1:/", str(mount)],
@@ -247,27 +303,93 @@ def test_sshfs_carries_git_tar_and_a_compiler(server, here):
         pytest.skip("no FUSE here: " + done.stderr.strip())
     assert done.returncode == 0, done.stderr
     try:
-        git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "safe.directory=*",
-               "-c", "init.defaultBranch=main"]
-        run(*git, "init", "-q", "origin")
-        (here / "origin" / "main.c").write_text(PROGRAM)
-        for i in range(30):
-            (here / "origin" / ("file%d" % i)).write_bytes(os.urandom(2000))
-        run(*git, "-C", "origin", "add", ".")
-        run(*git, "-C", "origin", "commit", "-q", "-m", "first")
-        run(*git, "clone", "-q", "--no-hardlinks", "origin", str(mount / "clone"), timeout=60)
-        (mount / "clone" / "more").write_text("more\n")
-        run(*git, "-C", str(mount / "clone"), "add", ".", timeout=60)
-        run(*git, "-C", str(mount / "clone"), "commit", "-q", "-m", "second", timeout=60)
-        run(*git, "-C", str(mount / "clone"), "fsck", "--strict", timeout=60)
-        run("gcc", "-o", str(mount / "clone" / "program"), str(mount / "clone" / "main.c"), timeout=60)
-        assert run(str(mount / "clone" / "program")).text == "it runs\n"
-        run("tar", "-C", str(mount), "-cf", "clone.tar", "clone")
-        (mount / "again").mkdir()
-        run("tar", "-C", str(mount / "again"), "-xf", "clone.tar", timeout=60)
-        run("diff", "-r", str(mount / "clone"), str(mount / "again" / "clone"), timeout=60)
+        yield mount
     finally:
         subprocess.run(["umount", "-l", str(mount)], check=False)
     eventually(lambda: not server.sessions(), 15, "end of sessions")
+
+
+@pytest.mark.skipif(not (shutil.which("git") and shutil.which("gcc")), reason="git or gcc is not installed")
+def test_sshfs_carries_git_tar_and_a_compiler(server, here, mounted):
+    """Atomic uploads under programs that rename, append, map and execute what they have just written."""
+    mount = mounted
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "safe.directory=*",
+           "-c", "init.defaultBranch=main"]
+    run(*git, "init", "-q", "origin")
+    (here / "origin" / "main.c").write_text(PROGRAM)
+    for i in range(30):
+        (here / "origin" / ("file%d" % i)).write_bytes(os.urandom(2000))
+    run(*git, "-C", "origin", "add", ".")
+    run(*git, "-C", "origin", "commit", "-q", "-m", "first")
+    run(*git, "clone", "-q", "--no-hardlinks", "origin", str(mount / "clone"), timeout=60)
+    (mount / "clone" / "more").write_text("more\n")
+    run(*git, "-C", str(mount / "clone"), "add", ".", timeout=60)
+    run(*git, "-C", str(mount / "clone"), "commit", "-q", "-m", "second", timeout=60)
+    run(*git, "-C", str(mount / "clone"), "fsck", "--strict", timeout=60)
+    run("gcc", "-o", str(mount / "clone" / "program"), str(mount / "clone" / "main.c"), timeout=60)
+    assert run(str(mount / "clone" / "program")).text == "it runs\n"
+    run("tar", "-C", str(mount), "-cf", "clone.tar", "clone")
+    (mount / "again").mkdir()
+    run("tar", "-C", str(mount / "again"), "-xf", "clone.tar", timeout=60)
+    run("diff", "-r", str(mount / "clone"), str(mount / "again" / "clone"), timeout=60)
     left = [os.path.join(top, n) for top, _, names in os.walk(server.path("clone")) for n in names if n.startswith(".coffer-")]
     assert not left, left
+
+
+@pytest.mark.skipif(not os.environ.get("COMPILE"), reason="COMPILE=1 compiles this project on sshfs, which takes minutes")
+def test_sshfs_carries_a_compile_of_this_project(server, here, mounted):
+    run("git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks", TOP, str(mounted / "project"), timeout=300)
+    run("make", "-s", "-j2", "-C", str(mounted / "project"), "all", timeout=3000)
+    assert "cofferd" in run(str(mounted / "project" / "build" / "release" / "cofferd"), "-V").text
+    run("git", "-c", "safe.directory=*", "-C", str(mounted / "project"), "fsck", "--strict", timeout=600)
+
+
+def sha256_of(data):
+    return hashlib.sha256(data or b"").hexdigest()
+
+
+def test_random_writes_over_sshfs_arrive_as_they_were_made(server, mounted):
+    """As fsx does: writes, reads, cuts, closing and opening again at random; what the server has is what was written."""
+    rng = random.Random(SEED)
+    print("SEED=%d" % SEED)
+    path, model, operations = mounted / "fsx", bytearray(), 0
+    f = open(path, "w+b", buffering=0)
+    end = time.monotonic() + float(os.environ.get("FSX_SECONDS", "5"))
+    try:
+        while time.monotonic() < end:
+            at, size, what = rng.randrange(256 * 1024), rng.randrange(1, 64 * 1024), rng.random()
+            if what < 0.45:
+                data = rng.randbytes(size)
+                f.seek(at)
+                f.write(data)
+                model.extend(bytes(max(0, at - len(model))))
+                model[at:at + size] = data
+            elif what < 0.8:
+                f.seek(at)
+                assert f.read(size) == bytes(model[at:at + size]), (operations, at, size)
+            elif what < 0.9:
+                f.truncate(at)
+                model[at:] = b""
+                model.extend(bytes(at - len(model)))
+            elif what < 0.95:
+                os.fsync(f.fileno())
+            else:
+                f.close()
+                # The kernel does not wait for the close of a file on FUSE.
+                eventually(lambda: sha256_of(seen(server, "fsx")) == sha256_of(model), 10, "what was written, after %d" % operations)
+                mode = rng.choice(("r+b", "r+b", "a+b", "w+b"))
+                f = open(path, mode, buffering=0)
+                if mode == "w+b":
+                    model.clear()
+                if mode == "a+b":
+                    data = rng.randbytes(1000)
+                    f.write(data)
+                    model.extend(data)
+                    f.close()
+                    f = open(path, "r+b", buffering=0)
+            operations += 1
+    finally:
+        f.close()
+    assert operations > 20
+    assert (mounted / "fsx").read_bytes() == bytes(model)
+    eventually(lambda: seen(server, "fsx") == bytes(model), 10, "what was written")
