@@ -20,6 +20,7 @@
 #include <openssl/evp.h>
 
 #include "auth/auth.h"
+#include "auth/cert.h"
 #include "server/base/buf.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
@@ -46,15 +47,17 @@ bool
 keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len)
 {
 	struct buf b;
-	char type[64];
+	char type[64], plain[64], plain_type[64];
 
 	buf_init_read(&b, blob, blob_len);
 	buf_get_cstring(&b, type, sizeof(type));
-	if (b.bad)
+	if (b.bad || cert_is_name(algorithm) != cert_is_name(type) ||
+	    cert_plain_name(algorithm, plain, sizeof(plain)) < 0 ||
+	    cert_plain_name(type, plain_type, sizeof(plain_type)) < 0)
 		return false;
 	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
-		if (strcmp(algorithms[i].algorithm, algorithm) == 0 &&
-		    strcmp(algorithms[i].type, type) == 0)
+		if (strcmp(algorithms[i].algorithm, plain) == 0 &&
+		    strcmp(algorithms[i].type, plain_type) == 0)
 			return true;
 	return false;
 }
@@ -128,8 +131,19 @@ static const char *const harmless[] = { "restrict",	 "no-agent-forwarding", "no-
 					"agent-forwarding", "port-forwarding",	"pty",
 					"user-rc",	 "x11-forwarding" };
 
+/* What is looked for in the lines of a file, and what a line says. */
+struct search {
+	const struct keys_question *q;
+	const struct cert *cert; /* NULL: a plain key */
+	const char *file;
+	bool trusted;	   /* each key in the file is an authority, as the administrator says */
+	unsigned int line; /* its number */
+	bool authority;	   /* cert-authority */
+	char *principals;  /* principals="..." */
+};
+
 static bool
-option_ok(const struct keys_question *q, char *option, const char *file, unsigned int line)
+option_ok(struct search *s, char *option)
 {
 	char *value = strchr(option, '=');
 	struct log_value quoted_file, quoted;
@@ -147,17 +161,23 @@ option_ok(const struct keys_question *q, char *option, const char *file, unsigne
 		if (strcasecmp(option, harmless[i]) == 0)
 			return true;
 	if (value && strcasecmp(option, "from") == 0)
-		return address_listed(q->addr, value);
+		return address_listed(s->q->addr, value);
 	if (value && strcasecmp(option, "expiry-time") == 0)
 		return !is_expired(value);
+	if (!value && s->cert && strcasecmp(option, "cert-authority") == 0)
+		return s->authority = true;
+	if (value && s->cert && strcasecmp(option, "principals") == 0) {
+		s->principals = value;
+		return true;
+	}
 	log_warn("key-option", "file=%s line=%u option=%s result=line-ignored",
-		 log_q(&quoted_file, file), line, log_q(&quoted, option));
+		 log_q(&quoted_file, s->file), s->line, log_q(&quoted, option));
 	return false;
 }
 
 /* options is cut into pieces in place. */
 static bool
-options_ok(const struct keys_question *q, char *options, const char *file, unsigned int line)
+options_ok(struct search *s, char *options)
 {
 	while (*options) {
 		bool quoted = false;
@@ -168,17 +188,19 @@ options_ok(const struct keys_question *q, char *options, const char *file, unsig
 				quoted = !quoted;
 		if (options[i])
 			options[i++] = '\0';
-		if (!option_ok(q, options, file, line))
+		if (!option_ok(s, options))
 			return false;
 		options += i;
 	}
 	return true;
 }
 
-/* Is the base64 text of len bytes the blob that the client has shown? */
+/* Is the base64 text of len bytes the blob that is looked for? */
 static bool
-is_blob(const struct keys_question *q, const char *text, size_t len)
+is_blob(const struct search *s, const char *text, size_t len)
 {
+	const void *want = s->cert ? s->cert->authority : s->q->blob;
+	size_t want_len = s->cert ? s->cert->authority_len : s->q->blob_len;
 	uint8_t blob[AUTH_KEY_MAX + 3];
 	int n, padding = 0;
 
@@ -186,12 +208,34 @@ is_blob(const struct keys_question *q, const char *text, size_t len)
 		return false;
 	padding = (text[len - 1] == '=') + (text[len - 2] == '=');
 	n = EVP_DecodeBlock(blob, (const unsigned char *)text, (int)len);
-	return n >= padding && (size_t)(n - padding) == q->blob_len &&
-	       memcmp(blob, q->blob, q->blob_len) == 0;
+	return n >= padding && (size_t)(n - padding) == want_len &&
+	       memcmp(blob, want, want_len) == 0;
+}
+
+/* The authority is trusted with it: what does its certificate say? */
+static bool
+is_certified(const struct search *s)
+{
+	const struct cert_question question = { .name = s->q->account->name,
+						.principals = s->principals,
+						.addr = s->q->addr,
+						.now = time(NULL) };
+	struct log_value file, id, reason;
+	const char *no;
+
+	if (cert_check(s->cert, &question, &no) < 0) {
+		log_notice("certificate-refused", "id=%s serial=%ju reason=%s file=%s line=%u",
+			   log_q(&id, s->cert->id), (uintmax_t)s->cert->serial, log_q(&reason, no),
+			   log_q(&file, s->file), s->line);
+		return false;
+	}
+	log_info("certificate", "id=%s serial=%ju file=%s line=%u", log_q(&id, s->cert->id),
+		 (uintmax_t)s->cert->serial, log_q(&file, s->file), s->line);
+	return true;
 }
 
 static bool
-line_fits(const struct keys_question *q, char *line, const char *file, unsigned int number)
+line_fits(struct search *s, char *line)
 {
 	char *type = line + strspn(line, " \t"), *options = NULL, *base64;
 	size_t len = strcspn(type, " \t");
@@ -212,8 +256,11 @@ line_fits(const struct keys_question *q, char *line, const char *file, unsigned 
 	}
 	base64 = type + len + strspn(type + len, " \t");
 	/* The key first: an odd option on another key's line is nobody's business today. */
-	return is_blob(q, base64, strcspn(base64, " \t")) &&
-	       (!options || options_ok(q, options, file, number));
+	s->authority = s->trusted;
+	s->principals = NULL;
+	if (!is_blob(s, base64, strcspn(base64, " \t")) || (options && !options_ok(s, options)))
+		return false;
+	return !s->cert || (s->authority && is_certified(s));
 }
 
 /*
@@ -230,13 +277,16 @@ only_his(const struct stat *st, uid_t uid)
 
 /* Does the file, and every directory from it up to its owner's home (or /), belong to him alone? */
 static bool
-is_safe(const struct keys_question *q, int fd, const char *file)
+is_safe(const struct search *s, int fd, const char *file)
 {
+	const struct account *account = s->q->account;
+	/* Who lets others in by a file of authorities is the administrator. */
+	uid_t owner = s->trusted && s->q->conf->mode == CONF_SYSTEM ? 0 : account->uid;
 	char path[4096], *slash;
 	struct log_value quoted;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !only_his(&st, q->account->uid)) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !only_his(&st, owner)) {
 		log_warn("key-file", "file=%s problem=\"owner or mode\"", log_q(&quoted, file));
 		return false;
 	}
@@ -244,34 +294,36 @@ is_safe(const struct keys_question *q, int fd, const char *file)
 		return false;
 	while ((slash = strrchr(path, '/')) != NULL) {
 		slash[slash == path] = '\0';
-		if (stat(path, &st) < 0 || !only_his(&st, q->account->uid)) {
+		if (stat(path, &st) < 0 || !only_his(&st, owner)) {
 			log_warn("key-file", "file=%s problem=\"others may write to %s\"",
 				 log_q(&quoted, file), path);
 			return false;
 		}
-		if (slash == path || (q->account->home && strcmp(path, q->account->home) == 0))
+		if (slash == path || (account->home && strcmp(path, account->home) == 0))
 			return true;
 	}
 	return false;
 }
 
 static int
-find_in(const struct keys_question *q, const char *file)
+find_in(struct search *s, const char *file)
 {
 	FD_OWN int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char *text, *line, *save = NULL;
-	unsigned int number = 0;
 	int err = -ENOENT;
 	size_t len;
 
-	if (fd < 0 || !is_safe(q, fd, file) || fd_read_file(fd, FILE_BYTES_MAX, &text, &len) < 0)
+	if (fd < 0 || !is_safe(s, fd, file) || fd_read_file(fd, FILE_BYTES_MAX, &text, &len) < 0)
 		return -ENOENT;
+	s->file = file;
+	s->line = 0;
 	for (line = text; line && err < 0; line = save) {
 		save = strchr(line, '\n');
 		if (save)
 			*save++ = '\0';
 		line[strcspn(line, "\r")] = '\0';
-		if (line_fits(q, line, file, ++number))
+		s->line++;
+		if (line_fits(s, line))
 			err = 0;
 	}
 	free(text);
@@ -296,14 +348,32 @@ expand(const struct keys_question *q, const char *template, char *room, size_t s
 	return t.cut || room[0] != '/' ? -EINVAL : 0;
 }
 
+static int
+find_in_files(struct search *s, const struct conf_list *files, bool trusted)
+{
+	char file[4096];
+
+	s->trusted = trusted;
+	for (size_t i = 0; i < files->count; i++)
+		if (expand(s->q, files->at[i], file, sizeof(file)) == 0 && find_in(s, file) == 0)
+			return 0;
+	return -ENOENT;
+}
+
 int
 keys_find(const struct keys_question *q)
 {
-	const struct conf_list *files = &q->conf->sftp.authorized_keys;
-	char file[4096];
+	struct search s = { .q = q };
+	struct cert cert;
+	int err;
 
-	for (size_t i = 0; i < files->count; i++)
-		if (expand(q, files->at[i], file, sizeof(file)) == 0 && find_in(q, file) == 0)
-			return 0;
-	return -ENOENT;
+	if (cert_is_name(q->algorithm)) {
+		if (cert_parse(q->blob, q->blob_len, &cert) < 0)
+			return -ENOENT;
+		s.cert = &cert;
+	}
+	err = find_in_files(&s, &q->conf->sftp.authorized_keys, false);
+	if (err < 0 && s.cert)
+		err = find_in_files(&s, &q->conf->sftp.trusted_user_ca_keys, true);
+	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* keys.h - is this public key one of the account's? Reads authorized_keys(5) files; runs in monitor. */
+/* keys.h - is this public key one of the account's? Reads authorized_keys(5) files; runs in
+ * monitor. */
 #ifndef AUTH_KEYS_H
 #define AUTH_KEYS_H
 
@@ -14,7 +15,7 @@ struct keys_question {
 	const struct account *account;
 	const char *addr;      /* of the client, for from= */
 	const char *algorithm; /* as the client named it */
-	const void *blob;
+	const void *blob;      /* of a key, or of a certificate */
 	size_t blob_len;
 };
 
@@ -22,9 +23,11 @@ struct keys_question {
 bool keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len);
 
 /*
- * Looks through all files of sftp.authorized-keys. The calling process must already be the account:
- * a file that he cannot read does not count, nor one that others could write. Returns 0 (it is his),
- * or -ENOENT. What is odd in a file is logged with its line.
+ * Looks through all files of sftp.authorized-keys; for a certificate, also through those of
+ * sftp.trusted-user-ca-keys, and the key looked for is the one of its authority. The calling
+ * process must already be the account: a file that he cannot read does not count, nor one that
+ * others could write. Returns 0 (it is his), or -ENOENT. What is odd in a file is logged with its
+ * line.
  */
 int keys_find(const struct keys_question *q) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/bn.h>
@@ -17,6 +18,7 @@
 #include <openssl/x509.h>
 
 #include "auth/auth.h"
+#include "auth/cert.h"
 #include "server/base/buf.h"
 #include "server/base/text.h"
 
@@ -29,6 +31,8 @@
 #define SK_USER_PRESENT 0x01
 /* Bytes of a host key's blob: RSA of 16384 bits. */
 #define HOST_KEY_MAX 2200
+/* Bytes of an ECDSA signature by P-521 in DER. */
+#define ECDSA_DER_MAX 160
 
 static EVP_PKEY *
 from_params(const char *type, OSSL_PARAM_BLD *build)
@@ -167,7 +171,7 @@ check(EVP_PKEY *key, const char *digest, const uint8_t *signature, size_t signat
 /* Does the signature fit the request in this form? key_rest stands behind the key's numbers. */
 static int
 check_form(EVP_PKEY *key, const struct algorithm *a, const struct verify_question *q,
-	   struct buf key_rest, bool hostbound)
+	   struct buf key_rest, bool is_cert, bool hostbound)
 {
 	static uint8_t room[AUTH_KEY_MAX + AUTH_NAME_MAX + HOST_KEY_MAX + 512];
 	size_t skip = a->sk ? SK_HEAD : 0;
@@ -179,26 +183,102 @@ check_form(EVP_PKEY *key, const struct algorithm *a, const struct verify_questio
 		return -EINVAL;
 	if (a->sk && wrap_for_sk(&message, &key_rest, q) < 0)
 		return -EACCES;
-	if (buf_done(&key_rest) < 0)
+	if (!is_cert && buf_done(&key_rest) < 0)
 		return -EINVAL;
 	return check(key, a->digest, q->signature + skip, q->signature_len - skip, &message);
+}
+
+static const struct algorithm *
+find_algorithm(const char *name, const char *key_type)
+{
+	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
+		if (strcmp(algorithms[i].name, name) == 0 &&
+		    strcmp(algorithms[i].key_type, key_type) == 0)
+			return &algorithms[i];
+	return NULL;
+}
+
+/* An ECDSA signature as SSH writes it (RFC 5656 section 3.1.2: two numbers), as OpenSSL takes it.
+ */
+static int
+ecdsa_der(struct buf *b, uint8_t room[ECDSA_DER_MAX], size_t *ret_len)
+{
+	ECDSA_SIG *sig = ECDSA_SIG_new();
+	size_t r_len, s_len;
+	const uint8_t *r_at = buf_get_string(b, &r_len), *s_at = buf_get_string(b, &s_len);
+	BIGNUM *r = buf_done(b) == 0 && r_len <= 67 ? BN_bin2bn(r_at, (int)r_len, NULL) : NULL;
+	BIGNUM *s = r && s_len <= 67 ? BN_bin2bn(s_at, (int)s_len, NULL) : NULL;
+	int len = -1;
+
+	if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
+		r = s = NULL;
+		len = i2d_ECDSA_SIG(sig, NULL) <= ECDSA_DER_MAX ? i2d_ECDSA_SIG(sig, &room) : -1;
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(sig);
+	if (len < 0)
+		return -EINVAL;
+	*ret_len = (size_t)len;
+	return 0;
+}
+
+int
+verify_blob_signature(const void *blob, size_t blob_len, const void *signature,
+		      size_t signature_len, const void *data, size_t len)
+{
+	uint8_t der[ECDSA_DER_MAX];
+	const struct algorithm *a;
+	struct buf key_bytes, sig, numbers, message;
+	char type[64], name[64];
+	const uint8_t *at;
+	EVP_PKEY *key;
+	size_t at_len;
+	int err;
+
+	buf_init_read(&key_bytes, blob, blob_len);
+	buf_get_cstring(&key_bytes, type, sizeof(type));
+	buf_init_read(&sig, signature, signature_len);
+	buf_get_cstring(&sig, name, sizeof(name));
+	at = buf_get_string(&sig, &at_len);
+	a = buf_done(&sig) == 0 ? find_algorithm(name, type) : NULL;
+	if (!a || a->sk)
+		return -EINVAL;
+	if (a->get == get_ecdsa) {
+		buf_init_read(&numbers, at, at_len);
+		err = ecdsa_der(&numbers, der, &at_len);
+		if (err < 0)
+			return err;
+		at = der;
+	}
+	key = a->get(&key_bytes);
+	buf_init_read(&message, data, len);
+	err = key && buf_done(&key_bytes) == 0 ? check(key, a->digest, at, at_len, &message)
+					       : -EINVAL;
+	EVP_PKEY_free(key);
+	return err;
 }
 
 int
 verify_signature(const struct verify_question *q)
 {
-	const struct algorithm *a = NULL;
+	bool is_cert = cert_is_name(q->algorithm);
+	const struct algorithm *a;
 	struct buf key_bytes;
-	char type[64];
+	struct cert cert;
+	char type[64], name[64];
 	EVP_PKEY *key;
 	int err;
 
 	buf_init_read(&key_bytes, q->blob, q->blob_len);
 	buf_get_cstring(&key_bytes, type, sizeof(type));
-	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
-		if (strcmp(algorithms[i].name, q->algorithm) == 0 &&
-		    strcmp(algorithms[i].key_type, type) == 0)
-			a = &algorithms[i];
+	if (cert_plain_name(q->algorithm, name, sizeof(name)) < 0)
+		return -EINVAL;
+	if (is_cert && cert_parse(q->blob, q->blob_len, &cert) < 0)
+		return -EINVAL;
+	if (is_cert)
+		key_bytes = cert.key;
+	a = find_algorithm(name, is_cert ? cert.type : type);
 	if (!a || q->session_id_len == 0)
 		return -EINVAL;
 	key = a->get(&key_bytes);
@@ -206,9 +286,9 @@ verify_signature(const struct verify_question *q)
 		EVP_PKEY_free(key);
 		return -EINVAL;
 	}
-	err = check_form(key, a, q, key_bytes, false);
+	err = check_form(key, a, q, key_bytes, is_cert, false);
 	if (err == -EACCES && q->host_key && q->host_key_len <= HOST_KEY_MAX)
-		err = check_form(key, a, q, key_bytes, true);
+		err = check_form(key, a, q, key_bytes, is_cert, true);
 	EVP_PKEY_free(key);
 	return err;
 }

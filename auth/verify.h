@@ -34,8 +34,18 @@ struct verify_question {
 	size_t host_key_len;
 };
 
-/* Returns 0, -EACCES (it does not fit), -EINVAL (no key or algorithm that we know). */
+/*
+ * Returns 0, -EACCES (it does not fit), -EINVAL (no key or algorithm that we know). blob may be a
+ * certificate: then the key inside must have signed; what the certificate says is cert.h's matter.
+ */
 int verify_signature(const struct verify_question *q) MUST_CHECK;
+
+/*
+ * Did the key of this blob make this signature, in SSH's own form (RFC 4253 section 6.6: algorithm
+ * and bytes), over data? Not for security keys and not by SHA-1. Returns 0, -EACCES, -EINVAL.
+ */
+int verify_blob_signature(const void *blob, size_t blob_len, const void *signature,
+			  size_t signature_len, const void *data, size_t len) MUST_CHECK;
 
 /*
  * The blob (RFC 4253 section 6.6, RFC 5656, RFC 8709) of a public key that is DER (RFC 5280,

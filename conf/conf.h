@@ -168,6 +168,7 @@ struct conf {
 		char *banner;		    /* shown before login, or NULL */
 		enum conf_policy policy;
 		struct conf_list authorized_keys; /* files; %u and %h */
+		struct conf_list trusted_user_ca_keys; /* files with keys of authorities */
 		uint64_t rekey_bytes, rekey_ms;
 		uint32_t max_channels, max_handles;
 		uint64_t window_bytes; /* towards clients, per channel */

@@ -214,6 +214,11 @@ const struct schema_key schema_keys[] = {
 	C("sftp.authorized-keys", SCHEMA_LIST, sftp.authorized_keys, "%h/.ssh/authorized_keys",
 	  "Files with a user's public keys; %u is the user's name and %h the home directory.",
 	  .item = SCHEMA_TEMPLATE, RANGE(1, 16)),
+	C("sftp.trusted-user-ca-keys", SCHEMA_LIST, sftp.trusted_user_ca_keys, NULL,
+	  "Files with public keys of authorities: OpenSSH certificates that these have signed let the users in who are "
+	  "among their principals. root's, and readable by all. A user's own authorities stand in his authorized_keys "
+	  "(cert-authority).",
+	  .item = SCHEMA_TEMPLATE, RANGE(0, 16)),
 	C("sftp.rekey-bytes", SCHEMA_SIZE, sftp.rekey_bytes, "1G",
 	  "New session keys are made after so many bytes.", RANGE(16 * MIB, 64 * GIB)),
 	C("sftp.rekey-time", SCHEMA_TIME, sftp.rekey_ms, "1h",

@@ -25,6 +25,14 @@ static const struct {
 	{ SSH_KEYTYPE_SK_ED25519, "sk-ssh-ed25519@openssh.com" },
 	{ SSH_KEYTYPE_SK_ECDSA, "sk-ecdsa-sha2-nistp256@openssh.com" },
 	{ SSH_KEYTYPE_RSA, "rsa-sha2-256" },
+	/* Certificates: monitor judges what they say, of which libssh looks at nothing. */
+	{ SSH_KEYTYPE_ED25519_CERT01, "ssh-ed25519-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_ECDSA_P256_CERT01, "ecdsa-sha2-nistp256-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_ECDSA_P384_CERT01, "ecdsa-sha2-nistp384-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_ECDSA_P521_CERT01, "ecdsa-sha2-nistp521-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_SK_ED25519_CERT01, "sk-ssh-ed25519-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_SK_ECDSA_CERT01, "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com" },
+	{ SSH_KEYTYPE_RSA_CERT01, "rsa-sha2-256-cert-v01@openssh.com" },
 };
 
 static const char *
@@ -106,6 +114,21 @@ ssh_keys_public(ssh_key key, void *room, size_t size, size_t *ret_len, const cha
 	*ret_len = len;
 	*ret_algorithm = algorithm;
 	return 0;
+}
+
+const char *
+ssh_keys_signed_by(ssh_key key, const char *seen, const char *usual)
+{
+	bool sha512 = strcmp(seen, "rsa-sha2-512") == 0;
+
+	switch (ssh_key_type(key)) {
+	case SSH_KEYTYPE_RSA:
+		return seen[0] ? seen : usual;
+	case SSH_KEYTYPE_RSA_CERT01:
+		return sha512 ? "rsa-sha2-512-cert-v01@openssh.com" : usual;
+	default:
+		return usual;
+	}
 }
 
 static unsigned int

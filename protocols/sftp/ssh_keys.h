@@ -29,10 +29,16 @@ int ssh_keys_load_remote(const struct conf *conf, const struct sign_keys *keys, 
 			 conf_complain_fn *complain, void *ctx, unsigned int *ret_kinds) MUST_CHECK;
 
 /*
+ * RSA signs by several algorithms. seen: that of a signature by key ("rsa-sha2-512", or "" when it
+ * is not known); usual: what ssh_keys_public() said. Returns what the client must have named.
+ */
+const char *ssh_keys_signed_by(ssh_key key, const char *seen, const char *usual);
+
+/*
  * A client's public key: its blob as on the wire (RFC 4253, 6.6) in room, and the name of the
  * algorithm by which such keys sign unless the client chose another ("ssh-ed25519"). Returns 0, or
- * -EKEYREJECTED for kinds that we do not take: certificates (libssh does not check what they say),
- * DSA, short RSA; -EMSGSIZE.
+ * -EKEYREJECTED for kinds that we do not take: DSA, short RSA; -EMSGSIZE. Of a certificate libssh
+ * has checked nothing but the client's signature: monitor does the rest.
  */
 int ssh_keys_public(ssh_key key, void *room, size_t size, size_t *ret_len,
 		    const char **ret_algorithm) MUST_CHECK;

@@ -131,8 +131,8 @@ on_key(struct login *l, ssh_message msg, const char *user)
 		let_go(l, msg);
 		return;
 	}
-	if (verified && ssh_key_type(key) == SSH_KEYTYPE_RSA && l->seen->signature[0] != 0)
-		algorithm = l->seen->signature;
+	if (verified)
+		algorithm = ssh_keys_signed_by(key, l->seen->signature, algorithm);
 	if (verified && ssh_sign_is_remote()) {
 		signature_len = ssh_sign_take_verified(ssh_key_type(key), signature);
 		verified = signature_len > 0; /* without one it is worth no more than a probe */

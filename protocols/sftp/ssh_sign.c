@@ -260,7 +260,8 @@ ssh_sign_is_remote(void)
 size_t
 ssh_sign_take_verified(enum ssh_keytypes_e type, uint8_t room[SSH_SIGN_SIGNATURE_MAX])
 {
-	bool sk = type == SSH_KEYTYPE_SK_ED25519 || type == SSH_KEYTYPE_SK_ECDSA;
+	bool sk = type == SSH_KEYTYPE_SK_ED25519 || type == SSH_KEYTYPE_SK_ECDSA ||
+		  type == SSH_KEYTYPE_SK_ED25519_CERT01 || type == SSH_KEYTYPE_SK_ECDSA_CERT01;
 	size_t head = sk ? SK_HEAD : 0, len = verified.len;
 
 	verified.len = 0;
