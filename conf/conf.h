@@ -52,6 +52,8 @@ struct conf_listener {
 	char *address; /* "*" (both families), or an IPv4 or IPv6 address */
 	uint16_t port;
 	char *pam_service;	   /* NULL: auth.pam-service */
+	struct conf_list proxies;  /* networks whose connections begin with a PROXY header */
+	bool proxy_data;	   /* FTPS: those to passive ports as well */
 	enum conf_binding binding; /* FTPS: must a data connection resume this session's TLS? */
 };
 

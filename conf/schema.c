@@ -165,6 +165,12 @@ const struct schema_key schema_keys[] = {
 	  "TCP port. Without it: 21 for ftps, 990 for ftps-implicit, 22 for sftp.", RANGE(1, 65535)),
 	L("pam-service", SCHEMA_NAME, pam_service, NULL,
 	  "PAM service for this listener instead of auth.pam-service."),
+	L("proxy-from", SCHEMA_LIST, proxies, NULL,
+	  "Networks of load balancers that put a PROXY protocol header (version 1 or 2) in front of each connection: "
+	  "it must be there then, and says who the client is. Nobody else is asked for one.",
+	  .item = SCHEMA_NETWORK, RANGE(0, 64)),
+	L("proxy-data", SCHEMA_BOOL, proxy_data, "no",
+	  "FTPS: data connections come through the balancers of proxy-from too, with the same header."),
 	L("data-binding", SCHEMA_WORD, binding, "required",
 	  "FTPS: required refuses data connections that do not resume the TLS session of their control "
 	  "connection, so that nobody can steal one. preferred lets clients through that cannot do it, and names "

@@ -22,12 +22,14 @@
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
+#include "server/base/net.h"
 #include "server/base/notify.h"
 #include "server/base/text.h"
 #include "server/certs.h"
 #include "server/claims.h"
 #include "server/cluster.h"
 #include "server/control.h"
+#include "server/gate.h"
 #include "server/handover.h"
 #include "server/listener_in.h"
 #include "server/listen_msg.h"
@@ -57,6 +59,13 @@ static uint64_t pause_until_ms; /* 0: accepting */
 
 /* ---- a new connection ---- */
 
+struct arrival {
+	int fd;
+	const struct door *door;
+	struct sockaddr_storage peer, local; /* the client's view, also through a balancer */
+	struct sockaddr_storage bound;	     /* where the socket is */
+};
+
 /* An FTP client is told in the words of its protocol; SSH has none before the key exchange. */
 static void
 turn_away(int fd, const struct door *door, const char *addr, const char *limit)
@@ -70,25 +79,25 @@ turn_away(int fd, const struct door *door, const char *addr, const char *limit)
 }
 
 NORETURN static void
-become_monitor(int client_fd, int sock, int signer, const struct door *door,
-	       const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
+become_monitor(const struct arrival *a, int sock, int signer, int gate)
 {
 	struct monitor m = {
 		.conf = us.conf,
-		.listener = door->listener,
+		.listener = a->door->listener,
 		.servers = &us.servers,
-		.client_fd = client_fd,
+		.client_fd = a->fd,
 		.listener_sock = sock,
 		.signer_sock = signer,
 		.hooks_sock = us.servers.hooks,
-		.peer = *peer,
-		.local = *local,
+		.gate_sock = gate,
+		.peer = a->peer,
+		.local = a->local,
+		.bound = a->bound,
 		.login_deadline_ms = clock_after(us.conf->limits.login_ms),
 	};
 	sigset_t none;
 
-	process_keep((int[]) { client_fd, sock, signer, us.servers.hooks },
-		     us.servers.hooks < 0 ? 3 : 4, true);
+	process_keep((int[]) { a->fd, sock, signer, gate, us.servers.hooks }, 5, true);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* ^C on a terminal reaches every process; only the listener decides what it means. */
@@ -98,20 +107,23 @@ become_monitor(int client_fd, int sock, int signer, const struct door *door,
 }
 
 static void
-start_monitor(struct conn *c, int client_fd, const struct door *door,
-	      const struct sockaddr_storage *peer, const struct sockaddr_storage *local)
+start_monitor(struct conn *c, const struct arrival *a)
 {
-	FD_OWN int signer = -1;
+	const struct conf_listener *l = a->door->listener;
+	const bool is_sftp = l->protocol == CONF_SFTP;
+	FD_OWN int signer = -1, gate = -1;
 	int ends[2];
 	pid_t pid;
 
-	if (signer_connect(us.servers.signer, &signer) < 0 || ipc_pair(ends) < 0) {
+	if (signer_connect(us.servers.signer, &signer) < 0 ||
+	    (!is_sftp && gate_connect(us.servers.gate, &a->bound, &a->peer, &gate) < 0) ||
+	    ipc_pair(ends) < 0) {
 		pause_until_ms = clock_ms() + PAUSE_MS;
 		return;
 	}
 	pid = fork();
 	if (pid == 0)
-		become_monitor(client_fd, ends[1], signer, door, peer, local);
+		become_monitor(a, ends[1], signer, gate);
 	fd_close(&ends[1]);
 	if (pid < 0) {
 		log_error("fork", "reason=\"%s\"", strerror(errno));
@@ -121,56 +133,68 @@ start_monitor(struct conn *c, int client_fd, const struct door *door,
 	}
 	c->pid = pid;
 	c->sock = ends[0];
-	c->source = source_of(peer);
+	c->source = source_of(&a->peer);
 	c->logged_in = c->failed = c->stopped = false;
-	c->is_sftp = door->listener->protocol == CONF_SFTP;
+	c->is_sftp = is_sftp;
 	c->since_ms = clock_ms();
 	c->user[0] = '\0';
-	ignore_result(text_copy(c->listener, sizeof(c->listener), door->listener->name)); /* same size */
-	source_text(peer, c->addr);
+	ignore_result(text_copy(c->listener, sizeof(c->listener), l->name)); /* same size */
+	source_text(&a->peer, c->addr);
 	c->kill_ms = us.conf->limits.login_ms
 			 ? clock_after(us.conf->limits.login_ms + KILL_GRACE_MS)
 			 : CLOCK_NEVER;
 }
 
-static void
-greet(int fd, const struct door *door, struct sockaddr_storage *peer)
+/* Is it a load balancer, which says by a PROXY header for whom it comes? */
+static bool
+is_balancer(const struct door *door, const char *addr)
 {
-	struct sockaddr_storage local;
-	socklen_t len = sizeof(local);
+	for (size_t i = 0; i < door->listener->proxies.count; i++)
+		if (net_has(door->listener->proxies.at[i], addr))
+			return true;
+	return false;
+}
+
+static void
+greet(struct arrival *a)
+{
+	socklen_t len = sizeof(a->bound);
 	char addr[SESSION_ADDR_MAX];
 	struct source source;
 	const char *limit;
 	struct conn *c;
 
-	memset(&local, 0, sizeof(local));
-	if (getsockname(fd, (struct sockaddr *)&local, &len) < 0)
+	if (getsockname(a->fd, (struct sockaddr *)&a->bound, &len) < 0)
 		return; /* it is gone already */
-	source_unmap(peer);
-	source_unmap(&local);
-	source_text(peer, addr);
-	source = source_of(peer);
+	source_unmap(&a->bound);
+	if (a->local.ss_family == AF_UNSPEC)
+		a->local = a->bound;
+	source_unmap(&a->peer);
+	source_unmap(&a->local);
+	source_text(&a->peer, addr);
+	source = source_of(&a->peer);
 	limit = admit_connection(&us, &source, addr);
 	c = conns_free(&us.conns);
 	if (limit || !c) {
-		turn_away(fd, door, addr, limit ? limit : "limits.sessions");
+		turn_away(a->fd, a->door, addr, limit ? limit : "limits.sessions");
 		return;
 	}
-	start_monitor(c, fd, door, peer, &local);
-	c->exempt = c->pid && admit_exempt(&us, addr);
+	start_monitor(c, a);
+	/* A balancer that comes for itself looks whether we live, and does not log in. */
+	c->exempt = c->pid && (admit_exempt(&us, addr) || is_balancer(a->door, addr));
 }
 
 static void
 accept_some(const struct door *door)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
+		struct arrival a = { .door = door };
+		socklen_t len = sizeof(a.peer);
+		char addr[SESSION_ADDR_MAX];
 		FD_OWN int fd = -1;
 
-		memset(&peer, 0, sizeof(peer));
-		fd =
-		    accept4(door->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(door->fd, (struct sockaddr *)&a.peer, &len,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM) {
@@ -180,8 +204,35 @@ accept_some(const struct door *door)
 			}
 			return;
 		}
-		greet(fd, door, &peer);
+		source_unmap(&a.peer);
+		source_text(&a.peer, addr);
+		a.fd = fd;
+		if (!is_balancer(door, addr))
+			greet(&a);
+		else if (gate_read_header(us.servers.gate, (uint32_t)(door - us.doors.at), fd) < 0)
+			pause_until_ms = clock_ms() + PAUSE_MS;
 	}
+}
+
+/* Connections of balancers, with the addresses of their headers. */
+static void
+hear_gate(void)
+{
+	struct gate_headed headed;
+	int err;
+
+	while ((err = gate_headed(us.servers.gate, &headed)) == 0) {
+		FD_OWN int fd = headed.fd;
+		struct arrival a = { .fd = fd, .peer = headed.peer, .local = headed.local };
+
+		if (headed.door >= us.doors.count)
+			continue;
+		a.door = &us.doors.at[headed.door];
+		if (!us.stopping)
+			greet(&a);
+	}
+	if (err != -EAGAIN)
+		fd_close(&us.servers.gate); /* its end follows */
 }
 
 /* ---- monitors ---- */
@@ -228,6 +279,16 @@ hooks_ended(int status)
 }
 
 static void
+restart_gate(int status)
+{
+	log_error("crash", "process=gate signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	reload_crashed();
+	fd_close(&us.servers.gate);
+	if (servers_start_gate(us.conf, &us.servers) < 0)
+		pause_until_ms = clock_ms() + PAUSE_MS;
+}
+
+static void
 monitor_ended(pid_t pid, int status)
 {
 	struct conn *c = conns_find(&us.conns, pid);
@@ -264,6 +325,10 @@ reap(void)
 		}
 		if (pid == us.servers.hooks_pid && !us.stopping) {
 			hooks_ended(status);
+			continue;
+		}
+		if (pid == us.servers.gate_pid && !us.stopping) {
+			restart_gate(status);
 			continue;
 		}
 		monitor_ended(pid, status);
@@ -312,6 +377,8 @@ catch_signals(void)
 
 /* ---- the loop ---- */
 
+enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_FIXED };
+
 static uint64_t
 next_deadline(void)
 {
@@ -336,13 +403,14 @@ admin_serve(const struct pollfd *at)
 static void
 turn(uint64_t deadline)
 {
-	size_t n = 0, conns_at, doors_at, control_at;
+	size_t n, conns_at, doors_at, control_at;
 	bool paused = pause_until_ms != 0 || us.stopping;
 
-	polls[n++] = (struct pollfd) { .fd = signals, .events = POLLIN };
-	polls[n++] = (struct pollfd){ .fd = recheck_fd(), .events = POLLIN };
-	polls[n++] = (struct pollfd){ .fd = cluster_fd(), .events = POLLIN };
-	control_at = n;
+	polls[POLL_SIGNALS] = (struct pollfd) { .fd = signals, .events = POLLIN };
+	polls[POLL_RECHECK] = (struct pollfd) { .fd = recheck_fd(), .events = POLLIN };
+	polls[POLL_CLUSTER] = (struct pollfd) { .fd = cluster_fd(), .events = POLLIN };
+	polls[POLL_GATE] = (struct pollfd) { .fd = us.servers.gate, .events = POLLIN };
+	control_at = n = POLL_FIXED;
 	control_polls(&polls[n]);
 	n += CONTROL_POLLS;
 	conns_at = n;
@@ -366,11 +434,13 @@ turn(uint64_t deadline)
 		if (polls[doors_at + i].revents)
 			accept_some(&us.doors.at[i]);
 	admin_serve(&polls[control_at]);
-	if (polls[1].revents)
+	if (polls[POLL_GATE].revents)
+		hear_gate();
+	if (polls[POLL_RECHECK].revents)
 		recheck_hear(&us);
 	cluster_turn(&us);
 	/* Last: a reload may replace the doors. */
-	if (polls[0].revents)
+	if (polls[POLL_SIGNALS].revents)
 		hear_signals();
 	kill_late();
 	if (clock_ms() >= us.servers.hooks_again_ms && !us.stopping)
@@ -394,6 +464,7 @@ stop(void)
 	fd_close(&us.servers.signer);
 	fd_close(&us.servers.hooks);
 	fd_close(&us.servers.hooks_in);
+	fd_close(&us.servers.gate);
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (us.conns.at[i].pid)
 			conns_stop(&us.conns.at[i]);
@@ -448,7 +519,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	certs_note(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
-	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + 3, sizeof(*polls));
+	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + POLL_FIXED, sizeof(*polls));
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)

@@ -16,7 +16,9 @@ struct monitor {
 	int listener_sock; /* claims go there */
 	int signer_sock;   /* signatures come from there */
 	int hooks_sock;	   /* events go there; -1: nobody wants them */
+	int gate_sock;	   /* passive ports for its worker; -1: none are wanted */
 	struct sockaddr_storage local, peer;
+	struct sockaddr_storage bound; /* where the socket is: local, but behind a balancer */
 	uint64_t login_deadline_ms;
 };
 

@@ -159,7 +159,8 @@ fork_worker(struct mon *mon)
 	struct worker w = { .conf = mon->m->conf,
 			    .account = auth_serve_account(mon->auth),
 			    .ports = mon->m->listener->protocol != CONF_SFTP,
-			    .local = mon->m->local,
+			    .gate_sock = mon->m->gate_sock,
+			    .local = mon->m->bound,
 			    .peer = mon->m->peer };
 	int to_wire[2], to_us[2];
 	pid_t pid;
@@ -176,7 +177,7 @@ fork_worker(struct mon *mon)
 		(void)signal(SIGXFSZ, SIG_IGN);
 		process_name("worker", "coffer-worker", "%s@%s %s", mon->user, mon->addr,
 			     monitor_protocol(mon));
-		process_keep((int[]) { to_wire[1], to_us[1] }, 2, true);
+		process_keep((int[]) { to_wire[1], to_us[1], w.gate_sock }, 3, true);
 		w.wire_sock = to_wire[1];
 		w.monitor_sock = to_us[1];
 		worker_run(&w);

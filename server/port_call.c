@@ -4,7 +4,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "server/base/fd.h"
+#include "server/base/ipc.h"
+#include "server/gate_msg.h"
 #include "server/port_msg.h"
 
 struct call {
@@ -63,4 +67,22 @@ port_connect(struct ask *a, uint16_t port, port_fn *fn, void *ctx)
 	ask_begin(a, &b, room, sizeof(room), PORT_MSG_CONNECT);
 	buf_put_u16(&b, port);
 	return send_call(a, &b, false, fn, ctx);
+}
+
+int
+port_accept(int line, int *ret_fd)
+{
+	uint8_t room[32];
+	FD_OWN int fd = -1;
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+	int err = ipc_recv(line, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, &fd);
+
+	if (err == -EAGAIN)
+		return err;
+	if (err < 0 || type != GATE_MSG_CAME || buf_done(&b) < 0 || fd < 0)
+		return -EPIPE;
+	*ret_fd = fd_give(&fd);
+	return 0;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * port_serve.c - makes sockets for data connections, in worker.
- * Owns: socket, bind, listen and connect of a session. Must not: use an address that wire named. A
- * passive port is random and never outside the configured range; an active connection goes to the
- * peer of the control connection and to no privileged port.
+ * port_serve.c - ways for data connections, in worker: a passive port from gate, or an active
+ * connection. Owns: connect of a session. Must not: use an address that wire named. An active
+ * connection goes to the peer of the control connection and to no privileged port.
  */
 #include "server/port_serve.h"
 
@@ -11,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "server/base/ask.h"
@@ -19,9 +17,8 @@
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/text.h"
+#include "server/gate.h"
 #include "server/port_msg.h"
-
-#define BACKLOG 16
 
 static void
 set_port(struct sockaddr_storage *a, uint16_t port)
@@ -55,47 +52,6 @@ new_socket(int family, int *ret_fd)
 }
 
 static int
-listen_on(const struct port_serve *p, uint16_t port, int *ret_fd)
-{
-	struct sockaddr_storage at = p->local;
-	FD_OWN int fd = -1;
-	int err = new_socket(at.ss_family, &fd);
-
-	if (err < 0)
-		return err;
-	set_port(&at, port);
-	if (bind(fd, (struct sockaddr *)&at, addr_len(&at)) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	*ret_fd = fd_give(&fd);
-	return 0;
-}
-
-/* Tries every port of the range once, from a random one on. */
-static int
-listen_anywhere(const struct port_serve *p, uint16_t *ret_port, int *ret_fd)
-{
-	uint32_t first = p->conf->ftps.passive_first;
-	uint32_t count = p->conf->ftps.passive_last - first + 1u;
-	uint32_t start;
-
-	if (getrandom(&start, sizeof(start), 0) != sizeof(start))
-		return -EIO;
-	start %= count;
-	for (uint32_t i = 0; i < count; i++) {
-		uint16_t port = (uint16_t)(first + (start + i) % count);
-		int err = listen_on(p, port, ret_fd);
-
-		if (err == 0) {
-			*ret_port = port;
-			return 0;
-		}
-		if (err != -EADDRINUSE && err != -EACCES)
-			return err;
-	}
-	return -EADDRINUSE;
-}
-
-static int
 serve_listen(struct port_serve *p, int sock, uint32_t id, struct buf *question)
 {
 	uint8_t room[512];
@@ -108,13 +64,16 @@ serve_listen(struct port_serve *p, int sock, uint32_t id, struct buf *question)
 
 	if (buf_done(question) < 0)
 		return -EBADMSG;
-	err = listen_anywhere(p, &port, &fd);
+	err = p->gate >= 0 ? gate_listen(p->gate, &port, &fd) : -EPIPE;
 	text_init(&words, why, sizeof(why));
 	if (err == -EADDRINUSE)
-		text_printf(&words,
-			    "All passive ports (%u-%u) are in use; try again in a moment, or ask the "
-			    "administrator for a larger range.",
-			    p->conf->ftps.passive_first, p->conf->ftps.passive_last);
+		text_printf(
+		    &words,
+		    "All passive ports (%u-%u) are in use; try again in a moment, or ask the "
+		    "administrator for a larger range.",
+		    p->conf->ftps.passive_first, p->conf->ftps.passive_last);
+	else if (err == -EPIPE)
+		text_puts(&words, "The server lost its passive ports; please connect again.");
 	answer_begin(&b, room, sizeof(room), PORT_MSG_LISTEN, id, err, why);
 	if (err == 0)
 		buf_put_u16(&b, port);
@@ -130,7 +89,8 @@ connect_to_peer(const struct port_serve *p, uint16_t port, int *ret_fd)
 
 	if (err < 0)
 		return err;
-	/* Firewalls expect the address that the client knows, whatever the routing table prefers. */
+	/* Firewalls expect the address that the client knows, whatever the routing table prefers.
+	 */
 	set_port(&from, 0);
 	if (bind(fd, (struct sockaddr *)&from, addr_len(&from)) < 0)
 		return -errno;

@@ -11,6 +11,7 @@
 
 struct port_serve {
 	const struct conf *conf;
+	int gate; /* gate.h; -1: nothing passive */
 	struct sockaddr_storage local, peer; /* of the control connection */
 };
 

@@ -64,7 +64,7 @@ process_keep(const int *fds, size_t count, bool log)
 	for (size_t i = 0; i < count; i++) {
 		unsigned int fd = (unsigned int)keep[i];
 
-		if (fd < next)
+		if (keep[i] < 0 || fd < next)
 			continue;
 		if (fd > next && close_range(next, fd - 1, 0) < 0)
 			die("close_range: %s", strerror(errno));

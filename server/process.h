@@ -18,7 +18,7 @@ void process_titles(int argc, char *argv[], char *envp[]);
 void process_name(const char *word, const char *title, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /*
- * Closes every descriptor but the given ones (in any order), 0 to 2, and, with log true, the one that
+ * Closes every descriptor but the given ones (in any order; -1 is none), 0 to 2, and, with log true, the one that
  * log records go to. Without log, 2 becomes what 0 is, so that nothing of ours can be written to.
  */
 void process_keep(const int *fds, size_t count, bool log);

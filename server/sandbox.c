@@ -32,6 +32,9 @@
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)
 #define SIGNER_FILES_SPARE 16
 #define CLUSTER_FILES 16
+/* Gate has a session's socket, and for two wishes of it a line and a port each. */
+#define GATE_FILES_EACH 5
+#define GATE_FILES_SPARE 128
 /* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the way. */
 #define WORKER_FILES_EACH 3
 #define WORKER_FILES_SPARE 160
@@ -189,6 +192,21 @@ sandbox_signer_memory(void)
 	ignore_result(mlockall(flags));
 }
 
+/* An empty root, a uid that owns nothing, no capability, no child, no privilege to be had. */
+static void
+become_nobody(const struct conf *conf, uid_t uid, gid_t gid)
+{
+	if (conf->mode == CONF_SYSTEM) {
+		enter_empty_root(conf);
+		drop_bounding_set();
+		identity_become_ids(uid, gid);
+		no_capabilities();
+	}
+	limit(RLIMIT_NPROC, 0);
+	no_new_privileges();
+	no_dumps(); /* a change of uid has its own opinion of it */
+}
+
 void
 sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 {
@@ -196,15 +214,7 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 
 	landlock_begin(&nothing, false);
 	limit(RLIMIT_NOFILE, conf->limits.sessions + conf->limits.waiting + SIGNER_FILES_SPARE);
-	if (conf->mode == CONF_SYSTEM) {
-		enter_empty_root(conf);
-		drop_bounding_set();
-		identity_become_ids(ids->keys_uid, ids->keys_gid);
-		no_capabilities();
-	}
-	limit(RLIMIT_NPROC, 0);
-	no_new_privileges();
-	no_dumps();
+	become_nobody(conf, ids->keys_uid, ids->keys_gid);
 	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets. */
 	landlock_enter(&nothing);
 	filter_enter(FILTER_SIGNER, 0, -1);
@@ -217,18 +227,24 @@ sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids)
 
 	landlock_begin(&nothing, true);
 	limit(RLIMIT_NOFILE, CLUSTER_FILES);
-	if (conf->mode == CONF_SYSTEM) {
-		enter_empty_root(conf);
-		drop_bounding_set();
-		identity_become_ids(ids->cluster_uid, ids->cluster_gid);
-		no_capabilities();
-	}
-	limit(RLIMIT_NPROC, 0);
-	no_new_privileges();
-	no_dumps();
+	become_nobody(conf, ids->cluster_uid, ids->cluster_gid);
 	die_with_parent();
 	landlock_enter(&nothing);
 	filter_enter(FILTER_CLUSTER, 0, -1);
+}
+
+void
+sandbox_gate(const struct conf *conf, const struct sandbox_ids *ids)
+{
+	struct landlock ports;
+
+	landlock_begin(&ports, true);
+	limit(RLIMIT_NOFILE, GATE_FILES_EACH * (conf->limits.sessions + conf->limits.waiting) +
+				 GATE_FILES_SPARE);
+	limit(RLIMIT_MEMLOCK, 0);
+	become_nobody(conf, ids->wire_uid, ids->wire_gid);
+	landlock_enter(&ports);
+	filter_enter(FILTER_GATE, 0, -1);
 }
 
 /* The first process of a pid namespace is deaf to signals that it has no handler for. */
@@ -253,15 +269,7 @@ sandbox_wire(const struct conf *conf, const struct sandbox_ids *ids, int report)
 	limit(RLIMIT_DATA, WIRE_DATA_BYTES);
 #endif
 	limit(RLIMIT_MEMLOCK, 0);
-	if (conf->mode == CONF_SYSTEM) {
-		enter_empty_root(conf);
-		drop_bounding_set();
-		identity_become_ids(ids->wire_uid, ids->wire_gid);
-		no_capabilities();
-	}
-	limit(RLIMIT_NPROC, 0);
-	no_new_privileges();
-	no_dumps(); /* a change of uid has its own opinion of it */
+	become_nobody(conf, ids->wire_uid, ids->wire_gid);
 	die_with_parent();
 	landlock_enter(&nothing);
 	filter_enter(FILTER_WIRE, 0, report);
@@ -283,7 +291,7 @@ sandbox_worker_user(const struct conf *conf, const struct account *account)
 void
 sandbox_worker(const struct conf *conf, struct landlock *paths, bool ports, int report)
 {
-	uint32_t options = ports ? FILTER_PORTS | (conf->ftps.active ? FILTER_ACTIVE : 0) : 0;
+	uint32_t options = ports && conf->ftps.active ? FILTER_ACTIVE : 0;
 
 	if (conf->mode == CONF_SYSTEM)
 		no_capabilities();

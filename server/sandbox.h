@@ -41,6 +41,8 @@ void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);
 
 /* The process that speaks to Redis: empty root, own uid, TCP to the outside, nothing else. */
 void sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids);
+/* Gate: as wire, but that it outlives the listener and may open listening sockets. */
+void sandbox_gate(const struct conf *conf, const struct sandbox_ids *ids);
 
 /*
  * Wire: empty root, own uid, no capability, no new privileges, bounded memory and descriptors, no path

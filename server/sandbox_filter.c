@@ -144,6 +144,7 @@ filter_prepare(void)
 {
 	compile(FILTER_SIGNER, 0);
 	compile(FILTER_CLUSTER, 0);
+	compile(FILTER_GATE, 0);
 	compile(FILTER_WIRE, 0);
 	compile(FILTER_MONITOR, 0);
 	for (uint32_t options = 0; options <= FILTER_OPTIONS_ALL; options++)

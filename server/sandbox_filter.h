@@ -15,6 +15,7 @@ enum filter_process {
 	FILTER_WORKER,
 	FILTER_SIGNER,
 	FILTER_CLUSTER,
+	FILTER_GATE,
 	FILTER_MONITOR, /* once its worker runs; what is not on the list is refused with EPERM */
 	FILTER_NEVER,	/* everybody, from the listener on: allows all but what its list refuses */
 };
@@ -41,7 +42,7 @@ struct filter_list {
 };
 
 /* The lists of a process; options add what only some sessions need. */
-enum filter_option { FILTER_PORTS = 1, FILTER_ACTIVE = 2, FILTER_OPTIONS_ALL = 3 };
+enum filter_option { FILTER_ACTIVE = 1, FILTER_OPTIONS_ALL = 1 };
 
 size_t filter_lists(enum filter_process process, uint32_t options, struct filter_list ret_lists[4]);
 

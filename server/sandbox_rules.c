@@ -82,8 +82,6 @@ static const struct filter_rule wire[] = {
 	CALL(pwrite64, "file data of an upload"),
 	CALL_IF(lseek, 2, EXACTLY, SEEK_END, "where a file ends that SFTP appends to"),
 	CALL(shutdown, "the end of a connection"),
-	CALL_IF(accept4, 3, EXACTLY, SOCK_CLOEXEC | SOCK_NONBLOCK,
-		"data connections, on the listening socket that worker gave"),
 	CALL(getpeername, "is it the peer of the control connection?"),
 	CALL(getsockname, "the address to announce"),
 	CALL_IF2(getsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_ERROR,
@@ -150,17 +148,12 @@ static const struct filter_rule worker[] = {
 	CALL(sysinfo, "memory for qsort(3)"),
 };
 
-static const struct filter_rule worker_ports[] = {
-	CALL_IF(socket, 1, NO_BIT_BUT(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM,
-		"listening for data connections"),
-	CALL(bind, "the address of the control connection"),
-	CALL(listen, "passive mode"),
-	CALL(setsockopt, "SO_REUSEADDR, TCP_NODELAY"),
-	CALL(getsockname, "the port"),
-};
-
 static const struct filter_rule worker_active[] = {
-	CALL(connect, "active mode, when it is on"),
+	CALL_IF(socket, 1, NO_BIT_BUT(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM,
+		"active mode, when it is on"),
+	CALL(bind, "active mode: from the address of the control connection"),
+	CALL(setsockopt, "active mode: SO_REUSEADDR, TCP_NODELAY"),
+	CALL(connect, "active mode"),
 };
 
 static const int worker_tried[] = {
@@ -173,6 +166,7 @@ static const struct filter_rule signer[] = {
 	CALL(mlock, "the locked heap"),
 };
 
+/* Log records ask for the time zone; gate does the same. */
 static const int signer_tried[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
@@ -195,6 +189,23 @@ static const int cluster_tried[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
 	SCMP_SYS(newfstatat),
+};
+
+/* gate: listening sockets and who comes to them. */
+static const struct filter_rule gate[] = {
+	CALL_IF(socket, 1, NO_BIT_BUT(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM,
+		"listening for data connections"),
+	CALL(socketpair, "lines to sessions"),
+	CALL(bind, "the address of the control connection"),
+	CALL(listen, "passive mode"),
+	CALL_IF(accept4, 3, EXACTLY, SOCK_CLOEXEC | SOCK_NONBLOCK, "data connections"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_REUSEADDR, "ports in TIME_WAIT"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_SNDBUF, "lines to sessions"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_RCVLOWAT, "PROXY headers in pieces"),
+	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY, "small files at once"),
+	CALL(recvfrom, "PROXY headers"),
+	CALL(getpeername, "whose header is wrong; a balancer that speaks for itself"),
+	CALL(getsockname, "a balancer that speaks for itself"),
 };
 
 /*
@@ -308,8 +319,6 @@ filter_lists(enum filter_process process, uint32_t options, struct filter_list r
 		break;
 	case FILTER_WORKER:
 		ret_lists[n++] = LIST_TRIED(worker, worker_tried);
-		if (options & FILTER_PORTS)
-			ret_lists[n++] = LIST(worker_ports);
 		if (options & FILTER_ACTIVE)
 			ret_lists[n++] = LIST(worker_active);
 		break;
@@ -318,6 +327,9 @@ filter_lists(enum filter_process process, uint32_t options, struct filter_list r
 		break;
 	case FILTER_CLUSTER:
 		ret_lists[n++] = LIST_TRIED(cluster, cluster_tried);
+		break;
+	case FILTER_GATE:
+		ret_lists[n++] = LIST_TRIED(gate, signer_tried);
 		break;
 	case FILTER_MONITOR:
 		ret_lists[n++] = LIST(monitor);

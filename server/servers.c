@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * servers.c - what wires need of a configuration, made once in the listener so that every wire has
- * it warm: their uid, the TLS and SSH settings with the public keys, and the signer that has the
- * others.
+ * it warm: their uid, the TLS and SSH settings with the public keys, the signer that has the others,
+ * and the gate that has the ports.
  */
 #include "server/servers.h"
 
@@ -18,6 +18,7 @@
 #include "server/base/ipc.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/gate.h"
 #include "server/hooks.h"
 #include "server/process.h"
 #include "server/signer.h"
@@ -131,11 +132,34 @@ servers_hooks_died(struct wire_servers *servers)
 }
 
 int
+servers_start_gate(const struct conf *conf, struct wire_servers *made)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (ipc_pair(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		process_keep(&ends[1], 1, true);
+		gate_run(conf, &made->ids, ends[1]);
+	}
+	fd_close(&ends[1]);
+	if (pid < 0) {
+		fd_close(&ends[0]);
+		return -EAGAIN;
+	}
+	made->gate = ends[0];
+	made->gate_pid = pid;
+	return 0;
+}
+
+int
 servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	     struct wire_servers *ret_servers)
 {
 	struct wire_servers made = {
-		.signer = -1, .hooks = -1, .hooks_in = -1, .hooks_again_ms = CLOCK_NEVER
+		.signer = -1, .gate = -1, .hooks = -1, .hooks_in = -1, .hooks_again_ms = CLOCK_NEVER
 	};
 	FD_OWN int sign = -1;
 	int err = -EINVAL;
@@ -151,6 +175,8 @@ servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 			err = ssh_server_new_remote(conf, &made.keys, complain, ctx, &made.ssh);
 		sign_use(-1);
 	}
+	if (err == 0)
+		err = servers_start_gate(conf, &made);
 	if (err < 0) {
 		servers_discard(&made);
 		return -EINVAL;
@@ -168,6 +194,7 @@ servers_discard(struct wire_servers *servers)
 	fd_close(&servers->signer);
 	fd_close(&servers->hooks);
 	fd_close(&servers->hooks_in);
+	fd_close(&servers->gate);
 }
 
 void

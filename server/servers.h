@@ -25,6 +25,8 @@ void servers_start_hooks(const struct conf *conf, struct wire_servers *servers);
 void servers_hooks_died(struct wire_servers *servers);
 /* The same configuration with other keys: its coffer-hooks goes on. */
 void servers_take_hooks(struct wire_servers *servers, struct wire_servers *old);
+/* Another gate, when the last one died; sessions that it knew get no more ports. 0 or -errno. */
+int servers_start_gate(const struct conf *conf, struct wire_servers *servers) MUST_CHECK;
 
 /* A conf_complain_fn that writes to the log. */
 void servers_complain(void *ctx, const struct conf_place *place, const char *text);

@@ -22,6 +22,8 @@ struct wire_servers {
 	int hooks, hooks_in;	 /* both ends of the way to coffer-hooks; -1: no hooks */
 	pid_t hooks_pid;	 /* 0: it does not run */
 	uint64_t hooks_again_ms; /* when to start it again; CLOCK_NEVER: it runs, or is not wanted */
+	int gate; /* control socket of the process with the passive ports: gate.h */
+	pid_t gate_pid;
 };
 
 /*

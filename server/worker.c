@@ -71,7 +71,7 @@ serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 static void
 serve(struct worker *w, struct vfs_serve *files)
 {
-	struct port_serve ports = { .conf = w->conf, .local = w->local, .peer = w->peer };
+	struct port_serve ports = { .conf = w->conf, .gate = w->gate_sock, .local = w->local, .peer = w->peer };
 	struct pollfd fds[] = {
 		{ .fd = w->wire_sock, .events = POLLIN },
 		{ .fd = w->monitor_sock, .events = POLLIN },
@@ -155,7 +155,7 @@ worker_run(struct worker *w)
 		tell_monitor(w, err);
 		_exit(1);
 	}
-	landlock_begin(&paths, w->ports);
+	landlock_begin(&paths, w->ports && w->conf->ftps.active);
 	vfs_serve_roots(files, allow_root, &paths);
 	sandbox_worker(w->conf, &paths, w->ports, w->monitor_sock);
 	tell_monitor(w, 0);

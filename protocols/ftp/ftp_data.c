@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ftp_data.c - the data connection: who may come, and that it belongs to this session.
- * Owns: the listening socket, the accepted ones and their TLS. Must not: let a file be touched
- * before the connection proved that it resumes this session.
+ * Owns: the line to the passive port, those who came over it, and their TLS. Must not: let a file
+ * be touched before the connection proved that it resumes this session.
  *
- * Whoever comes from the right address waits as a candidate; the first that says something shakes
- * hands, also before the command that will use it, since some clients do that. The listening socket
- * stays open until a good one is there, so strangers and strays are closed and cost the client
- * nothing.
+ * Gate hands us who comes from the right address (server/gate.h). He waits as a candidate; the
+ * first that says something shakes hands, also before the command that will use it, since some
+ * clients do that. The line stays open until a good one is there, so strangers and strays are
+ * closed and cost the client nothing.
  */
 #include "protocols/ftp/ftp_in.h"
 
@@ -61,25 +61,6 @@ ftp_data_close(struct ftp *f)
 	ftp_data_init(&f->data);
 }
 
-/* Addresses without ports; IPv4 in IPv6 is IPv4. */
-static bool
-is_peer(const struct sockaddr_storage *a, const struct sockaddr_storage *peer)
-{
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-	uint8_t room[2][16];
-	const struct sockaddr_storage *both[2] = { a, peer };
-
-	for (size_t i = 0; i < 2; i++) {
-		if (both[i]->ss_family == AF_INET6) {
-			memcpy(room[i], &((const struct sockaddr_in6 *)both[i])->sin6_addr, 16);
-		} else {
-			memcpy(room[i], mapped, 12);
-			memcpy(room[i] + 12, &((const struct sockaddr_in *)both[i])->sin_addr, 4);
-		}
-	}
-	return memcmp(room[0], room[1], 16) == 0;
-}
-
 /* A free place for a candidate, or NULL. */
 static int *
 free_place(struct ftp_data *d)
@@ -99,28 +80,22 @@ has_candidates(const struct ftp_data *d)
 	return false;
 }
 
-/* Takes who came to the listening socket: one, since there rarely are two, and poll knows of those.
- */
+/* Takes who came: one, since there rarely are two, and poll knows of those. */
 static void
 accept_one(struct ftp *f)
 {
 	struct ftp_data *d = &f->data;
-	struct sockaddr_storage from = { 0 };
-	socklen_t len = sizeof(from);
 	int *place = free_place(d);
 	FD_OWN int fd = -1;
+	int err;
 
 	if (d->listen_fd < 0 || !place)
 		return;
-	fd = accept4(d->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
-		return; /* it went away again */
-	if (is_peer(&from, &f->s->peer)) {
+	err = port_accept(d->listen_fd, &fd);
+	if (err == -EPIPE)
+		fd_close(&d->listen_fd); /* nobody will come any more */
+	if (err == 0)
 		*place = fd_give(&fd);
-	} else if (!f->logged_stranger) {
-		f->logged_stranger = true;
-		log_notice("data-stranger", "closed=yes");
-	}
 }
 
 static void

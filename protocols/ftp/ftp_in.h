@@ -59,12 +59,13 @@ enum ftp_format { FTP_LONG, FTP_NAMES, FTP_FACTS };
 /* Connections to the passive port that may wait for their turn. */
 #define FTP_CANDIDATES 8
 
-/* The data connection: a listening socket, or a port of the client to call, and who came. */
+/* The data connection: the line to a passive port, or a port of the client to call, and who came.
+ */
 struct ftp_data {
-	int listen_fd;
+	int listen_fd;		       /* for port_accept() */
 	uint16_t call_port;	       /* active mode: where to connect to */
 	bool calling;		       /* worker was asked to connect */
-	int candidate[FTP_CANDIDATES]; /* accepted, from the right address, silent so far */
+	int candidate[FTP_CANDIDATES]; /* came from the right address, silent so far */
 	int fd;			       /* the one that speaks */
 	struct tls_conn *tls;
 	bool ready;   /* handshake done */
@@ -92,7 +93,7 @@ struct ftp_xfer {
 	bool failing; /* it broke while a question was open: end when the answer is there */
 	bool abor;    /* ABOR wants its own reply behind the transfer's */
 	bool ascii;
-	bool again; /* it could go on at once: do not sleep */
+	bool again;		     /* it could go on at once: do not sleep */
 	uint32_t lane_up, lane_down; /* pace.h */
 	bool has_ticket, needs_begin;
 	uint32_t ticket;
@@ -164,7 +165,7 @@ struct ftp {
 	char host[256]; /* HOST */
 
 	/* What commands set. */
-	bool has_pbsz, has_prot, epsv_all, logged_unbound, logged_stranger;
+	bool has_pbsz, has_prot, epsv_all, logged_unbound;
 	bool ascii;
 	uint64_t restart, range_first, range_last;
 	bool has_range;

@@ -146,9 +146,9 @@ class Server:
         return Clear(self.host, self.ftps_port)
 
     def sessions(self):
-        """{process name: [pid]} of all sessions: everything below the main daemon but its signer and its hooks."""
+        """{process name: [pid]} of all sessions: everything below the main daemon but signer, gate and hooks."""
         found = {}
-        for pid in descendants(self.pid, skip=("coffer-signer", "coffer-hooks")):
+        for pid in descendants(self.pid, skip=("coffer-signer", "coffer-gate", "coffer-hooks")):
             if comm(pid):
                 found.setdefault(comm(pid), []).append(pid)
         return found
