@@ -24,6 +24,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(c.authority >= data && c.authority + c.authority_len <= data + len);
 	assert(c.signature >= data && c.signature + c.signature_len <= data + len);
 	assert(c.signed_len < len && strlen(c.id) < sizeof(c.id));
-	assert(cert_check(&c, &q, &reason) < 0); /* nobody guesses a signature */
+	ignore_result(cert_check(&c, &q, &reason)); /* the corpus may hold a good one */
 	return 0;
 }
