@@ -47,10 +47,11 @@ struct login {
 	ssh_message kept; /* any request without a secret, to refuse what libssh swallows */
 	const struct ssh_seen *seen;
 	unsigned int messages;
-	unsigned int requests; /* authentication requests that reached us */
-	unsigned int answers;  /* and answers to prompts */
-	uint32_t allowed;      /* of auth.h: monitor takes no other question */
-	uint32_t methods;      /* those that the client is told of */
+	unsigned int requests;	/* authentication requests that reached us */
+	unsigned int answers;	/* and answers to prompts */
+	unsigned int passwords; /* password requests that reached us */
+	uint32_t allowed;	/* of auth.h: monitor takes no other question */
+	uint32_t methods;	/* those that the client is told of */
 	size_t prompts;
 	bool greeted; /* the banner was sent */
 	bool done, logged_in;
@@ -142,6 +143,26 @@ on_key(struct login *l, ssh_message msg, const char *user)
 			    verified));
 }
 
+/*
+ * Is this all of the password, and all of the name? libssh cuts both at a 0 byte, and the front
+ * part would be tried in place of the whole. (RFC 4252, section 8: type, name, service, "password",
+ * FALSE, password; with TRUE there would be a new password behind it.)
+ */
+static bool
+is_whole_password(struct login *l, const char *user, const char *password)
+{
+	size_t want = 1 + 4 + strlen(user) + 4 + sizeof("ssh-connection") - 1 + 4 +
+		      sizeof("password") - 1 + 1 + 4 + strlen(password);
+	unsigned int n = l->passwords - 1; /* of this one */
+
+	if (l->seen->passwords - n <= SSH_SEEN_PASSWORDS &&
+	    l->seen->password_bytes[n % SSH_SEEN_PASSWORDS] == want)
+		return true;
+	log_notice("login-refused",
+		   "method=password reason=\"it holds a 0 byte, or asks for a change\"");
+	return false;
+}
+
 static void
 on_answers(struct login *l, ssh_message msg)
 {
@@ -161,6 +182,11 @@ on_answers(struct login *l, ssh_message msg)
 		if (!answers[i])
 			answers[i] = "";
 		bytes += strlen(answers[i]);
+	}
+	if (l->seen->answers_bytes != 1 + 4 + 4 * (size_t)count + bytes) {
+		stop(l, SESSION_PROTOCOL, "An answer holds a 0 byte.");
+		let_go(l, msg);
+		return;
 	}
 	if (bytes > ANSWERS_BYTES) {
 		stop(l, SESSION_PROTOCOL, "The answers are too long.");
@@ -207,8 +233,12 @@ on_request(struct login *l, ssh_message msg)
 	switch (l->allowed & method_of(msg)) {
 	case AUTH_PASSWORD:
 		password = ssh_message_auth_password(msg);
-		err = auth_send_password(l->s->auth, user, password ? password : "");
-		ssh_wipe_password(password ? password : "");
+		if (!password)
+			password = "";
+		err = is_whole_password(l, user, password)
+			  ? auth_send_password(l->s->auth, user, password)
+			  : -EMSGSIZE;
+		ssh_wipe_password(password);
 		asked(l, msg, err);
 		break;
 	case AUTH_PUBLICKEY:
@@ -261,6 +291,8 @@ on_message(struct login *l, ssh_message msg)
 	case SSH_REQUEST_AUTH:
 		if (ssh_message_auth_user(msg))
 			l->requests++;
+		if (ssh_message_subtype(msg) == SSH_AUTH_METHOD_PASSWORD)
+			l->passwords++;
 		on_request(l, msg);
 		break;
 	default:

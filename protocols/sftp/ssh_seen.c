@@ -2,9 +2,11 @@
 /*
  * ssh_seen.c - listens to libssh's log during a login. libssh drops a request whose key it does not
  * know, or whose signature is wrong, without any answer, and the client would wait for ever; its
- * log is the only sign that there was one. It also tells by which algorithm a signature was made.
- * All three texts are the same from 0.10 to 0.12; were one ever missing, such a client would wait
- * for its deadline, and an RSA key would be said to sign by rsa-sha2-256.
+ * log is the only sign that there was one. It also tells by which algorithm a signature was made,
+ * and how large each packet was: libssh hands passwords on as C strings, so that what stands behind
+ * a 0 byte would go unseen. All these texts are the same from 0.10 to 0.12; were one ever missing,
+ * such a client would wait for its deadline, an RSA key would be said to sign by rsa-sha2-256, and
+ * every password would be refused.
  */
 #include <string.h>
 
@@ -15,6 +17,19 @@
 
 static struct ssh_seen seen;
 
+/* "...,payload=NUMBER]". 0: it does not say. */
+static uint32_t
+payload_of(const char *text)
+{
+	static const char name[] = "payload=";
+	const char *at = strstr(text, name);
+	uint32_t n = 0;
+
+	for (at = at ? at + sizeof(name) - 1 : ""; *at >= '0' && *at <= '9' && n < 10000000; at++)
+		n = 10 * n + (uint32_t)(*at - '0');
+	return n;
+}
+
 static void
 watch_log(int priority, const char *function, const char *buffer, void *userdata)
 {
@@ -22,7 +37,10 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 	static const char gssapi[] = "ssh-connection, method gssapi-with-mic for user '";
 	static const char answers[] = "kbdint: ";
 	static const char verify[] = "Going to verify a ";
+	static const char read[] = "packet: read type ";
+	static const char password[] = "ssh-connection, method password for user '";
 	const char *text = strstr(buffer, ": ");
+	static uint32_t payload;
 	size_t n;
 
 	(void)priority;
@@ -32,12 +50,18 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 	text += 2;
 	if (strcmp(function, "ssh_packet_userauth_request") == 0 &&
 	    strncmp(text, request, sizeof(request) - 1) == 0) {
+		text += sizeof(request) - 1;
 		/* GSSAPI is refused by libssh itself, which does answer that. */
-		if (strncmp(text + sizeof(request) - 1, gssapi, sizeof(gssapi) - 1) != 0)
+		if (strncmp(text, gssapi, sizeof(gssapi) - 1) != 0)
 			seen.requests++;
+		if (strncmp(text, password, sizeof(password) - 1) == 0)
+			seen.password_bytes[seen.passwords++ % SSH_SEEN_PASSWORDS] = payload;
 	} else if (strcmp(function, "ssh_packet_userauth_info_response") == 0 &&
 		   strncmp(text, answers, sizeof(answers) - 1) == 0) {
 		seen.answers++;
+		seen.answers_bytes = payload;
+	} else if (strncmp(text, read, sizeof(read) - 1) == 0) {
+		payload = payload_of(text);
 	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
 		text += sizeof(verify) - 1;
 		n = strcspn(text, " ");

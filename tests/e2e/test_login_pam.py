@@ -222,6 +222,25 @@ def test_impossible_password_never_reaches_pam_au03(tmp_path, password):
         assert not s.calls()
 
 
+@pytest.mark.parametrize("password", ["first\0", "first\0tail", "\0first", "\0"])
+def test_a_password_with_a_zero_byte_never_reaches_pam_au03(tmp_path, password):
+    """libssh cuts it there; the front part is the right password, and must not be taken for the whole."""
+    with odd(tmp_path, "plain") as s:
+        with ssh(s) as t:
+            with pytest.raises(paramiko.AuthenticationException):
+                t.auth_password(SYSTEM_USER, password, fallback=False)
+            assert not t.is_authenticated() and not s.calls()
+        with ssh(s) as t:
+            with pytest.raises(paramiko.AuthenticationException):
+                t.auth_password(SYSTEM_USER + "\0x", "first", fallback=False)
+            assert not s.calls()
+            t.auth_password(SYSTEM_USER, "first", fallback=False)  # and after all that the right one
+            assert t.is_authenticated()
+        with ssh(s) as t, pytest.raises((paramiko.SSHException, EOFError)):
+            t.auth_interactive(SYSTEM_USER, lambda *a: [password] * len(a[2]))
+        assert not t.is_authenticated()
+
+
 # ---- stacks of real modules ----
 
 def both_work(s):
