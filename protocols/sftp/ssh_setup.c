@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "protocols/sftp/ssh_keys.h"
+#include "protocols/sftp/ssh_quirk.h"
 #include "protocols/sftp/ssh_sign.h"
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_selftest.h"
@@ -47,29 +48,6 @@ struct ssh_server {
 	ssh_bind bind;
 	bool remote;	       /* the host keys are signer's, */
 	unsigned int stand_ins; /* and this is the set of those that stand in for them */
-};
-
-/*
- * Clients that have, or had for long, no encrypt-then-MAC mode, by the start of their version
- * string. To them `modern` adds the plain MACs, and to nobody else; a client that stands here in
- * vain only sees two names more. (libssh2 got those modes in 1.11: Debian 12's curl has 1.10.)
- */
-static const char *const plain_mac_clients[] = {
-	"libssh2_1.0",	   "libssh2_1.1.",
-	"libssh2_1.2",	   "libssh2_1.3",
-	"libssh2_1.4",	   "libssh2_1.5",
-	"libssh2_1.6",	   "libssh2_1.7",
-	"libssh2_1.8",	   "libssh2_1.9",
-	"libssh2_1.10",	   "JSCH-0.1",
-	"JSCH_0.1",	   "Renci.SshNet.SshClient.0",
-	"SSHJ_0",	   "phpseclib_",
-	"Twisted",	   "Ganymed",
-	"Trilead",	   "paramiko_1",
-	"paramiko_2.0",	   "paramiko_2.1",
-	"paramiko_2.2",	   "paramiko_2.3",
-	"paramiko_2.4",	   "SSHD-CORE-",
-	"APACHE-SSHD-1",   "Ruby/Net::SSH_2",
-	"Ruby/Net::SSH_3", "Ruby/Net::SSH_4",
 };
 
 static const char *const ciphers[] = {
@@ -227,33 +205,20 @@ ssh_setup_session(const struct ssh_server *server, struct session *s, ssh_sessio
 	return ssh_bind_accept_fd(server->bind, ssh, s->client_fd) == SSH_OK ? 0 : -EINVAL;
 }
 
-static bool
-needs_plain_macs(const uint8_t *line, size_t len)
-{
-	static const char protocol[] = "SSH-2.0-";
-	size_t head = sizeof(protocol) - 1;
-
-	if (len < head || memcmp(line, protocol, head) != 0)
-		return false;
-	for (size_t i = 0; i < COUNT_OF(plain_mac_clients); i++) {
-		size_t n = strlen(plain_mac_clients[i]);
-
-		if (len - head >= n && memcmp(line + head, plain_mac_clients[i], n) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool
 ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh)
 {
 	const uint8_t *at;
 	bool end;
 	size_t len = ssh_shim_peek(&at, &end);
+	const uint8_t *line_end = len > 0 ? memchr(at, '\n', len) : NULL;
 
-	if (!end && len < VERSION_MAX && !(len > 0 && memchr(at, '\n', len)))
+	if (!end && len < VERSION_MAX && !line_end)
 		return false;
-	if (server->conf->sftp.policy == CONF_POLICY_MODERN && needs_plain_macs(at, len)) {
+	if (line_end)
+		len = (size_t)(line_end - at);
+	if (server->conf->sftp.policy == CONF_POLICY_MODERN &&
+	    (ssh_quirks(at, len) & SSH_QUIRK_PLAIN_MACS)) {
 		/* On failure the client meets the list as it was, and says that nothing fits. */
 		(void)ssh_options_set(ssh, SSH_OPTIONS_HMAC_C_S, MACS_COMPATIBLE);
 		(void)ssh_options_set(ssh, SSH_OPTIONS_HMAC_S_C, MACS_COMPATIBLE);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* ssh_quirk.h - what known clients need that others do not, by the name that they give themselves.
+ */
+#ifndef PROTOCOLS_SFTP_SSH_QUIRK_H
+#define PROTOCOLS_SFTP_SSH_QUIRK_H
+
+#include <stddef.h>
+
+enum ssh_quirk {
+	/* It has no encrypt-then-MAC mode: policy `modern` offers it hmac-sha2-256 and -512 too. */
+	SSH_QUIRK_PLAIN_MACS = 1,
+};
+
+/*
+ * The quirks of a client: bits. line is its version line as it came (RFC 4253, 4.2), with or
+ * without its end. A client that stands in the table in vain is only offered more.
+ */
+unsigned int ssh_quirks(const void *line, size_t len);
+
+#endif

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: ISC
+"""What clients are offered by the name that they give themselves (protocols/sftp/ssh_quirk.c)."""
+
+import os
+import re
+import socket
+import struct
+
+import pytest
+
+from conftest import TOP
+
+PLAIN = {"hmac-sha2-256", "hmac-sha2-512"}
+# Each row of the table, a client that it is meant for, and one that is only named alike.
+ROWS = {
+    "libssh2_1.[0-9].*": ("libssh2_1.9.0", "libssh2_1.11.0"),
+    "libssh2_1.10.*": ("libssh2_1.10.0", "libssh2_1.100.0"),
+    "JSCH[-_]0.1.*": ("JSCH-0.1.54", "JSCH_0.2.16"),
+    "Renci.SshNet.SshClient.0.*": ("Renci.SshNet.SshClient.0.0.1", "Renci.SshNet.SshClient.2024.1.0"),
+    "SSHJ_0.*": ("SSHJ_0.27.0", "SSHJ_1.0.0"),
+    "phpseclib_*": ("phpseclib_3.0 (openssl)", "phpsec_3.0"),
+    "Twisted*": ("Twisted", "twisted"),
+    "Ganymed*": ("Ganymed Build_210", "ganymed"),
+    "Trilead*": ("TrileadSSH2Java_213", "trilead"),
+    "paramiko_1.*": ("paramiko_1.16.0", "paramiko_3.4.0"),
+    "paramiko_2.[0-4].*": ("paramiko_2.1.2", "paramiko_2.12.0"),
+    "SSHD-CORE-*": ("SSHD-CORE-0.9.0", "SSHD-2.9"),
+    "APACHE-SSHD-1.*": ("APACHE-SSHD-1.7.0", "APACHE-SSHD-2.9.2"),
+    "Ruby/Net::SSH_[2-4].*": ("Ruby/Net::SSH_4.2.0 x86_64-linux-gnu", "Ruby/Net::SSH_7.0.0 x86_64-linux-gnu"),
+}
+
+
+def offered_macs(server, name):
+    """The MACs in the KEXINIT that the server sends to a client of this name (RFC 4253, 7.1)."""
+    with socket.create_connection((server.host, server.sftp_port), timeout=20) as c, c.makefile("rb") as f:
+        c.sendall(b"SSH-2.0-" + name.encode() + b"\r\n")
+        assert f.readline().startswith(b"SSH-2.0-")
+        length, padding = struct.unpack(">IB", f.read(5))
+        payload = f.read(length - 1)[:length - 1 - padding]
+        assert payload[0] == 20
+        at, lists = 17, []
+        for _ in range(10):
+            n = struct.unpack(">I", payload[at:at + 4])[0]
+            lists.append(payload[at + 4:at + 4 + n].decode())
+            at += 4 + n
+        return set(lists[4].split(","))
+
+
+def test_every_row_has_its_case():
+    with open(os.path.join(TOP, "protocols", "sftp", "ssh_quirk.c"), encoding="utf-8") as f:
+        assert re.findall(r'\{ "([^"]+)", SSH_QUIRK', f.read()) == list(ROWS)
+
+
+@pytest.mark.parametrize("pattern", ROWS)
+def test_a_client_is_offered_what_it_needs_and_its_namesake_is_not(server, pattern):
+    old, namesake = ROWS[pattern]
+    assert PLAIN < offered_macs(server, old)
+    macs = offered_macs(server, namesake)
+    assert macs and not PLAIN & macs
+
+
+@pytest.mark.parametrize("name", ["OpenSSH_9.2p1", "", "x" * 100, "%s%n", "libssh2_1.9", "*"])
+def test_others_are_offered_encrypt_then_mac_only(server, name):
+    assert offered_macs(server, name) == {"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"}
