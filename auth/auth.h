@@ -22,7 +22,7 @@
 #define AUTH_PROMPT_TEXT_MAX 4096
 #define AUTH_KEY_MAX 8192 /* bytes of a public key blob */
 
-enum auth_method { AUTH_PASSWORD = 1, AUTH_PUBLICKEY = 2, AUTH_INTERACTIVE = 4 };
+enum auth_method { AUTH_PASSWORD = 1, AUTH_PUBLICKEY = 2, AUTH_INTERACTIVE = 4, AUTH_CERTIFICATE = 8 };
 
 enum auth_answer {
 	AUTH_OK,      /* logged in: worker_fd, user */
@@ -76,6 +76,16 @@ int auth_send_answers(struct auth *a, const char *const *answers, size_t count) 
 int auth_send_key(struct auth *a, const char *user, const char *algorithm, const void *blob,
 		  size_t blob_len, const void *signature, size_t signature_len,
 		  bool verified) MUST_CHECK;
+/*
+ * FTPS: the handshake in which the client proved its certificate (tls_client_proof()). There is no
+ * answer: what it is worth shows itself when a user is named.
+ */
+int auth_send_certificate(struct auth *a, const void *handshake, size_t len) MUST_CHECK;
+/*
+ * FTPS: this user, by that certificate. The answer is OK, or PARTIAL: go on with a password, whether
+ * the certificate is his, is not, or is not enough.
+ */
+int auth_send_certified(struct auth *a, const char *user) MUST_CHECK;
 /* The client gave up the method it had begun. */
 int auth_send_cancel(struct auth *a) MUST_CHECK;
 

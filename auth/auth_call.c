@@ -114,6 +114,28 @@ auth_send_key(struct auth *a, const char *user, const char *algorithm, const voi
 }
 
 int
+auth_send_certificate(struct auth *a, const void *handshake, size_t len)
+{
+	struct buf b;
+
+	begin(a, &b, AUTH_MSG_CERTIFICATE);
+	buf_put_string(&b, handshake, len);
+	return send_wiped(a, &b);
+}
+
+int
+auth_send_certified(struct auth *a, const char *user)
+{
+	struct buf b;
+
+	if (strlen(user) >= AUTH_NAME_MAX)
+		return -EMSGSIZE;
+	begin(a, &b, AUTH_MSG_CERTIFIED);
+	buf_put_cstring(&b, user);
+	return send_wiped(a, &b);
+}
+
+int
 auth_send_cancel(struct auth *a)
 {
 	struct buf b;

@@ -13,6 +13,8 @@ enum auth_msg {
 	AUTH_MSG_ANSWERS,	   /* u32 count, count x string */
 	AUTH_MSG_KEY,		   /* string user, string algorithm, string blob, string signature,
 				      u8 verified (not believed) */
+	AUTH_MSG_CERTIFICATE,	   /* string handshake */
+	AUTH_MSG_CERTIFIED,	   /* string user */
 	AUTH_MSG_CANCEL,	   /* */
 	AUTH_MSG_CLIENT,	   /* string name: what the client calls itself */
 	AUTH_MSG_LOG,		   /* u8 level, string event, string fields */

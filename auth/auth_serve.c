@@ -306,13 +306,63 @@ on_key(struct auth_serve *s, struct buf *b)
 	return answer_probe(s, err);
 }
 
+/* Once per connection: the client cannot show another. */
+static enum auth_step
+on_certificate(struct auth_serve *s, struct buf *b)
+{
+	const struct auth_certificate *c = &s->certificate;
+	struct log_value name, why;
+	char reason[160] = "nobody asked for one";
+	size_t len;
+	const uint8_t *handshake = buf_get_string(b, &len);
+
+	if (buf_done(b) < 0 || s->certificate_shown)
+		return AUTH_STEP_END;
+	s->certificate_shown = true;
+	s->certified = s->host->certificate &&
+		       s->host->certificate(s->host->ctx, handshake, len, &s->certificate, reason,
+					    sizeof(reason)) == 0;
+	if (s->certified)
+		log_notice("certificate", "good=yes name=%s fingerprint=%s",
+			   log_q(&name, c->count ? c->names[0].text : ""), c->fingerprint);
+	else
+		log_notice("certificate", "good=no reason=%s", log_q(&why, reason));
+	return AUTH_STEP_GO_ON;
+}
+
+/*
+ * A user was named. If the certificate is his and means something for him, it is a factor; if not,
+ * nothing was guessed, and a password may come. The answer is the same for both.
+ */
+static enum auth_step
+on_certified(struct auth_serve *s, struct buf *b)
+{
+	char user[AUTH_NAME_MAX];
+	struct proof p = { .name = user };
+
+	buf_get_cstring(b, user, sizeof(user));
+	if (buf_done(b) < 0)
+		return AUTH_STEP_END;
+	s->have = 0; /* RFC 959, section 4.1.1: USER begins a login anew */
+	begin_attempt(s, user, "certificate", s->conf->auth.failure_delay_ms);
+	if (serve_prove_certificate(s, &p) == 0)
+		return decide(s, user, 0);
+	log_debug("certificate", "used=no reason=\"%s\"", s->reason);
+	start_over(s);
+	s->release_ms = s->started_ms + PROBE_MS;
+	if (s->partials_left == 0 || !wait_for_release(s) || send_verdict(s, AUTH_PARTIAL, -1) < 0)
+		return AUTH_STEP_END;
+	s->partials_left--;
+	return AUTH_STEP_GO_ON;
+}
+
 /* Every method that can ever be asked for here; one that does not fit now is a refusal like
  * another. */
 static uint32_t
 offered(const struct auth_serve *s)
 {
 	if (s->listener->protocol != CONF_SFTP)
-		return AUTH_PASSWORD;
+		return AUTH_PASSWORD | AUTH_CERTIFICATE;
 	return factor_methods(s->conf, FACTOR_PASSWORD | FACTOR_KEY | FACTOR_CODE);
 }
 
@@ -327,6 +377,8 @@ auth_serve_message(struct auth_serve *s, uint16_t type, struct buf *b)
 		{ AUTH_MSG_PASSWORD, AUTH_PASSWORD, on_password },
 		{ AUTH_MSG_INTERACTIVE, AUTH_INTERACTIVE, on_interactive },
 		{ AUTH_MSG_KEY, AUTH_PUBLICKEY, on_key },
+		{ AUTH_MSG_CERTIFICATE, AUTH_CERTIFICATE, on_certificate },
+		{ AUTH_MSG_CERTIFIED, AUTH_CERTIFICATE, on_certified },
 	};
 
 	if (type == AUTH_MSG_CANCEL) /* the prompt it cancels was already answered with a refusal */

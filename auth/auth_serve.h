@@ -15,6 +15,7 @@
 
 #include "auth/account.h"
 #include "auth/auth.h"
+#include "auth/certificate.h"
 #include "conf/conf.h"
 #include "server/base/buf.h"
 
@@ -30,6 +31,12 @@ struct auth_host {
 	const uint8_t *(*host_key)(void *ctx, size_t *ret_len);
 	/* A wrong login as this name: how much longer its refusal is held back. May be NULL. */
 	uint64_t (*failed)(void *ctx, const char *user);
+	/*
+	 * Is this handshake the one of this connection, and does the client's certificate hold? In a
+	 * process that has nothing to lose. 0 and who it is, or -errno and a reason. May be NULL.
+	 */
+	int (*certificate)(void *ctx, const uint8_t *handshake, size_t len,
+			   struct auth_certificate *ret, char *ret_reason, size_t reason_size);
 	/* Marks a one-time code as used; false: it was already. NULL: no code is good. */
 	bool (*use_code)(void *ctx, const char *user, uint64_t step);
 };

@@ -15,6 +15,7 @@ static const struct {
 	{ "password", FACTOR_PASSWORD },
 	{ "publickey", FACTOR_KEY },
 	{ "totp", FACTOR_CODE },
+	{ "certificate", FACTOR_CERTIFICATE },
 };
 
 static uint32_t

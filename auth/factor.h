@@ -12,7 +12,7 @@
 
 #include "conf/conf.h"
 
-enum factor { FACTOR_PASSWORD = 1, FACTOR_KEY = 2, FACTOR_CODE = 4 };
+enum factor { FACTOR_PASSWORD = 1, FACTOR_KEY = 2, FACTOR_CODE = 4, FACTOR_CERTIFICATE = 8 };
 
 /*
  * A list of alternatives is auth.factors or the factors of a rule; an empty one is password or

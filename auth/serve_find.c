@@ -177,6 +177,18 @@ serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 }
 
 int
+serve_check_certificate(struct auth_serve *s, const char *name)
+{
+	s->reason = "no such user";
+	if (!account_name_ok(name) || serve_look_up(s, name, &s->account) < 0)
+		return -EACCES;
+	s->reason = "not a certificate of this user";
+	if (!s->certified || !certificate_is_of(s->conf, &s->certificate, name))
+		return -EACCES;
+	return check_account(s);
+}
+
+int
 serve_check_rules(struct auth_serve *s)
 {
 	const struct policy_case c = serve_case(s);

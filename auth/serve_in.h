@@ -31,6 +31,8 @@ struct auth_serve {
 	uint32_t have; /* enum factor that were right, all of this name: */
 	char for_user[AUTH_NAME_MAX];
 	uint32_t partials_left;
+	bool certificate_shown, certified; /* a handshake came; it was good */
+	struct auth_certificate certificate;
 	struct account account;
 	struct pam_login *pam;
 	const char *password;	       /* for the first echo-off prompt; NULL once given */
@@ -66,6 +68,9 @@ int serve_check_password(struct auth_serve *s, const char *name, const char *pas
 /* Is this a key of this name? Fills s->account. */
 int serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q) MUST_CHECK;
 
+/* Is the certificate of this connection his? Fills s->account. */
+int serve_check_certificate(struct auth_serve *s, const char *name) MUST_CHECK;
+
 /* Who has this name, if anybody: nothing is proven. For what must be known before a guess is
  * weighed. The caller clears it. */
 int serve_look_up(struct auth_serve *s, const char *name, struct account *ret) MUST_CHECK;
@@ -94,6 +99,7 @@ bool serve_enough(const struct auth_serve *s);
 int serve_prove_password(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_key(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_asking(struct auth_serve *s, struct proof *p) MUST_CHECK;
+int serve_prove_certificate(struct auth_serve *s, struct proof *p) MUST_CHECK;
 /* FTPS has one line for everything: the digits of a code stand behind the password. */
 int serve_prove_line(struct auth_serve *s, const char *user, char *password) MUST_CHECK;
 

@@ -231,6 +231,18 @@ serve_prove_key(struct auth_serve *s, struct proof *p)
 	return prove(s, FACTOR_KEY, weigh_key, p);
 }
 
+static int
+weigh_certificate(struct auth_serve *s, struct proof *p)
+{
+	return serve_check_certificate(s, p->name);
+}
+
+int
+serve_prove_certificate(struct auth_serve *s, struct proof *p)
+{
+	return prove(s, FACTOR_CERTIFICATE, weigh_certificate, p);
+}
+
 int
 serve_prove_asking(struct auth_serve *s, struct proof *p)
 {

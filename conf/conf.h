@@ -157,6 +157,7 @@ struct conf {
 		size_t certificate_count;
 		enum conf_policy policy;
 		enum conf_names unknown_names;
+		char *client_ca, *client_crl; /* NULL: no client is asked for a certificate */
 		uint64_t check_files_ms; /* 0: never */
 	} tls;
 	struct {
@@ -187,6 +188,8 @@ struct conf {
 		uint32_t tries;		    /* per connection, over all methods */
 		uint64_t failure_delay_ms;  /* every refusal takes this long, plus a random part */
 		struct conf_list methods;   /* SFTP: password, publickey, keyboard-interactive */
+		struct conf_list certificate_names; /* cn, email, dns */
+		char *certificate_file;		    /* fingerprints, or NULL */
 		struct conf_list factors;   /* empty: password, or publickey */
 		struct conf_list allow_users, deny_users; /* names and @groups; allow empty: all */
 		struct conf_auth_rule *rules;

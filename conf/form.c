@@ -186,7 +186,7 @@ form_hours(const char *text)
 static const char *
 form_factors(const char *text)
 {
-	static const char *const names[] = { "password", "publickey", "totp" };
+	static const char *const names[] = { "password", "publickey", "totp", "certificate" };
 	unsigned int all = 0;
 
 	for (const char *at = text;; at++) {
@@ -196,7 +196,7 @@ form_factors(const char *text)
 		       (strlen(names[i]) != len || strncmp(at, names[i], len) != 0))
 			i++;
 		if (i == COUNT_OF(names) || (all & 1u << i))
-			return "password, publickey and totp, joined with + and each at most once";
+			return "password, publickey, totp and certificate, joined with + and each at most once";
 		all |= 1u << i;
 		at += len;
 		if (*at == '\0')

@@ -64,6 +64,12 @@ static const struct schema_word events[] = {
 	{ "rename", 0 },
 	{ NULL, 0 },
 };
+static const struct schema_word certificate_names[] = {
+	{ "email", 0 },
+	{ "dns", 0 },
+	{ "cn", 0 },
+	{ NULL, 0 },
+};
 static const struct schema_word log_formats[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -191,6 +197,12 @@ const struct schema_key schema_keys[] = {
 	C("tls.unknown-names", SCHEMA_WORD, tls.unknown_names, "default",
 	  "A client asks for a name that is in none of the certificates. default: it sees the first. refuse: it is "
 	  "turned away.", .words = names),
+	C("tls.client-ca", SCHEMA_PATH, tls.client_ca, "none",
+	  "PEM file with the authorities that vouch for clients. FTPS clients are asked for a certificate then; what it is "
+	  "worth is said by the factor certificate in auth.factors and auth.rules.", .flags = SCHEMA_NONE),
+	C("tls.client-crl", SCHEMA_PATH, tls.client_crl, "none",
+	  "PEM file with their lists of revoked certificates. With it, a client whose authority has no current list in it is "
+	  "refused.", .flags = SCHEMA_NONE),
 	C("tls.check-files", SCHEMA_TIME, tls.check_files_ms, "10s",
 	  "How often the files of the certificates are looked at. Changed ones that are good are used for new "
 	  "connections; with wrong ones the old stay, and the log says why. none: at a reload only.",
@@ -268,10 +280,17 @@ const struct schema_key schema_keys[] = {
 	C("auth.methods", SCHEMA_LIST, auth.methods, "password, publickey, keyboard-interactive",
 	  "How SFTP clients may log in.", .item = SCHEMA_WORD, .words = methods, RANGE(1, 3)),
 
+	C("auth.certificate-names", SCHEMA_LIST, auth.certificate_names, "email, dns, cn",
+	  "Which names in a client's TLS certificate may be that of the user: email and dns are those of subjectAltName.",
+	  .item = SCHEMA_WORD, .words = certificate_names, RANGE(0, 3)),
+	C("auth.certificate-file", SCHEMA_PATH, auth.certificate_file, "none",
+	  "Whose a certificate is beside those names: a file of lines NAME:FINGERPRINT (SHA-256, hexadecimal), which nobody "
+	  "else may be able to write.", .flags = SCHEMA_NONE),
 	C("auth.factors", SCHEMA_LIST, auth.factors, NULL,
-	  "What is enough for a login, on both protocols: a list of alternatives, each of password, publickey and totp, "
-	  "joined with +. Without it: a password, or a public key. An SFTP client is asked for one after the other. Over "
-	  "FTPS the six digits of totp stand behind the password, and there is no publickey. Secrets for totp are lines "
+	  "What is enough for a login, on both protocols: a list of alternatives, each of password, publickey, totp and "
+	  "certificate, joined with +. Without it: a password, or a public key. An SFTP client is asked for one after the other. "
+	  "Over FTPS the six digits of totp stand behind the password, there is no publickey, and certificate is that of the "
+	  "TLS client (tls.client-ca): where it is enough, no password is asked for. Secrets for totp are lines "
 	  "NAME:BASE32 in a file named like auth.users-file with .totp behind it, which only its owner may read.",
 	  .item = SCHEMA_FACTORS, RANGE(1, 8)),
 	C("auth.allow-users", SCHEMA_LIST, auth.allow_users, NULL,

@@ -56,6 +56,10 @@ look(const struct conf *conf)
 		sum = add_file(sum, conf->tls.certificates[i].certificate);
 		sum = add_file(sum, conf->tls.certificates[i].key);
 	}
+	if (conf->tls.client_ca)
+		sum = add_file(sum, conf->tls.client_ca);
+	if (conf->tls.client_crl)
+		sum = add_file(sum, conf->tls.client_crl);
 	return sum;
 }
 

@@ -38,6 +38,10 @@ struct auth_host monitor_auth_host(struct mon *mon);
  */
 enum auth_step monitor_log_in(struct mon *mon);
 
+/* auth_host.certificate */
+int monitor_certificate(void *ctx, const uint8_t *handshake, size_t len,
+			struct auth_certificate *ret, char *ret_reason, size_t reason_size);
+
 /* The fields that every record of this connection has: again after one of them changed. */
 void monitor_stamp_records(const struct mon *mon);
 const char *monitor_protocol(const struct mon *mon);

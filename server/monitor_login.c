@@ -271,5 +271,5 @@ monitor_auth_host(struct mon *mon)
 				    .session_id = session_id,
 				    .host_key = host_key,
 				    .failed = login_failed,
-				    .use_code = use_code };
+				    .use_code = use_code, .certificate = monitor_certificate };
 }

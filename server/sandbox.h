@@ -41,6 +41,9 @@ void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);
 
 /* The process that speaks to Redis: empty root, own uid, TCP to the outside, nothing else. */
 void sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids);
+/* A child that looks at a client's certificate and answers: as signer, without keys. */
+void sandbox_checker(const struct conf *conf, const struct sandbox_ids *ids);
+
 /* Gate: as wire, but that it outlives the listener and may open listening sockets. */
 void sandbox_gate(const struct conf *conf, const struct sandbox_ids *ids);
 

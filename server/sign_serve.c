@@ -62,6 +62,10 @@ is_right(struct sign_serve *s, struct buf *b)
 		s->session_id_len = len;
 		s->session_key = key;
 	}
+	if (s->purpose == SIGN_TLS && s->tls_len == 0 && len <= sizeof(s->tls)) {
+		memcpy(s->tls, tbs, len);
+		s->tls_len = len;
+	}
 	return true;
 }
 

@@ -17,6 +17,8 @@ struct sign_serve {
 	struct rate after_login;
 	uint8_t session_id[64]; /* SSH: RFC 4253 section 7.2 */
 	size_t session_id_len;
+	uint8_t tls[SIGN_TBS_MAX]; /* TLS: what was signed in the one handshake before login */
+	size_t tls_len;
 	uint32_t session_key; /* SSH: the host key that signed it, sign_key.id */
 };
 

@@ -162,7 +162,8 @@ struct ftp {
 	char user[AUTH_NAME_MAX];
 	bool has_user, auth_asked;
 	unsigned int refused_clear, unknown_verbs;
-	char host[256]; /* HOST */
+	bool has_certificate; /* monitor has it; it may be that of the user */
+	char host[256];	      /* HOST */
 
 	/* What commands set. */
 	bool has_pbsz, has_prot, epsv_all, logged_unbound;

@@ -86,6 +86,18 @@ ftp_auth(struct ftp *f, char *arg)
 	ftp_reply(f, 504, "Only AUTH TLS is known here.");
 }
 
+/* Monitor decides what it is worth. */
+static void
+show_certificate(struct ftp *f)
+{
+	size_t len;
+	const uint8_t *proof = tls_client_proof(f->tls, &len);
+
+	if (proof && auth_send_certificate(f->s->auth, proof, len) == 0)
+		f->has_certificate = true;
+	tls_client_forget(f->tls);
+}
+
 void
 ftp_login_secured(struct ftp *f)
 {
@@ -94,6 +106,7 @@ ftp_login_secured(struct ftp *f)
 	f->unknown_verbs = 0;
 	ftp_line_wipe(&f->in);
 	log_info("tls", "version=%s cipher=%s", tls_version(f->tls), tls_cipher(f->tls));
+	show_certificate(f);
 }
 
 void
@@ -143,7 +156,13 @@ ftp_user(struct ftp *f, char *arg)
 	if (text_copy(f->user, sizeof(f->user), arg) < 0)
 		f->user[0] = '\0';
 	f->has_user = true;
-	ftp_reply(f, 331, "Password, please.");
+	if (!f->has_certificate) {
+		ftp_reply(f, 331, "Password, please.");
+	} else if (auth_send_certified(f->s->auth, f->user) < 0) {
+		ftp_end(f, SESSION_MONITOR_GONE);
+	} else {
+		f->auth_asked = f->waiting = true;
+	}
 }
 
 void
@@ -181,7 +200,12 @@ logged_in(struct ftp *f, struct auth_verdict *v)
 	session_login(f->s, v);
 	if (path_join("/", f->s->start_dir, f->cwd, VFS_PATH_MAX) < 0)
 		ignore_result(text_copy(f->cwd, VFS_PATH_MAX, "/"));
-	ftp_reply(f, 230, "Login successful.");
+	/* RFC 2228, section 5.3: nothing but a name was needed. */
+	if (f->has_user)
+		ftp_reply(f, 232, "Login successful, by certificate.");
+	else
+		ftp_reply(f, 230, "Login successful.");
+	f->has_user = false;
 }
 
 void
@@ -203,6 +227,12 @@ ftp_login_verdict(struct ftp *f)
 	switch (v.answer) {
 	case AUTH_OK:
 		logged_in(f, &v);
+		break;
+	case AUTH_PARTIAL: /* what USER brought was not enough, or PASS did not help it */
+		if (f->has_user)
+			ftp_reply(f, 331, "Password, please.");
+		else
+			ftp_reply(f, 530, "Login incorrect.");
 		break;
 	case AUTH_LAST:
 		ftp_reply(f, 530, "Login incorrect.");

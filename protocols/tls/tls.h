@@ -126,6 +126,13 @@ bool tls_is_resumed(const struct tls_conn *c);
 const char *tls_version(const struct tls_conn *c);
 const char *tls_cipher(const struct tls_conn *c);
 
+/*
+ * The handshake in which the client proved its certificate, for monitor, which alone judges it;
+ * NULL: it showed none. Good until tls_client_forget().
+ */
+const uint8_t *tls_client_proof(struct tls_conn *c, size_t *ret_len);
+void tls_client_forget(struct tls_conn *c);
+
 /* Why the last call failed, in OpenSSL's words; never NULL. */
 const char *tls_error(const struct tls_conn *c);
 

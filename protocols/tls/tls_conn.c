@@ -154,7 +154,10 @@ tls_conn_watch(int write_p, int version, int content_type, const void *at, size_
 
 	(void)version;
 	(void)arg;
-	if (!c || write_p || content_type != SSL3_RT_HANDSHAKE || len == 0)
+	if (!c || content_type != SSL3_RT_HANDSHAKE || len == 0)
+		return;
+	tls_client_keep(c, write_p, at, len);
+	if (write_p)
 		return;
 	if (*(const uint8_t *)at == SSL3_MT_KEY_UPDATE && ++c->key_updates > KEY_UPDATES_MAX)
 		c->broken = true;
@@ -218,6 +221,7 @@ tls_new(struct tls_server *ts, int fd, enum tls_kind kind)
 	SSL_set_accept_state(c->ssl);
 	take_out_room(c);
 	set_kind(c);
+	tls_client_ask(c);
 	return c;
 }
 
@@ -230,6 +234,7 @@ tls_free(struct tls_conn *c)
 	if (c->kind != TLS_CONTROL)
 		SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
+	tls_client_forget(c);
 	if (c->out_is_lent)
 		c->server->data_out_lent = false;
 	else

@@ -20,6 +20,8 @@ struct tls_server {
 	SSL_CTX *ctx; /* NULL when no listener speaks TLS */
 	struct tls_pair *pairs;
 	size_t pair_count;
+	X509_STORE
+	    *clients;	   /* authorities for clients; NULL: no client is asked for a certificate */
 	bool refuse_names; /* a client that asks for a name which is in no certificate is refused */
 	BIO_METHOD *method; /* how a connection reaches its socket: tls_conn.c */
 	uint8_t *data_out;  /* room for TLS_BATCH of records, lent to the one data connection */
@@ -44,7 +46,10 @@ struct tls_conn {
 	uint8_t *out; /* records that wait to be sent: out[out_pos..out_len) */
 	size_t out_size, out_len, out_pos;
 	bool out_is_lent;
-	char host[256]; /* what HOST named before TLS began, or "" */
+	uint8_t *messages; /* of the handshake, for monitor; NULL: no certificate was asked for */
+	size_t messages_len;
+	bool messages_lost, proven; /* too many; the client signed them */
+	char host[256];		    /* what HOST named before TLS began, or "" */
 	char error[160];
 };
 
@@ -69,6 +74,12 @@ int tls_name_check(SSL *ssl, int *alert, void *arg);
  */
 int tls_warm(const struct tls_server *ts, conf_complain_fn *complain,
 	     void *complain_ctx) MUST_CHECK;
+
+/* tls_client.c - loads tls.client-ca; asks a connection's client; keeps what it says. */
+int tls_client_load(struct tls_server *ts, const struct conf *conf, conf_complain_fn *complain,
+		    void *ctx) MUST_CHECK;
+void tls_client_ask(struct tls_conn *c);
+void tls_client_keep(struct tls_conn *c, bool sent, const void *at, size_t len);
 
 /* The BIO of connections. NULL when there is no memory. */
 BIO_METHOD *tls_conn_method(void);

@@ -215,8 +215,8 @@ fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *key
 	}
 	if (err == 0 && !is_useful(ts, complain, ctx))
 		err = -EINVAL;
-	if (err < 0)
-		return err;
+	if (err < 0 || tls_client_load(ts, conf, complain, ctx) < 0)
+		return -EINVAL;
 	ts->refuse_names = conf->tls.unknown_names == CONF_NAMES_REFUSE;
 	SSL_CTX_set_cert_cb(ts->ctx, tls_name_choose, ts);
 	SSL_CTX_set_tlsext_servername_callback(ts->ctx, tls_name_check);
@@ -256,6 +256,7 @@ tls_server_free(struct tls_server *ts)
 	for (size_t i = 0; i < ts->pair_count; i++)
 		tls_key_clear(&ts->pairs[i]);
 	free(ts->pairs);
+	X509_STORE_free(ts->clients);
 	free(ts->data_out);
 	free(ts);
 }
