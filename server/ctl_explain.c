@@ -40,6 +40,7 @@ static const struct op {
 	{ "times", RIGHT_TIMES, false, "MFMT, SETSTAT" },
 	{ "symlink", RIGHT_SYMLINK, true, "SITE SYMLINK, SYMLINK" },
 	{ "link", RIGHT_LINK, false, "hardlink@openssh.com" },
+	{ "trash", RIGHT_TRASH, false, "to see .coffer-trash" },
 };
 
 /* What people say instead: put is to create what is not there, and to overwrite what is. */

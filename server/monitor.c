@@ -40,6 +40,8 @@
 #define LAST_WORDS_MS 700
 /* A worker that ends uploads of a session that broke. */
 #define WORKER_END_MS 5000
+/* How often a dead worker's socket is looked at; each time takes many messages. */
+#define LAST_LOOKS 100
 /* Records of wire in one second; the rest is counted and dropped. */
 #define WIRE_RECORDS_PER_SECOND 50
 
@@ -302,8 +304,9 @@ finish(void)
 	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	fd_close(&mon.wire_sock);
 	mon.crashed |= child_finish(&mon.worker, "worker", WORKER_END_MS);
-	if (mon.worker_sock >= 0)
-		(void)hear_worker(); /* what it had on its tongue */
+	/* What it had on its tongue: it is gone, so that is no more than a socket holds. */
+	for (int i = 0; i < LAST_LOOKS && mon.worker_sock >= 0; i++)
+		(void)hear_worker();
 	monitor_hook_end(&mon);
 }
 

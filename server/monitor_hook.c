@@ -18,6 +18,9 @@
 #include "server/sandbox_filter.h"
 #include "server/worker.h"
 
+/* Wire and the listener want to be heard too. */
+#define AT_ONCE 64
+
 static uint64_t lost; /* since the last message that found room */
 static uint64_t lost_ever;
 
@@ -96,15 +99,17 @@ monitor_hook_hear(const struct mon *mon, struct buf *ret_b)
 	static uint8_t room[HOOK_MESSAGE_MAX];
 	uint16_t type;
 	uint32_t id;
-	int err;
+	int err = 0;
 
-	while ((err = ipc_recv(mon->worker_sock, MSG_DONTWAIT, room, sizeof(room), ret_b, &type,
-			       &id, NULL)) == 0) {
-		if (type != WORKER_MSG_EVENT)
+	for (int i = 0; i < AT_ONCE && err == 0; i++) {
+		err = ipc_recv(mon->worker_sock, MSG_DONTWAIT, room, sizeof(room), ret_b, &type,
+			       &id, NULL);
+		if (err == 0 && type != WORKER_MSG_EVENT)
 			return type;
-		on_event(mon, ret_b);
+		if (err == 0)
+			on_event(mon, ret_b);
 	}
-	return err;
+	return err == 0 ? -EAGAIN : err;
 }
 
 void

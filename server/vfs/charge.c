@@ -30,26 +30,30 @@ charge_has_tally(const struct share *share)
 	return share->tally.fd >= 0;
 }
 
-/* state-dir/quota, made when it is missing. */
+/* dir/name, made when it is missing. */
+static int
+open_below(int dir, const char *name, int *ret_fd)
+{
+	int err = resolve_at(dir, name, O_PATH | O_DIRECTORY, 0, ret_fd);
+
+	if (err == -ENOENT && (mkdirat(dir, name, 0700) == 0 || errno == EEXIST))
+		err = resolve_at(dir, name, O_PATH | O_DIRECTORY, 0, ret_fd);
+	return err;
+}
+
+/* state-dir/quota. Links in state-dir are the administrator's. */
 static int
 open_dir(const char *state_dir, int *ret_dir)
 {
-	FD_OWN int dir = -1, below = -1;
-	const char *names[] = { state_dir, "quota" };
-	int err = resolve_slash(&dir);
+	FD_OWN int slash = -1, dir = -1;
+	int err = resolve_host_dir(state_dir, &dir);
 
-	for (size_t i = 0; i < COUNT_OF(names) && err == 0; i++) {
-		const char *name = names[i] + strspn(names[i], "/");
-
-		err = resolve_at(dir, name, O_PATH | O_DIRECTORY, 0, &below);
-		if (err == -ENOENT && (mkdirat(dir, name, 0700) == 0 || errno == EEXIST))
-			err = resolve_at(dir, name, O_PATH | O_DIRECTORY, 0, &below);
-		fd_close(&dir);
-		dir = fd_give(&below);
+	if (err == -ENOENT) {
+		err = resolve_slash(&slash);
+		if (err == 0)
+			err = open_below(slash, state_dir + strspn(state_dir, "/"), &dir);
 	}
-	if (err == 0)
-		*ret_dir = fd_give(&dir);
-	return err;
+	return err == 0 ? open_below(dir, "quota", ret_dir) : err;
 }
 
 int

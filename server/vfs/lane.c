@@ -66,14 +66,10 @@ lane_limits(const struct lanes *l, const struct conf_share *share, enum lane_way
 static int
 map(const struct conf *conf, struct lane_table **ret_table)
 {
-	FD_OWN int slash = -1, dir = -1, fd = -1;
-	const char *path = conf->run_dir + strspn(conf->run_dir, "/");
+	FD_OWN int dir = -1, fd = -1;
 	void *at;
-	int err = resolve_slash(&slash);
+	int err = resolve_host_dir(conf->run_dir, &dir);
 
-	/* An administrator's path, which may have links (/var/run): it is opened by its parts. */
-	if (err == 0)
-		err = resolve_at(slash, path, O_PATH | O_DIRECTORY, 0, &dir);
 	if (err == 0)
 		err = resolve_at(dir, "lanes", O_RDWR | O_CREAT | O_NOFOLLOW, 0600, &fd);
 	if (err < 0)

@@ -306,6 +306,33 @@ move(struct world *w, struct pair *pair, bool replace)
 	return err;
 }
 
+/*
+ * A version is put back over its own file: both change places, since keeping what is replaced would
+ * take the room of the very version that is wanted. Nothing is charged: both stay.
+ */
+static int
+put_back(struct world *w, const struct pair *pair)
+{
+	if (renameat2(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name,
+		      RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	return world_why(
+	    w, -EOPNOTSUPP,
+	    "this filesystem cannot exchange files: rename the one that is there first");
+}
+
+static bool
+is_own_version(const struct pair *pair)
+{
+	struct trash_label l;
+
+	return pair->to_exists && S_ISREG(pair->to_st.st_mode) &&
+	       trash_name_is_inside(pair->from->inner) && trash_name_get(pair->from_name, &l) &&
+	       l.version > 0 && !l.is_cut && strcmp(l.name, pair->to_name) == 0;
+}
+
 static int
 do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 {
@@ -326,6 +353,12 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 		return err;
 	if (pair.to_exists && (!replace || S_ISDIR(pair.to_st.st_mode)))
 		return -EEXIST;
+	if (is_own_version(&pair)) {
+		err = put_back(w, &pair);
+		if (err == 0)
+			world_happened(w, VFS_EVENT_RENAME, pair.from, pair.to, 0, false);
+		return err;
+	}
 	if (pair.to_exists && !is_same(&pair)) {
 		err = trash_keep(w, pair.to->share, pair.to_dir, pair.to_name, &kept);
 		if (err < 0)

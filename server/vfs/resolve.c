@@ -3,7 +3,7 @@
  * resolve.c - turns a directory and a path below it into a descriptor.
  * Owns: every openat2(2) in the program. Must not: know users, rights or protocols.
  * Invariant: a descriptor leaves this file only if the kernel resolved it below the directory that
- * was given, without passing a link.
+ * was given, without passing a link (but for the administrator's own, resolve_host_dir).
  */
 #include "server/vfs/resolve.h"
 
@@ -48,6 +48,21 @@ resolve_at(int dir, const char *path, int flags, uint32_t mode, int *ret_fd)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
 	};
 	int fd = try(dir, *path ? path : ".", &how);
+
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+int
+resolve_host_dir(const char *path, int *ret_fd)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = try(AT_FDCWD, path, &how);
 
 	if (fd < 0)
 		return fd;

@@ -223,6 +223,23 @@ test_rubbish_in_the_table_does_not_stop_anybody(void **state)
 }
 
 static void
+test_run_dir_may_be_behind_a_link(void **state)
+{
+	char link[80];
+	struct runner r;
+
+	(void)state;
+	conf.limits.rate_down_per_user = 1000000;
+	snprintf(link, sizeof(link), "%s.link", dir);
+	assert_int_equal(symlink(dir, link), 0);
+	conf.run_dir = link;
+	begin(&r, "anna", &shares[0]);
+	assert_non_null(r.lanes.table);
+	lane_close(&r.lanes);
+	assert_int_equal(unlink(link), 0);
+}
+
+static void
 test_where_nothing_is_limited_there_is_no_table(void **state)
 {
 	struct runner r;
@@ -248,6 +265,7 @@ main(void)
 		LANE_TEST(test_a_share_has_a_rate_for_all),
 		LANE_TEST(test_the_lower_of_both_limits_counts),
 		LANE_TEST(test_rubbish_in_the_table_does_not_stop_anybody),
+		LANE_TEST(test_run_dir_may_be_behind_a_link),
 		LANE_TEST(test_where_nothing_is_limited_there_is_no_table),
 	};
 

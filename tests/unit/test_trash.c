@@ -294,6 +294,32 @@ test_the_last_versions_of_a_file_are_kept(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* The slot that is emptied must not be the one that the version is in. */
+static void
+test_a_version_is_restored_over_its_file(void **state)
+{
+	char seen[64] = "";
+
+	(void)state;
+	for (uint32_t versions = 1; versions <= 2; versions++) {
+		const char *name = versions == 1 ? "/f" : "/g";
+
+		fx_shares[0].versions = versions;
+		if (versions == 1)
+			fx_begin();
+		assert_int_equal(do_put(name, STOR, 0, "1"), 0);
+		assert_int_equal(do_put(name, STOR, 0, "22"), 0);
+		if (versions == 2)
+			assert_int_equal(do_put(name, STOR, 0, "333"), 0);
+		snprintf(seen, sizeof(seen), "/" TRASH_DIR "/v01~%s", name + 1);
+		assert_string_equal(fx_read(seen), "1");
+		assert_int_equal(do_rename(seen, name, VFS_REPLACE), 0);
+		assert_string_equal(fx_read(name), "1");
+		assert_string_equal(fx_read(seen), versions == 1 ? "22" : "333");
+	}
+	assert_string_equal(fx_read("/" TRASH_DIR "/v02~g"), "22");
+}
+
 static void
 test_without_trash_versions_go_with_their_file(void **state)
 {
@@ -422,6 +448,7 @@ main(void)
 		TRASH_TEST(test_rights_of_a_path_go_with_what_is_deleted_there),
 		TRASH_TEST(test_a_directory_goes_with_the_trash_in_it),
 		TRASH_TEST(test_the_last_versions_of_a_file_are_kept),
+		TRASH_TEST(test_a_version_is_restored_over_its_file),
 		TRASH_TEST(test_without_trash_versions_go_with_their_file),
 		TRASH_TEST(test_without_versions_every_replaced_content_is_kept),
 		TRASH_TEST(test_writing_in_place_leaves_a_copy),
