@@ -20,6 +20,7 @@
 #define AUTH_PASSWORD_MAX 1025 /* with its 0 (ledger AU03) */
 #define AUTH_PROMPTS_MAX 32
 #define AUTH_PROMPT_TEXT_MAX 4096
+#define AUTH_TICKET_KEY 80 /* bytes that wire needs to know sessions of the same user again */
 #define AUTH_KEY_MAX 8192 /* bytes of a public key blob */
 
 enum auth_method { AUTH_PASSWORD = 1, AUTH_PUBLICKEY = 2, AUTH_INTERACTIVE = 4, AUTH_CERTIFICATE = 8 };
@@ -45,6 +46,8 @@ struct auth_verdict {
 	int worker_fd;	     /* OK: the socket of the session's worker; the receiver's */
 	char user[65];	     /* OK: the name as the account has it */
 	char start_dir[256]; /* OK: where the session begins, virtual */
+	bool has_ticket_key; /* OK */
+	uint8_t ticket_key[AUTH_TICKET_KEY];
 	char name[256], instruction[AUTH_PROMPT_TEXT_MAX]; /* ASK: RFC 4256 section 3.2 */
 	struct auth_prompt prompts[AUTH_PROMPTS_MAX];
 	size_t prompt_count;

@@ -170,6 +170,8 @@ auth_recv(struct auth *a, struct auth_verdict *ret_verdict)
 	struct auth_verdict *v = ret_verdict;
 	FD_OWN int fd = -1;
 	struct buf b;
+	const uint8_t *key;
+	size_t key_len;
 	uint16_t type;
 	uint32_t id;
 	int err;
@@ -189,6 +191,10 @@ auth_recv(struct auth *a, struct auth_verdict *ret_verdict)
 	v->methods = buf_get_u32(&b);
 	buf_get_cstring(&b, v->user, sizeof(v->user));
 	buf_get_cstring(&b, v->start_dir, sizeof(v->start_dir));
+	key = buf_get_string(&b, &key_len);
+	v->has_ticket_key = key && key_len == sizeof(v->ticket_key);
+	if (v->has_ticket_key)
+		memcpy(v->ticket_key, key, key_len);
 	if (buf_done(&b) < 0 || v->answer > AUTH_EXPIRED || (v->answer == AUTH_OK) != (fd >= 0))
 		return -EPIPE;
 	v->worker_fd = fd_give(&fd);

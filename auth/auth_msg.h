@@ -20,8 +20,8 @@ enum auth_msg {
 	AUTH_MSG_LOG,		   /* u8 level, string event, string fields */
 	AUTH_MSG_END,		   /* u8 enum session_end: the front end is about to return */
 	/* monitor -> wire */
-	AUTH_MSG_VERDICT, /* u8 enum auth_answer, u32 methods, string user, string start_dir;
-			     descriptor with AUTH_OK */
+	AUTH_MSG_VERDICT, /* u8 enum auth_answer, u32 methods, string user, string start_dir,
+			     string ticket key; descriptor with AUTH_OK */
 	AUTH_MSG_ASK,	  /* string name, string instruction, u32 count, count x (u8 echo, string) */
 };
 

@@ -87,7 +87,7 @@ methods(const struct auth_serve *s)
 /* ---- answers ---- */
 
 static int
-send_verdict(struct auth_serve *s, enum auth_answer answer, int worker_fd)
+send_ok(struct auth_serve *s, enum auth_answer answer, int worker_fd, const void *key, size_t len)
 {
 	uint8_t room[512];
 	struct buf b;
@@ -97,7 +97,14 @@ send_verdict(struct auth_serve *s, enum auth_answer answer, int worker_fd)
 	buf_put_u32(&b, methods(s));
 	buf_put_cstring(&b, answer == AUTH_OK ? s->account.name : "");
 	buf_put_cstring(&b, answer == AUTH_OK ? "/" : "");
+	buf_put_string(&b, key, len);
 	return ipc_send(s->sock, &b, worker_fd);
+}
+
+static int
+send_verdict(struct auth_serve *s, enum auth_answer answer, int worker_fd)
+{
+	return send_ok(s, answer, worker_fd, NULL, 0);
 }
 
 /* Nothing is proven any more. */
@@ -199,9 +206,9 @@ auth_serve_refuse(struct auth_serve *s, const char *reason)
 }
 
 int
-auth_serve_accept(struct auth_serve *s, int worker_fd)
+auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_key, size_t len)
 {
-	return send_verdict(s, AUTH_OK, worker_fd);
+	return send_ok(s, AUTH_OK, worker_fd, ticket_key, len);
 }
 
 /* ---- messages ---- */

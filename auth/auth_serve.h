@@ -65,8 +65,12 @@ uint32_t auth_serve_sessions(const struct auth_serve *s);
  */
 int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
 
-/* After LOGGED_IN: tells wire, with the worker's socket. Returns 0 or -errno. */
-int auth_serve_accept(struct auth_serve *s, int worker_fd) MUST_CHECK;
+/*
+ * After LOGGED_IN: tells wire, with the worker's socket, and AUTH_TICKET_KEY bytes or none. Returns 0
+ * or -errno.
+ */
+int auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_key,
+		      size_t len) MUST_CHECK;
 /* After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other.
  */
 enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);

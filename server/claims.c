@@ -21,7 +21,7 @@
 static void
 answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 {
-	uint8_t room[256];
+	uint8_t room[512], key[TLS_SHARED_KEY] = { 0 };
 	char user[ACCOUNT_NAME_MAX];
 	const char *limit;
 	uint32_t most;
@@ -30,9 +30,12 @@ answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 	buf_get_cstring(question, user, sizeof(user));
 	most = buf_get_u32(question);
 	limit = buf_done(question) < 0 ? "bad-message" : admit_session(l, c, user, most);
+	if (!limit && tls_shared_key(l->secret, user, c->addr, key) < 0)
+		limit = "no key for its tickets";
 	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
 	buf_put_u8(&b, limit == NULL);
 	buf_put_cstring(&b, limit);
+	buf_put_bytes(&b, key, sizeof(key));
 	if (ipc_send_now(c->sock, &b, -1) < 0)
 		return; /* it is going */
 	if (!limit) {

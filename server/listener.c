@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -511,11 +512,25 @@ say_ready(bool renewed)
 	notify_send("READY=1");
 }
 
+/* In a page that the kernel empties in every child. */
+static uint8_t *
+make_secret(void)
+{
+	uint8_t *page = mmap(NULL, TLS_SECRET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+
+	if (page == MAP_FAILED || madvise(page, TLS_SECRET, MADV_WIPEONFORK) < 0 ||
+	    tls_secret(page) < 0)
+		die("no secret for ticket keys: %s", strerror(errno));
+	return page;
+}
+
 int
 listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, int resume_fd)
 {
 	us.conf = conf;
 	us.servers = *servers;
+	us.secret = make_secret();
 	certs_note(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);

@@ -6,6 +6,7 @@
 #define SERVER_LISTENER_IN_H
 
 #include "conf/conf.h"
+#include "protocols/tls/tls.h"
 #include "server/conns.h"
 #include "server/doors.h"
 #include "server/wire.h"
@@ -16,6 +17,7 @@ struct listener {
 	struct doors doors;
 	struct conns conns;
 	bool stopping;
+	uint8_t *secret; /* TLS_SECRET bytes of shared ticket keys; no child has them */
 };
 
 #endif

@@ -20,6 +20,8 @@ struct mon {
 	struct sign_serve sign;
 	struct auth_serve *auth;
 	bool working, crashed;
+	bool has_ticket_key;
+	uint8_t ticket_key[AUTH_TICKET_KEY]; /* from the listener, for wire */
 	bool stop; /* the listener wants it */
 	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
 	uint64_t started_ms;

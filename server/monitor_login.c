@@ -139,6 +139,7 @@ static bool
 claim_slot(struct mon *mon, char *reason, size_t size)
 {
 	uint8_t room[512];
+	const uint8_t *key;
 	struct buf b, answer;
 	bool yes;
 
@@ -149,6 +150,11 @@ claim_slot(struct mon *mon, char *reason, size_t size)
 		return true; /* the listener is gone; so are its limits, and nobody new comes */
 	yes = buf_get_u8(&answer) == 1;
 	buf_get_cstring(&answer, reason, size);
+	key = buf_get_bytes(&answer, sizeof(mon->ticket_key));
+	if (key)
+		memcpy(mon->ticket_key, key, sizeof(mon->ticket_key));
+	mem_wipe(room, sizeof(room));
+	mon->has_ticket_key = key && yes;
 	return buf_done(&answer) == 0 && yes;
 }
 
@@ -260,7 +266,10 @@ monitor_log_in(struct mon *mon)
 	mon->sign.logged_in = true;
 	monitor_hook_login(mon);
 	sandbox_monitor_working();
-	return auth_serve_accept(mon->auth, worker_fd) < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
+	err = auth_serve_accept(mon->auth, worker_fd, mon->ticket_key,
+				mon->has_ticket_key ? sizeof(mon->ticket_key) : 0);
+	mem_wipe(mon->ticket_key, sizeof(mon->ticket_key));
+	return err < 0 ? AUTH_STEP_END : AUTH_STEP_GO_ON;
 }
 
 struct auth_host

@@ -198,6 +198,10 @@ static void
 logged_in(struct ftp *f, struct auth_verdict *v)
 {
 	session_login(f->s, v);
+	if (v->has_ticket_key)
+		tls_server_share(f->server, v->ticket_key);
+	tls_ticket(f->tls);
+	mem_wipe(v->ticket_key, sizeof(v->ticket_key));
 	if (path_join("/", f->s->start_dir, f->cwd, VFS_PATH_MAX) < 0)
 		ignore_result(text_copy(f->cwd, VFS_PATH_MAX, "/"));
 	/* RFC 2228, section 5.3: nothing but a name was needed. */

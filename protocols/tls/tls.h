@@ -4,9 +4,9 @@
  * room that calls SSL_*.
  *
  * The listener makes a struct tls_server before it forks, so every wire inherits warm contexts.
- * Each wire then takes ticket keys of its own (tls_server_own). A TLS session can therefore be
- * resumed in the process that gave it and nowhere else, and "this data connection resumed a
- * session" means "it belongs to this control connection".
+ * Each wire then takes ticket keys of its own (tls_server_own), and from login on those of its user
+ * and address (tls_server_share). So "this data connection resumed a session" means: one of this
+ * control connection, or of another of the same user from the same address.
  *
  * A connection never blocks and owns no descriptor. Output is collected, and leaves with tls_flush
  * in as few packets as possible.
@@ -29,7 +29,8 @@ struct tls_server;
 struct tls_conn;
 
 enum tls_kind {
-	TLS_CONTROL, /* gives session tickets; forgets decrypted bytes at once; small buffers */
+	TLS_CONTROL, /* gives session tickets when asked to; forgets decrypted bytes at once; small
+			buffers */
 	TLS_DATA,    /* no tickets; large buffers. A wire has one of these at a time */
 };
 
@@ -66,6 +67,18 @@ bool tls_server_expires(const struct tls_server *ts, int within_days, int *ret_d
 
 /* In wire, once, before the first connection: takes random ticket keys. Returns 0 or -EIO. */
 int tls_server_own(struct tls_server *ts) MUST_CHECK;
+
+/*
+ * The keys of tickets that all sessions of one user from one address share. The listener has the
+ * secret and makes a key for a session that has logged in; its wire gives tickets under it from
+ * then on.
+ */
+#define TLS_SECRET 32
+#define TLS_SHARED_KEY 80
+int tls_secret(uint8_t ret_secret[TLS_SECRET]) MUST_CHECK;
+int tls_shared_key(const uint8_t secret[TLS_SECRET], const char *user, const char *addr,
+		   uint8_t ret_key[TLS_SHARED_KEY]) MUST_CHECK;
+void tls_server_share(struct tls_server *ts, const uint8_t key[TLS_SHARED_KEY]);
 
 /* May a client ask for this name? Any, unless tls.unknown-names says otherwise. ts may be NULL. */
 bool tls_server_takes(const struct tls_server *ts, const char *name);

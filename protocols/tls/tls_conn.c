@@ -183,6 +183,15 @@ take_out_room(struct tls_conn *c)
 static void
 set_kind(struct tls_conn *c)
 {
+	/*
+	 * TLS 1.3: no tickets but those of tls_ticket(). One that was made before the login is good
+	 * in this process only, and a client with one session for all its connections would show it
+	 * to others. On a data connection it is never read by a client that only writes; its
+	 * closing socket then answers the ticket with a reset, which throws away the end of the
+	 * upload.
+	 */
+	if (SSL_set_num_tickets(c->ssl, 0) != 1)
+		bug("tickets cannot be turned off");
 	if (c->kind == TLS_CONTROL) {
 		/* Passwords and names stay nowhere; an idle session holds no record buffers. */
 		SSL_set_options(c->ssl, SSL_OP_CLEANSE_PLAINTEXT);
@@ -191,12 +200,6 @@ set_kind(struct tls_conn *c)
 		SSL_set_read_ahead(c->ssl, 1);
 		return;
 	}
-	/*
-	 * A ticket on a data connection is never read by a client that only writes; its closing
-	 * socket then answers our ticket with a reset, which throws away the end of the upload.
-	 */
-	if (SSL_set_num_tickets(c->ssl, 0) != 1)
-		bug("tickets cannot be turned off");
 	SSL_set_read_ahead(c->ssl, 1);
 	SSL_set_default_read_buffer_len(c->ssl, DATA_IN_SIZE);
 }

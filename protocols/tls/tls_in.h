@@ -16,12 +16,18 @@ struct tls_pair {
 	EVP_PKEY *key;
 };
 
+struct tls_ticket_keys {
+	uint8_t name[16], mac[32], aes[32];
+};
+
 struct tls_server {
+	struct tls_ticket_keys own, shared; /* tls_ticket.c */
+	bool has_shared;
 	SSL_CTX *ctx; /* NULL when no listener speaks TLS */
 	struct tls_pair *pairs;
 	size_t pair_count;
 	X509_STORE
-	    *clients;	   /* authorities for clients; NULL: no client is asked for a certificate */
+	*clients;	   /* authorities for clients; NULL: no client is asked for a certificate */
 	bool refuse_names; /* a client that asks for a name which is in no certificate is refused */
 	BIO_METHOD *method; /* how a connection reaches its socket: tls_conn.c */
 	uint8_t *data_out;  /* room for TLS_BATCH of records, lent to the one data connection */
@@ -74,6 +80,9 @@ int tls_name_check(SSL *ssl, int *alert, void *arg);
  */
 int tls_warm(const struct tls_server *ts, conf_complain_fn *complain,
 	     void *complain_ctx) MUST_CHECK;
+
+/* For what the data connection sends, before the first. */
+void tls_server_make_room(struct tls_server *ts);
 
 /* tls_client.c - loads tls.client-ca; asks a connection's client; keeps what it says. */
 int tls_client_load(struct tls_server *ts, const struct conf *conf, conf_complain_fn *complain,

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 #include "server/base/text.h"
 
@@ -261,27 +260,12 @@ tls_server_free(struct tls_server *ts)
 	free(ts);
 }
 
-int
-tls_server_own(struct tls_server *ts)
+void
+tls_server_make_room(struct tls_server *ts)
 {
-	unsigned char keys[256], id[32];
-	long len;
-	bool ok;
-
-	if (!ts->ctx)
-		return -EIO;
-	len = SSL_CTX_get_tlsext_ticket_keys(ts->ctx, NULL, 0);
-	ok = len > 0 && (size_t)len <= sizeof(keys) && RAND_bytes(keys, (int)len) == 1 &&
-	     RAND_bytes(id, sizeof(id)) == 1 &&
-	     SSL_CTX_set_tlsext_ticket_keys(ts->ctx, keys, len) == 1 &&
-	     SSL_CTX_set_session_id_context(ts->ctx, id, sizeof(id)) == 1;
-	mem_wipe(keys, sizeof(keys));
-	if (!ok)
-		return -EIO;
-	if (!ts->data_out) {
-		/* Not zeroed: its pages are touched when the first download needs them. */
-		ts->data_out = malloc(DATA_OUT_SIZE);
-		ts->data_out_size = ts->data_out ? DATA_OUT_SIZE : 0;
-	}
-	return 0;
+	if (ts->data_out)
+		return;
+	/* Not zeroed: its pages are touched when the first download needs them. */
+	ts->data_out = malloc(DATA_OUT_SIZE);
+	ts->data_out_size = ts->data_out ? DATA_OUT_SIZE : 0;
 }

@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import types
 
 import pytest
 
@@ -225,3 +226,51 @@ def test_the_handshake_may_come_before_the_command(server, tls):
         data.close()
         c.expect(None, "226")
         assert read(server.root, "early") == b"early"
+
+
+# ---- one TLS session for all connections ----
+
+def test_sessions_of_one_user_and_address_may_resume_each_other(server):
+    """Go's crypto/tls keeps one session per server name, so rclone shows a ticket of another control connection."""
+    with Raw(server) as one, Raw(server) as two:
+        two.epsv()  # a ticket that was made after the login comes with its reply
+        ticket = two.sock.session
+        data = one.data()
+        one.expect("STOR by-the-other", "150")
+        data = two.context.wrap_socket(data, server_hostname="localhost", session=ticket)
+        data.sendall(b"x")
+        data.unwrap()
+        data.close()
+        one.expect(None, "226")
+
+
+def test_sessions_of_other_users_and_addresses_and_of_before_the_login_do_not(server):
+    bert = types.SimpleNamespace(host=server.host, ftps_port=server.ftps_port, tls=server.tls, user="bert", password="Hy5-other-word")
+    run(os.path.join(TOP, "build", "release", "cofferctl"), "user", "add", "-f", os.path.join(os.path.dirname(server.ca), "users"), "bert",
+        "--uid", str(os.geteuid()), "--gid", str(os.getegid()), "--home", "/", input=bert.password.encode() + b"\n")
+    with Raw(server) as one, Raw(server, source="127.0.0.3") as far, Raw(server, login=False) as early, Raw(bert) as stranger:
+        far.epsv()
+        stranger.epsv()
+        assert early("NOOP").startswith("200")
+        for other in (far, early, stranger):
+            data = one.data()
+            one.expect("STOR stolen-session", "150")
+            try:
+                other.context.wrap_socket(data, server_hostname="localhost", session=other.sock.session).close()
+            except OSError:
+                pass
+            assert one.reply()[:3] in ("522", "425")
+    assert not os.path.exists(server.path("stolen-session"))
+
+
+def test_rclone_with_eight_connections_where_binding_is_required(server, here):
+    make_tree(here / "tree", 120, 4)
+    config = here / "rclone.conf"
+    obscured = run("rclone", "obscure", server.password).text.strip()
+    config.write_text("[c]\ntype = ftp\nhost = localhost\nport = %d\nuser = %s\npass = %s\nexplicit_tls = true\nno_check_certificate = true\n"
+                      "concurrency = 0\n" % (server.ftps_port, server.user, obscured))
+    base = ["rclone", "--config", str(config), "--transfers", "8", "--checkers", "8", "--retries", "1", "--low-level-retries", "1"]
+    run(*base, "copy", "tree", "c:rclone-tree", timeout=120)
+    run(*base, "copy", "c:rclone-tree", "back", timeout=120)
+    assert sums(server.path("rclone-tree")) == sums("tree") == sums("back")
+    shutil.rmtree(server.path("rclone-tree"))

@@ -291,7 +291,7 @@ def test_TL03_no_session_ticket_comes_on_data_connections(server):
 
 @versions
 def test_TL04_TL05_only_the_own_session_opens_the_data_connection_and_the_old_file_stays(server, version):
-    with Raw(server, version=version) as c, Raw(server, version=version) as other:
+    with Raw(server, version=version) as c, Raw(server, version=version, source="127.0.0.4") as other:
         assert c.put("bound", b"old")[:3] == "226"
         before = os.stat(server.path("bound"))
         for how in ("fresh", "plain", "foreign"):
