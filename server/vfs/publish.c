@@ -223,6 +223,8 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 		   charge_grow(w, f, (uint64_t)st.st_size) == 0) {
 		struct charge charge;
 
+		/* What is left of an earlier one goes, and is given back. */
+		part_remove(w, f->share, PART_KEPT, f->dir, f->name);
 		err = charge_move(w, f, &charge);
 		if (err < 0)
 			return err;

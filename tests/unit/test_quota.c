@@ -169,6 +169,20 @@ test_everything_that_a_client_does_is_counted(void **ctx)
 	assert_int_equal(record().flags, TALLY_KNOWN);
 }
 
+/* What is kept of the second takes the place of what was kept of the first. */
+static void
+test_an_upload_that_breaks_twice_is_counted_once(void **ctx)
+{
+	(void)ctx;
+	begin(100 * KIB, 100);
+	assert_int_equal(do_break("/a", STOR, 0, "first"), 0);
+	ASSERT_EXACT();
+	assert_int_equal(do_break("/a", STOR, 0, "second, longer"), 0);
+	ASSERT_EXACT();
+	assert_int_equal(do_put("/a", STOR, 0, "whole"), 0);
+	ASSERT_EXACT();
+}
+
 static void
 test_uploads_end_at_the_quota_and_say_so(void **ctx)
 {
@@ -313,6 +327,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FX_TEST(test_everything_that_a_client_does_is_counted),
+		FX_TEST(test_an_upload_that_breaks_twice_is_counted_once),
 		FX_TEST(test_uploads_end_at_the_quota_and_say_so),
 		FX_TEST(test_two_sessions_cannot_overrun_it_together),
 		FX_TEST(test_what_the_dead_held_is_free_and_is_counted_again),
