@@ -243,7 +243,7 @@ const struct schema_key schema_keys[] = {
 	  "New session keys are made after this time.", RANGE(MINUTE, DAY)),
 	C("sftp.max-channels", SCHEMA_U32, sftp.max_channels, "10",
 	  "Channels that one connection may open.", RANGE(1, 64)),
-	C("sftp.max-handles", SCHEMA_U32, sftp.max_handles, "256",
+	C("sftp.max-handles", SCHEMA_U32, sftp.max_handles, "1024",
 	  "Files and directories that one session may have open.", RANGE(4, 4096)),
 	C("sftp.window", SCHEMA_SIZE, sftp.window_bytes, "4M",
 	  "Bytes that a client may send ahead. More is faster on long lines and costs memory per session.",
