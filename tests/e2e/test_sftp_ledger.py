@@ -179,13 +179,13 @@ def test_sf04_write_offsets(server, raw, offset, want):
 
 def test_sf05_open_handles_are_bounded(raw, server):
     handles = []
-    for _ in range(400):
+    for _ in range(1200):
         h = raw.open("/f", R)
         if isinstance(h, tuple):
             assert h == (STATUS, FAILURE)
             break
         handles.append(h)
-    assert 200 <= len(handles) <= 300
+    assert 1000 <= len(handles) <= 1024
     assert raw.ask(CLOSE, s(handles.pop())) == (STATUS, OK)
     assert not isinstance(raw.open("/f", R), tuple)
 
