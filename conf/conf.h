@@ -174,6 +174,7 @@ struct conf {
 		struct conf_list trusted_user_ca_keys; /* files with keys of authorities */
 		uint64_t rekey_bytes, rekey_ms;
 		uint32_t max_channels, max_handles;
+		bool scp;		   /* the old protocol of scp is served too */
 		uint64_t window_bytes; /* towards clients, per channel */
 	} sftp;
 	struct {

@@ -145,6 +145,8 @@ int sftp_change(const struct sftp_attrs *a, struct vfs_change *ret_change) MUST_
 uint32_t sftp_mode(const struct sftp_attrs *a);
 
 /* sftp_dir.c */
+/* Keeps the entries of an answer: they are gone when the answer's function returns. */
+void sftp_dir_keep(struct sftp_handle *h, const struct vfs_reply *reply);
 sftp_fn sftp_opendir, sftp_readdir, sftp_closedir;
 
 /* sftp_name.c */

@@ -65,8 +65,8 @@ reply_entries(struct sftp_channel *ch, uint32_t id, struct sftp_handle *h)
 }
 
 /* Keeps the entries of an answer: they are gone when the answer's function returns. */
-static void
-keep(struct sftp_handle *h, const struct vfs_reply *reply)
+void
+sftp_dir_keep(struct sftp_handle *h, const struct vfs_reply *reply)
 {
 	size_t len = buf_left(reply->entries);
 
@@ -96,7 +96,7 @@ answer_opendir(void *ctx, struct vfs_reply *reply)
 	}
 	h->kind = SFTP_HANDLE_DIR;
 	h->ticket = reply->ticket;
-	keep(h, reply);
+	sftp_dir_keep(h, reply);
 	if (!ch) {
 		sftp_abandon(f, h);
 		return;
@@ -143,7 +143,7 @@ answer_readdir(void *ctx, struct vfs_reply *reply)
 		sftp_reply_errno(ch, id, reply->err, reply->why);
 		return;
 	}
-	keep(h, reply);
+	sftp_dir_keep(h, reply);
 	if (!reply_entries(ch, id, h))
 		sftp_reply_status(ch, id, SFTP_EOF, NULL);
 }

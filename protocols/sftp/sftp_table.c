@@ -150,8 +150,7 @@ sftp_input(void *owner, const uint8_t *at, size_t len, size_t *ret_need)
 		return len;
 	if (ch->verb) {
 		*ret_need = 1;
-		sftp_verb_input(ch, at, len);
-		return len;
+		return sftp_verb_input(ch, at, len);
 	}
 	for (;;) {
 		int err = sftp_packet_size(at + taken, len - taken, &size);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "protocols/sftp/sftp_channel.h"
+#include "protocols/sftp/sftp_scp.h"
 #include "protocols/sftp/sftp_words.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
@@ -34,6 +35,7 @@ struct sftp_verb {
 	char *line, *words[WORDS_MAX];
 	size_t count, next;
 	struct digest *input; /* of standard input; NULL: it is of no interest */
+	struct scp *scp;
 	int status;
 	bool done;
 	struct text errors;
@@ -42,6 +44,10 @@ struct sftp_verb {
 
 static const char refusal[] =
     "This is a file server. It runs no commands: use sftp, scp or another SFTP client.\n";
+
+static const char no_scp[] =
+    "This server speaks SFTP, not the old protocol of scp: use scp without -O, or pscp -sftp. (The "
+    "administrator can switch it on: sftp.scp)\n";
 
 static void
 print(struct sftp_channel *ch, const char *text, size_t len)
@@ -184,7 +190,42 @@ step_df(struct sftp_channel *ch)
 		complain(ch, v->words[v->next++], NULL, err);
 }
 
+/* ---- scp ---- */
+
+static void
+step_scp(struct sftp_channel *ch)
+{
+	struct scp *s = ch->verb->scp;
+
+	if (s->step && !(s->waits && !s->sink)) {
+		s->step(ch, s);
+	} else if (ssh_pipe_is_ended(ch->pipe)) {
+		ch->verb->done = true;
+		if (s->handle || s->depth > 0) /* it is abandoned with the channel */
+			ch->verb->status = 1;
+	}
+}
+
+struct scp *
+sftp_verb_scp(const struct sftp_channel *ch)
+{
+	return ch->verb->scp;
+}
+
+void
+sftp_verb_failed(struct sftp_channel *ch)
+{
+	ch->verb->status = 1;
+}
+
+void
+sftp_verb_end(struct sftp_channel *ch)
+{
+	ch->verb->done = true;
+}
+
 static const struct verb_row rows[] = {
+	{ "scp", step_scp, NULL, 0 },
 	{ "md5sum", step_sum, "bt", DIGEST_MD5 },
 	{ "sha1sum", step_sum, "bt", DIGEST_SHA1 },
 	{ "sha256sum", step_sum, "bt", DIGEST_SHA256 },
@@ -217,7 +258,7 @@ take_options(struct sftp_verb *v)
 
 /* Finds what to do. Returns NULL, or why it is not done. */
 static const char *
-understand(struct sftp_verb *v, const char *command)
+understand(const struct conf *conf, struct sftp_verb *v, const char *command)
 {
 	int err = -EINVAL;
 
@@ -233,6 +274,12 @@ understand(struct sftp_verb *v, const char *command)
 	}
 	if (!v->row)
 		return refusal;
+	if (v->row->step == step_scp) {
+		if (!conf->sftp.scp)
+			return no_scp;
+		v->scp = scp_new(v->words, v->count);
+		return v->scp ? NULL : refusal;
+	}
 	return take_options(v) ? NULL : "This server knows no options of this command.\n";
 }
 
@@ -245,7 +292,7 @@ sftp_verb_begin(struct sftp_channel *ch, const char *command)
 
 	ch->verb = v;
 	text_init(&v->errors, v->room, sizeof(v->room));
-	no = understand(v, command);
+	no = understand(ch->f->s->conf, v, command);
 	if (no) {
 		log_info("command-refused", "command=%s",
 			 log_q(&quoted, command ? command : "<shell>"));
@@ -256,6 +303,8 @@ sftp_verb_begin(struct sftp_channel *ch, const char *command)
 	}
 	log_info("command", "command=%s", log_q(&quoted, command));
 	v->next = 1;
+	if (v->scp)
+		scp_begin(v->scp);
 	if (v->row->step == step_sum && v->count == 1)
 		v->input = digest_new(v->row->kind);
 	if (v->row->step == step_sum && v->count == 1 && !v->input) {
@@ -264,11 +313,25 @@ sftp_verb_begin(struct sftp_channel *ch, const char *command)
 	}
 }
 
-void
+size_t
 sftp_verb_input(struct sftp_channel *ch, const uint8_t *at, size_t len)
 {
-	if (ch->verb->input)
-		digest_add(ch->verb->input, at, len);
+	struct sftp_verb *v = ch->verb;
+	size_t taken = 0, n;
+
+	if (v->input)
+		digest_add(v->input, at, len);
+	if (!v->scp || v->done)
+		return len;
+	/* Not while a step is under way: what it comes to decides what the next byte means. */
+	while (taken < len && !v->done && ch->asks == 0 && !(v->scp->sink && v->scp->step) &&
+	       ask_open(ch->f->s->ask) < SFTP_ASKS_MAX) {
+		n = scp_input(ch, v->scp, at + taken, len - taken);
+		if (n == 0)
+			break;
+		taken += n;
+	}
+	return v->done ? len : taken;
 }
 
 bool
@@ -276,6 +339,7 @@ sftp_verb_step(struct sftp_channel *ch)
 {
 	struct sftp_verb *v = ch->verb;
 	size_t next = v->next, said = ch->small.end;
+	void (*step)(struct sftp_channel *, struct scp *) = v->scp ? v->scp->step : NULL;
 
 	if (sftp_sum_step(ch))
 		return true;
@@ -287,7 +351,8 @@ sftp_verb_step(struct sftp_channel *ch)
 	    ch->small.end > SFTP_SMALL_HIGH)
 		return false;
 	v->row->step(ch);
-	return v->next != next || ch->small.end != said || v->done || ch->sum || ch->asks > 0;
+	return v->next != next || ch->small.end != said || v->done || ch->sum || ch->asks > 0 ||
+	       (v->scp && v->scp->step != step);
 }
 
 bool
@@ -304,5 +369,6 @@ sftp_verb_free(struct sftp_channel *ch)
 		return;
 	digest_free(ch->verb->input);
 	free(ch->verb->line);
+	free(ch->verb->scp);
 	free(ch->verb);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Commands without processes, and checksums as SFTP requests."""
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -12,7 +13,7 @@ import pytest
 from conftest import descendants, run, serving
 from test_clients import make_tree, sums
 from test_sftp_clients import needs, rclone, ssh_options
-from test_sftp_ledger import BAD_MESSAGE, EXTENDED, EXTENDED_REPLY, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, R, STATUS, W, CREAT, Raw, s, u32, u64
+from test_sftp_ledger import BAD_MESSAGE, EXTENDED, EXTENDED_REPLY, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, R, STATUS, W, CREAT, Raw, connect, s, u32, u64
 
 
 def ssh(server, command, stdin=b"", options=()):
@@ -70,7 +71,7 @@ def test_df_says_what_statvfs_says(server):
 def test_everything_else_is_refused_with_words_and_runs_nothing(server, command):
     done = ssh(server, [command] if command else [])
     assert done.returncode == 1 and done.stdout == b""
-    assert b"This is a file server." in done.stderr or b"knows no options" in done.stderr
+    assert any(words in done.stderr for words in (b"This is a file server.", b"knows no options", b"speaks SFTP, not the old"))
     assert not os.path.exists(server.path("y"))
 
 
@@ -161,3 +162,122 @@ def test_paramikos_check_works(server):
         assert f.check("sha1") == hashlib.sha1(data).digest()
         assert f.check("md5", 0, 0, 512) == b"".join(hashlib.md5(data[at:at + 512]).digest() for at in range(0, len(data), 512))
     client.transport.close()
+
+
+# ---- the old protocol of scp ----
+
+@pytest.fixture(scope="module")
+def old(user_key, tmp_path_factory):
+    extra = tmp_path_factory.mktemp("scp") / "extra.yaml"
+    extra.write_text("sftp: { scp: yes }\n")
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+        server.key = user_key
+        yield server
+
+
+def scp(server, *arguments, ok=True):
+    arguments = [a.replace("@:", "%s@127.0.0.1:" % server.user) for a in arguments]
+    return run("scp", "-O", "-q", "-P", str(server.sftp_port), *ssh_options(server), *arguments, ok=ok)
+
+
+def test_old_scp_is_refused_with_words_by_default(server, here):
+    (here / "up").write_bytes(b"x")
+    done = scp(server, "up", "@:up", ok=False)
+    assert done.returncode != 0 and "speaks SFTP, not the old protocol of scp" in done.text
+    assert not os.path.exists(server.path("up"))
+
+
+def test_old_scp_there_and_back(old, here):
+    data = os.urandom(3_000_001)
+    (here / "up").write_bytes(data)
+    (here / "empty").write_bytes(b"")
+    os.utime(here / "up", (1500000000, 1500000001))
+    scp(old, "-p", "up", "@:one")
+    assert open(old.path("one"), "rb").read() == data and int(os.stat(old.path("one")).st_mtime) == 1500000001
+    os.mkdir(old.path("dir"))
+    scp(old, "up", "empty", "@:dir")
+    assert open(old.path("dir", "up"), "rb").read() == data and os.stat(old.path("dir", "empty")).st_size == 0
+    scp(old, "-p", "@:/one", "down")
+    assert (here / "down").read_bytes() == data and int(os.stat(here / "down").st_mtime) == 1500000001
+    scp(old, "@:dir/empty", "down")
+    assert (here / "down").read_bytes() == b""
+
+
+def test_old_scp_moves_trees(old, here):
+    make_tree(here / "tree", 300, "old scp")
+    os.makedirs(here / "tree" / "none" / "in it")
+    (here / "tree" / "sp ace 'q' ü").write_bytes(b"odd")
+    scp(old, "-r", "tree", "@:trees")
+    assert sums(old.path("trees")) == sums("tree")
+    scp(old, "-r", "tree", "@:trees")  # now it exists: below it
+    assert sums(old.path("trees", "tree")) == sums("tree")
+    scp(old, "-r", "@:trees/tree", "back")
+    assert sums("back") == sums("tree") and os.path.isdir("back/none/in it")
+
+
+def test_old_scp_says_what_does_not_work_and_does_the_rest(old, here):
+    (here / "up").write_bytes(b"x")
+    assert "directory" in scp(old, "up", "@:missing/dir/", ok=False).text
+    done = scp(old, "@:missing", "down", ok=False)
+    assert done.returncode == 1 and "missing" in done.text
+    os.makedirs(old.path("half", "d"), exist_ok=True)
+    for name in ("a", "b", "c"):
+        with open(old.path("half", name), "wb") as f:
+            f.write(name.encode())
+    assert scp(old, "@:half", ".", ok=False).returncode == 1  # no -r
+    os.symlink("/etc/passwd", old.path("half", "out"))
+    done = scp(old, "-r", "@:half", ".", ok=False)
+    assert done.returncode == 1 and sorted(os.listdir("half")) == ["a", "b", "c", "d"]
+
+
+@needs("pscp")
+def test_pscp_by_the_old_protocol(old, here):
+    data = os.urandom(100000)
+    (here / "up").write_bytes(data)
+    login = ["-batch", "-scp", "-P", str(old.sftp_port), "-l", old.user, "-pw", old.password, "-hostkey",
+             run("ssh-keygen", "-lf", old.known_hosts).text.split()[1]]
+    run("pscp", *login, "up", "127.0.0.1:pscp")
+    run("pscp", *login, "127.0.0.1:pscp", "down")
+    assert (here / "down").read_bytes() == data == open(old.path("pscp"), "rb").read()
+
+
+def scp_raw(server, command):
+    t = connect(server)
+    chan = t.open_session()
+    chan.settimeout(10)
+    chan.exec_command(command)
+    return t, chan
+
+
+@pytest.mark.parametrize("lines", [b"C0644 5 ../up\n", b"C0644 5 a/b\n", b"C0644 5 ..\n", b"C0644 5 \n", b"D0755 0 ..\n", b"C0644 -1 x\n",
+                                   b"C0644 99999999999999999999 x\n", b"C9999 5 x\n", b"C644 5 x\n", b"E\n", b"hello\n", b"T1 2 3\n",
+                                   b"C0644 5 x\0y\n", b"x" * 10000], ids=range(14))
+def test_a_client_of_old_scp_that_lies_gets_nowhere(old, lines):
+    t, chan = scp_raw(old, "scp -r -t /liar")
+    os.makedirs(old.path("liar"), exist_ok=True)
+    assert chan.recv(1) == b"\0"
+    with contextlib.suppress(OSError):  # it may be over by now
+        chan.sendall(lines)
+        chan.sendall(b"hello\0")
+        chan.shutdown_write()
+    answer = b""
+    while True:
+        more = chan.recv(1000)
+        if not more:
+            break
+        answer += more
+    assert b"\1scp: " in answer or lines.startswith(b"xxx")
+    assert os.listdir(old.path("liar")) == [] and not os.path.exists(old.path("up"))
+    t.close()
+
+
+def test_a_file_that_breaks_off_in_old_scp_is_not_there(old):
+    t, chan = scp_raw(old, "scp -t /broken")
+    assert chan.recv(1) == b"\0"
+    chan.sendall(b"C0644 1000 broken\n")
+    assert chan.recv(1) == b"\0"
+    chan.sendall(b"x" * 500)
+    chan.shutdown_write()
+    assert chan.recv_exit_status() == 1
+    t.close()
+    assert not os.path.exists(old.path("broken"))
