@@ -247,7 +247,7 @@ const struct schema_key schema_keys[] = {
 	  "Files and directories that one session may have open.", RANGE(4, 4096)),
 	C("sftp.scp", SCHEMA_BOOL, sftp.scp, "no",
 	  "Serve the old protocol of scp (scp -O, pscp -scp) beside SFTP. Patterns of file names are not known to it."),
-	C("sftp.window", SCHEMA_SIZE, sftp.window_bytes, "4M",
+	C("sftp.window", SCHEMA_SIZE, sftp.window_bytes, "16M",
 	  "Bytes that a client may send ahead. More is faster on long lines and costs memory per session.",
 	  RANGE(64 * KIB, 64 * MIB)),
 
