@@ -344,3 +344,32 @@ def test_times_are_those_of_the_clock(served, keys, trust):
     while time.time() < until:  # the certificate's own end, which is an event of the clock
         time.sleep(0.1)
     assert not login(served, keys)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root: a directory of the administrator's, and another user")
+def test_the_administrators_directory_of_keys(tmp_path_factory, keys):
+    """authorized-keys: DIR/%u, which only root can write: the user's own file does not count then."""
+    where = tmp_path_factory.mktemp("directory")
+    at = where
+    while str(at) != "/":
+        os.chmod(at, os.stat(at).st_mode | 0o711)
+        at = at.parent
+    os.mkdir(where / "keys")
+    extra = where / "extra.yaml"
+    extra.write_text("auth: { failure-delay: 100ms }\nsftp: { authorized-keys: [%s/keys/%%u] }\n" % where)
+    with serving("--mode", "root", "--user", SYSTEM_USER, "--config", str(extra)) as server:
+        assert not login(server, keys, cert=False)
+        mine = where / "keys" / SYSTEM_USER
+        mine.write_text(public(keys["ed25519"]) + "\n")
+        assert login(server, keys, cert=False)
+        assert not login(server, keys, "rsa", cert=False)
+        os.chmod(mine, 0o666)
+        assert not login(server, keys, cert=False)
+        os.chmod(mine, 0o644)
+        os.chmod(where / "keys", 0o777)
+        assert not login(server, keys, cert=False)
+        server.wait_for_log("others may write to")
+        os.chmod(where / "keys", 0o755)
+        (where / "keys" / "somebody").write_text(public(keys["rsa"]) + "\n")
+        assert not login(server, keys, "rsa", cert=False)
+        assert login(server, keys, cert=False)

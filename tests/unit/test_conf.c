@@ -98,7 +98,7 @@ test_an_almost_empty_file_has_secure_defaults(void **state)
 	assert_int_equal(conf->limits.login_ms, 60000);
 	assert_int_equal(conf->limits.idle_ms, 900000);
 	assert_int_equal(conf->limits.rate_up, 0);
-	assert_int_equal(conf->sftp.window_bytes, 4 << 20);
+	assert_int_equal(conf->sftp.window_bytes, 16 << 20);
 	assert_int_equal(conf->sftp.rekey_bytes, 1 << 30);
 	assert_string_equal(s->name, "files");
 	assert_string_equal(s->mount, "/files");
