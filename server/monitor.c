@@ -59,7 +59,7 @@ void
 monitor_stamp_records(const struct mon *self)
 {
 	struct log_value user, client;
-	char fields[480];
+	char fields[LOG_SESSION_MAX];
 	struct text t;
 
 	text_init(&t, fields, sizeof(fields));
@@ -69,7 +69,7 @@ monitor_stamp_records(const struct mon *self)
 		text_printf(&t, " user=%s", log_q(&user, self->user));
 	if (self->client[0])
 		text_printf(&t, " client=%s", log_q(&client, self->client));
-	log_session(fields);
+	log_session(t.cut ? "session=?" : fields);
 }
 
 static void
@@ -138,12 +138,9 @@ on_log(struct buf *b)
 		return AUTH_STEP_GO_ON;
 	}
 	rate_take(&mon.records, 1);
-	/* wire may be the client's by now: its words must not look like ours. */
+	/* wire may be the client's by now; log_form.c sees to it that its fields stay its own. */
 	for (char *p = event; *p; p++)
 		if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-'))
-			*p = '?';
-	for (char *p = fields; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	log_record((enum log_level)level, "wire", event, fields);
 	return AUTH_STEP_GO_ON;

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/base/log_form.h"
 #include "server/base/text.h"
 
 static struct {
@@ -20,7 +21,7 @@ static struct {
 	enum log_level level;
 	enum log_format format;
 	const char *process;
-	char session[512];
+	char session[LOG_SESSION_MAX];
 	log_sink_fn *sink;
 	void *sink_ctx;
 } out = { .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .process = "coffer" };
@@ -55,6 +56,8 @@ log_session(const char *fields)
 
 	text_init(&t, out.session, sizeof(out.session));
 	text_puts(&t, fields);
+	if (t.cut) /* whoever makes them knows the size */
+		out.session[0] = '\0';
 }
 
 bool
@@ -81,54 +84,6 @@ log_level_name(enum log_level level)
 	return level_names[level];
 }
 
-static bool
-is_plain(const char *s)
-{
-	if (*s == '\0')
-		return false;
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '=')
-			return false;
-	}
-	return true;
-}
-
-const char *
-log_q(struct log_value *v, const char *s)
-{
-	bool utf8;
-	struct text t;
-
-	if (!s)
-		return "-";
-	text_init(&t, v->room, sizeof(v->room) - sizeof("...\""));
-	if (is_plain(s)) {
-		text_puts(&t, s);
-		if (t.cut)
-			memcpy(v->room + t.len, "...", sizeof("..."));
-		return v->room;
-	}
-	utf8 = text_is_utf8(s);
-	text_putc(&t, '"');
-	for (; *s && !t.cut; s++) {
-		unsigned char c = (unsigned char)*s;
-		size_t before = t.len;
-
-		if (c == '"' || c == '\\')
-			text_printf(&t, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
-			text_printf(&t, "\\x%02x", c);
-		else
-			text_putc(&t, (char)c);
-		if (t.cut) /* never half an escape */
-			t.len = before;
-	}
-	memcpy(v->room + t.len, t.cut ? "...\"" : "\"", t.cut ? sizeof("...\"") : sizeof("\""));
-	return v->room;
-}
-
 static void
 put_time(struct text *t)
 {
@@ -141,64 +96,13 @@ put_time(struct text *t)
 		    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
 }
 
-/* Puts the fields k=v k="v" as JSON members. Escapes of log_q that JSON lacks become \u00NN. */
-static void
-put_json_fields(struct text *t, const char *f)
-{
-	while (*f) {
-		size_t key = strcspn(f, "= ");
-		bool quoted;
-
-		if (f[key] != '=') { /* not a field: nothing of ours writes that */
-			f += key + (f[key] == ' ');
-			continue;
-		}
-		text_puts(t, ",\"");
-		text_putn(t, f, key);
-		text_puts(t, "\":\"");
-		f += key + 1;
-		quoted = *f == '"';
-		f += quoted;
-		while (*f && *f != (quoted ? '"' : ' ')) {
-			if (f[0] == '\\' && f[1] == 'x') {
-				text_puts(t, "\\u00");
-				f += 2;
-				continue;
-			}
-			if (f[0] == '\\' && f[1])
-				text_putc(t, *f++);
-			text_putc(t, *f++);
-		}
-		f += quoted && *f == '"';
-		f += *f == ' ';
-		text_putc(t, '"');
-	}
-}
-
-static void
-put_record(struct text *t, enum log_level level, const char *process, const char *event,
-	   const char *fields)
-{
-	if (out.format == LOG_FORMAT_JSON) {
-		text_puts(t, "{\"time\":\"");
-		put_time(t);
-		text_printf(t, "\",\"level\":\"%s\",\"process\":\"%s\",\"event\":\"%s\"",
-			    level_names[level], process, event);
-		put_json_fields(t, out.session);
-		put_json_fields(t, fields);
-		text_putc(t, '}');
-		return;
-	}
-	put_time(t);
-	text_printf(t, " %s %s %s:%s%s%s%s", level_names[level], process, event,
-		    out.session[0] ? " " : "", out.session, fields[0] ? " " : "", fields);
-}
-
 void
 log_record(enum log_level level, const char *process, const char *event, const char *fields)
 {
-	char line[LOG_RECORD_MAX];
-	struct text t;
+	char line[LOG_RECORD_MAX], time_room[40];
+	const struct log_head head = { .time = time_room, .level = level_names[level], .process = process,
+				       .event = event };
+	struct text t, now;
 	ssize_t n;
 
 	if (!log_wants(level))
@@ -207,8 +111,10 @@ log_record(enum log_level level, const char *process, const char *event, const c
 		out.sink(out.sink_ctx, level, event, fields);
 		return;
 	}
+	text_init(&now, time_room, sizeof(time_room));
+	put_time(&now);
 	text_init(&t, line, sizeof(line) - 1);
-	put_record(&t, level, process, event, fields);
+	log_form(&t, out.format, &head, out.session, fields);
 	line[t.len] = '\n';
 	/* A full disk or a gone reader must not stop a session; there is nobody left to tell. */
 	do

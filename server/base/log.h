@@ -23,8 +23,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_IN
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/* Bytes of the longest record. What is longer is cut, and says so. */
+/* Bytes of the longest record. Fields that do not fit are left out, and "cut=yes" says so. */
 #define LOG_RECORD_MAX 4096
+/* Bytes of log_session()'s fields, with their 0. */
+#define LOG_SESSION_MAX 1024
 
 struct log_value {
 	char room[1024];
