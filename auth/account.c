@@ -16,7 +16,9 @@
 #include "server/base/text.h"
 
 /* Bytes that one passwd or group entry may take; a group of thousands of members fits. */
-#define ENTRY_MAX (1024 * 1024)
+#define ENTRY_MAX ((size_t)1024 * 1024)
+/* A group of more is one that nobody can tell us about. */
+#define ENTRY_LIMIT (64 * ENTRY_MAX)
 
 bool
 account_name_ok(const char *name)
@@ -33,30 +35,56 @@ account_name_ok(const char *name)
 	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Puts names beside the gids, for @group in shares. A gid without a name has none to match. */
-static void
-name_groups(struct account *a)
+void
+account_add_group_name(struct account *a, const char *name, gid_t gid)
 {
-	char *room = mem_new(1, ENTRY_MAX);
 	size_t count = 0;
 
-	a->group_names = mem_new(a->group_count + 2, sizeof(char *));
-	for (size_t i = 0; i <= a->group_count; i++) {
-		gid_t gid = i == a->group_count ? a->gid : a->groups[i];
-		struct group entry, *found = NULL;
+	while (a->group_names && a->group_names[count])
+		count++;
+	a->group_names = mem_grow(a->group_names, count + 2, sizeof(*a->group_names));
+	a->group_gids = mem_grow(a->group_gids, count + 1, sizeof(*a->group_gids));
+	a->group_names[count] = mem_dup(name);
+	a->group_names[count + 1] = NULL;
+	a->group_gids[count] = gid;
+}
 
-		if (i == a->group_count && count > 0) {
-			bool known = false;
+/*
+ * Puts the name of one gid to the others. A gid that nobody has named has none to match; that the database cannot
+ * tell is an error, since a rule about the group would not find it.
+ */
+static int
+name_group(struct account *a, gid_t gid)
+{
+	struct group entry, *found = NULL;
+	size_t size = ENTRY_MAX;
+	char *room = mem_new(1, size);
+	int err;
 
-			for (size_t j = 0; j < a->group_count; j++)
-				known |= a->groups[j] == gid;
-			if (known)
-				continue;
-		}
-		if (getgrgid_r(gid, &entry, room, ENTRY_MAX, &found) == 0 && found)
-			a->group_names[count++] = mem_dup(found->gr_name);
+	while ((err = getgrgid_r(gid, &entry, room, size, &found)) == ERANGE && size < ENTRY_LIMIT) {
+		free(room);
+		size *= 2;
+		room = mem_new(1, size);
 	}
+	if (err == 0 && found)
+		account_add_group_name(a, found->gr_name, gid);
 	free(room);
+	/* getgrgid_r(3): these mean that there is none. */
+	return err == ENOENT || err == ESRCH || err == EBADF || err == EPERM ? 0 : -err;
+}
+
+/* Names beside the gids, for @group in shares and rules. */
+static int
+name_groups(struct account *a)
+{
+	bool own = false;
+	int err = 0;
+
+	for (size_t i = 0; i < a->group_count && err == 0; i++) {
+		own |= a->groups[i] == a->gid;
+		err = name_group(a, a->groups[i]);
+	}
+	return err < 0 || own ? err : name_group(a, a->gid);
 }
 
 /* Supplementary groups of a system name. More than fit is an error: half a set would be a wrong
@@ -69,8 +97,7 @@ find_groups(struct account *a, const char *name)
 	if (getgrouplist(name, a->gid, a->groups, &count) < 0)
 		return -E2BIG;
 	a->group_count = (size_t)count;
-	name_groups(a);
-	return 0;
+	return name_groups(a);
 }
 
 /* An empty one means the default shell, which is one. */
@@ -96,6 +123,8 @@ account_find(const char *name, struct account *ret_account)
 
 	err = -getpwnam_r(name, &entry, room, ENTRY_MAX, &found);
 	if (err == 0 && !found)
+		err = -ENOENT;
+	if (err == 0 && !account_name_ok(entry.pw_name))
 		err = -ENOENT;
 	if (err == 0)
 		err = text_copy(a.name, sizeof(a.name), entry.pw_name);
@@ -126,7 +155,7 @@ account_find_groups(struct account *account)
 	if (getpwuid_r(account->uid, &entry, room, ENTRY_MAX, &found) == 0 && found)
 		err = find_groups(account, entry.pw_name);
 	else
-		name_groups(account);
+		err = name_groups(account);
 	free(room);
 	return err;
 }
@@ -138,7 +167,9 @@ forget_names(struct account *account)
 		for (size_t i = 0; account->group_names[i]; i++)
 			free(account->group_names[i]);
 	free(account->group_names);
+	free(account->group_gids);
 	account->group_names = NULL;
+	account->group_gids = NULL;
 }
 
 int
@@ -160,8 +191,7 @@ account_take_groups(struct account *account)
 	account->group_count = (size_t)count;
 	memcpy(account->groups, now, (size_t)count * sizeof(*now));
 	forget_names(account);
-	name_groups(account);
-	return 0;
+	return name_groups(account);
 }
 
 int

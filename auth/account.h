@@ -13,6 +13,7 @@
 
 #define ACCOUNT_NAME_MAX 65 /* with its 0 */
 #define ACCOUNT_GROUPS_MAX 256
+#define ACCOUNT_NO_GID ((gid_t)-1)
 
 struct account {
 	char name[ACCOUNT_NAME_MAX];
@@ -21,6 +22,7 @@ struct account {
 	gid_t groups[ACCOUNT_GROUPS_MAX]; /* supplementary, without gid 0 unless it is his */
 	size_t group_count;
 	char **group_names; /* for @group in shares; NULL-terminated, may be NULL */
+	gid_t *group_gids;  /* of each of them; ACCOUNT_NO_GID: a word of the groups file */
 	char *home;
 	bool is_virtual;   /* from the users file, mapped to a uid; several may have the same */
 	bool is_anonymous; /* nobody in particular: gets only what is given to him by name */
@@ -53,6 +55,9 @@ int account_take_groups(struct account *account) MUST_CHECK;
  * both. Returns 0 or -ENOENT.
  */
 int account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid) MUST_CHECK;
+
+/* One more name of a group, for what goes by names. gid may be ACCOUNT_NO_GID. */
+void account_add_group_name(struct account *account, const char *name, gid_t gid);
 
 /* Is it one of these names, or in one of these @groups? */
 bool account_listed(const struct account *account, const struct conf_list *list);

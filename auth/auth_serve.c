@@ -172,7 +172,7 @@ log_failure(const struct auth_serve *s, const char *user, bool known)
 }
 
 static enum auth_step
-refuse(struct auth_serve *s, const char *user)
+refuse(struct auth_serve *s, const char *user, bool is_guess)
 {
 	bool known = s->account.name[0] != '\0', last;
 	enum auth_answer answer;
@@ -180,7 +180,7 @@ refuse(struct auth_serve *s, const char *user)
 	if (s->talk_reason)
 		s->reason = s->talk_reason;
 	/* Known or not: a name that somebody has must not be the one that takes longer. */
-	if (s->host->failed)
+	if (is_guess && s->host->failed)
 		s->release_ms += s->host->failed(s->host->ctx, user);
 	s->tries_left -= s->tries_left > 0;
 	last = s->tries_left == 0;
@@ -202,7 +202,7 @@ auth_serve_refuse(struct auth_serve *s, const char *reason)
 	s->reason = reason;
 	s->decided = false;
 	s->have = 0;
-	return refuse(s, name);
+	return refuse(s, name, false); /* he has proven who he is */
 }
 
 int
@@ -217,7 +217,7 @@ static enum auth_step
 decide(struct auth_serve *s, const char *user, int err)
 {
 	if (err < 0)
-		return refuse(s, user);
+		return refuse(s, user, true);
 	if (!serve_enough(s)) {
 		if (s->partials_left == 0 || send_verdict(s, AUTH_PARTIAL, -1) < 0)
 			return AUTH_STEP_END;
@@ -227,7 +227,7 @@ decide(struct auth_serve *s, const char *user, int err)
 	}
 	if (serve_check_rules(s) < 0) {
 		s->have = 0;
-		return refuse(s, user);
+		return refuse(s, user, true);
 	}
 	s->decided = true;
 	return AUTH_STEP_LOGGED_IN;

@@ -37,7 +37,8 @@ struct auth_host {
 	 */
 	int (*certificate)(void *ctx, const uint8_t *handshake, size_t len,
 			   struct auth_certificate *ret, char *ret_reason, size_t reason_size);
-	/* Marks a one-time code as used; false: it was already. NULL: no code is good. */
+	/* Marks a one-time code as used; false: it was already, or too many were wrong. step 0: one was wrong. NULL: no code
+	 * is good. */
 	bool (*use_code)(void *ctx, const char *user, uint64_t step);
 };
 

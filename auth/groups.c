@@ -46,19 +46,17 @@ groups_has(const struct group_line *group, const char *user)
 
 /* A group of the file becomes one of the account. */
 static int
-give(struct account *a, const struct group_line *g, size_t *names)
+give(struct account *a, const struct group_line *g)
 {
-	for (size_t i = 0; g->has_gid && i < a->group_count; i++)
-		if (a->groups[i] == g->gid)
-			goto named;
-	if (g->has_gid && a->group_count == ACCOUNT_GROUPS_MAX)
+	bool has = !g->has_gid;
+
+	for (size_t i = 0; i < a->group_count && !has; i++)
+		has = a->groups[i] == g->gid;
+	if (!has && a->group_count == ACCOUNT_GROUPS_MAX)
 		return -E2BIG;
-	if (g->has_gid)
+	if (!has)
 		a->groups[a->group_count++] = g->gid;
-named:
-	a->group_names = mem_grow(a->group_names, *names + 2, sizeof(*a->group_names));
-	a->group_names[(*names)++] = mem_dup(g->name);
-	a->group_names[*names] = NULL;
+	account_add_group_name(a, g->name, g->has_gid ? g->gid : ACCOUNT_NO_GID);
 	return 0;
 }
 
@@ -67,18 +65,23 @@ groups_add(const char *file, struct account *account)
 {
 	char *bytes, *rest, *line;
 	struct group_line g;
-	size_t len, names = 0;
 	struct stat st;
+	size_t len;
 	int err = lines_read(file, &bytes, &len, &st);
 
 	if (err < 0)
 		return err;
-	while (account->group_names && account->group_names[names])
-		names++;
 	rest = bytes;
-	while (err == 0 && (line = lines_next(&rest)))
-		if (*line && *line != '#' && !parse(line, &g) && groups_has(&g, account->name))
-			err = give(account, &g, &names);
+	while (err == 0 && (line = lines_next(&rest))) {
+		bool names_him = strstr(line, account->name) != NULL;
+
+		if (*line == '\0' || *line == '#')
+			continue;
+		if (parse(line, &g))
+			err = names_him ? -EBADMSG : 0; /* it may be one that keeps him out */
+		else if (groups_has(&g, account->name))
+			err = give(account, &g);
+	}
 	free(bytes);
 	return err;
 }

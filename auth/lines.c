@@ -22,17 +22,27 @@
 #define LOCK_TRIES 50
 #define LOCK_WAIT_US 100000
 
+/* Of lines_hold(). */
+static int held = -1;
+
 int
 lines_read(const char *file, char **ret_bytes, size_t *ret_len, struct stat *ret_st)
 {
 	FD_OWN int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int err;
 
 	if (fd < 0 || fstat(fd, ret_st) < 0)
 		return -errno;
 	if (!S_ISREG(ret_st->st_mode) || (ret_st->st_mode & (S_IWGRP | S_IWOTH)) ||
 	    (ret_st->st_uid != 0 && ret_st->st_uid != geteuid()))
 		return -EPERM;
-	return fd_read_file(fd, FILE_MAX, ret_bytes, ret_len);
+	err = fd_read_file(fd, FILE_MAX, ret_bytes, ret_len);
+	if (err == 0 && strlen(*ret_bytes) != *ret_len) { /* what stands behind a 0 would be lost */
+		mem_wipe(*ret_bytes, *ret_len);
+		free(*ret_bytes);
+		err = -EBADMSG;
+	}
+	return err;
 }
 
 char *
@@ -88,27 +98,54 @@ lines_field_ok(const char *text)
 	return true;
 }
 
-/* Opens the file's directory and keeps others from editing in it. *ret_name is the file's own name.
- */
+/* Opens the file's directory. *ret_name is the file's own name. */
 static int
-lock_directory(const char *file, const char **ret_name, int *ret_fd)
+open_directory(const char *file, const char **ret_name, int *ret_fd)
 {
 	const char *slash = strrchr(file, '/');
 	char *dir = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(".");
-	FD_OWN int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int err = fd < 0 ? -errno : -EAGAIN;
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int err = fd < 0 ? -errno : 0;
 
 	free(dir);
+	*ret_name = slash ? slash + 1 : file;
+	*ret_fd = fd;
+	return err;
+}
+
+/* Keeps others from editing. The lock is a file of its own, which only those can open who may edit. */
+static int
+lock(int dir, const char *name, int *ret_fd)
+{
+	FD_OWN int fd = -1;
+	char temp[300];
+	int err;
+
+	snprintf(temp, sizeof(temp), ".%.255s.lock", name);
+	fd = openat(dir, temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	err = fd < 0 ? -errno : -EAGAIN;
 	for (int i = 0; fd >= 0 && err == -EAGAIN && i < LOCK_TRIES; i++) {
 		err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 		if (err == -EAGAIN)
 			usleep(LOCK_WAIT_US);
 	}
-	if (err < 0)
-		return err;
-	*ret_name = slash ? slash + 1 : file;
-	*ret_fd = fd_give(&fd);
-	return 0;
+	if (err == 0)
+		*ret_fd = fd_give(&fd);
+	return err;
+}
+
+int
+lines_hold(const char *file)
+{
+	char *real = realpath(file, NULL);
+	FD_OWN int dir = -1;
+	const char *name;
+	int err = held >= 0 ? 0 : open_directory(real ? real : file, &name, &dir);
+
+	if (err == 0 && held < 0)
+		err = lock(dir, name, &held);
+	free(real);
+	return err;
 }
 
 /* Puts old, with name's line replaced by line (NULL: left out), into fd. *ret_found: it was there.
@@ -161,13 +198,15 @@ int
 lines_change(const char *file, const char *name, const struct text *line)
 {
 	char *real = realpath(file, NULL), *old = NULL, temp[300];
-	FD_OWN int dir = -1, fd = -1;
+	FD_OWN int dir = -1, fd = -1, own_lock = -1;
 	const char *own_name = "";
 	struct stat st = { 0 };
 	bool found = false;
 	size_t len = 0;
-	int err = lock_directory(real ? real : file, &own_name, &dir);
+	int err = open_directory(real ? real : file, &own_name, &dir);
 
+	if (err == 0 && held < 0)
+		err = lock(dir, own_name, &own_lock);
 	if (err == 0)
 		err = lines_read(real ? real : file, &old, &len, &st);
 	if (err == -ENOENT && line && dir >= 0) {

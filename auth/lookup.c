@@ -65,14 +65,35 @@ lookup_name(const struct conf *conf, bool with_system, const char *name, struct 
 		return LOOKUP_NOBODY;
 	if (is_anonymous(conf, name))
 		return take_anonymous(conf, account) == 0 ? LOOKUP_ANONYMOUS : LOOKUP_NOBODY;
-	if (file && users_find(file, name, &found) == 0) {
+	err = file ? users_find(file, name, &found) : -ENOENT;
+	if (err == 0) {
 		err = take_user(conf, account, &found);
 		if (user)
 			*user = found;
 		mem_wipe(&found, sizeof(found));
 		return err == 0 ? LOOKUP_FILE : LOOKUP_NOBODY;
 	}
+	/* Whoever may be in the file is nobody else, as long as it cannot be read. */
+	if (err != -ENOENT)
+		return LOOKUP_NOBODY;
 	return with_system && conf->mode == CONF_SYSTEM ? LOOKUP_SYSTEM : LOOKUP_NOBODY;
+}
+
+int
+lookup_system(const struct conf *conf, const char *name, struct account *ret_account)
+{
+	struct account a = { 0 }, other = { 0 };
+	int err = account_find(name, &a);
+
+	/* The system may know him by another name than he gave, and that one may be somebody else's here. */
+	if (err == 0 && lookup_name(conf, true, a.name, &other, NULL) != LOOKUP_SYSTEM)
+		err = -EPERM;
+	account_clear(&other);
+	if (err < 0)
+		account_clear(&a);
+	else
+		*ret_account = a;
+	return err;
 }
 
 int
@@ -84,7 +105,7 @@ lookup_account(const struct conf *conf, bool with_system, const char *name,
 	int err = where == LOOKUP_NOBODY ? -ENOENT : 0;
 
 	if (where == LOOKUP_SYSTEM)
-		err = account_find(name, &a);
+		err = lookup_system(conf, name, &a);
 	if (err < 0)
 		account_clear(&a);
 	else

@@ -119,10 +119,27 @@ check_limits(const struct policy_case *c, const struct account *account, const c
 }
 
 int
+policy_account(const struct conf *conf, const struct account *account, const char **ret_reason)
+{
+	if (conf->mode == CONF_PERSONAL) /* whose one uid is no matter of rules */
+		return 0;
+	if (account->uid == 0 || account->gid == 0)
+		*ret_reason = "root does not log in";
+	/* Anonymous' account is named in the configuration, and often is one of the system. */
+	else if (account->uid < conf->auth.min_uid && !account->is_anonymous)
+		*ret_reason = "uid below auth.min-uid";
+	else
+		return 0;
+	return -EACCES;
+}
+
+int
 policy_check(const struct policy_case *c, const struct account *account, const char **ret_reason)
 {
 	const struct conf_auth_rule *rule = policy_find(c, account);
 
+	if (policy_account(c->conf, account, ret_reason) < 0)
+		return -EACCES;
 	if (c->conf->auth.allow_users.count > 0 &&
 	    !account_listed(account, &c->conf->auth.allow_users))
 		*ret_reason = "not in auth.allow-users";

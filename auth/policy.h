@@ -38,6 +38,10 @@ uint32_t policy_first_factors(const struct policy_case *c);
 int policy_check(const struct policy_case *c, const struct account *account,
 		 const char **ret_reason) MUST_CHECK;
 
+/* May somebody with this uid and gid ever come? As policy_check(), which asks this too. */
+int policy_account(const struct conf *conf, const struct account *account,
+		   const char **ret_reason) MUST_CHECK;
+
 /* How many sessions the account may have at one time. */
 uint32_t policy_sessions(const struct policy_case *c, const struct account *account);
 

@@ -29,16 +29,7 @@ check_account(struct auth_serve *s)
 		a->group_count = 0;
 		return 0;
 	}
-	if (a->uid == 0 || a->gid == 0) {
-		s->reason = "root does not log in";
-		return -EACCES;
-	}
-	/* That one is named in the configuration, and often is an account of the system. */
-	if (a->uid < s->conf->auth.min_uid && !a->is_anonymous) {
-		s->reason = "uid below auth.min-uid";
-		return -EACCES;
-	}
-	return 0;
+	return policy_account(s->conf, a, &s->reason);
 }
 
 static bool
@@ -73,9 +64,10 @@ take_pam_account(struct auth_serve *s)
 		s->reason = "PAM changed the user to a name that is not allowed";
 		return -EACCES;
 	}
-	err = account_find(name, &found);
+	err = lookup_system(s->conf, name, &found);
 	if (err < 0) {
-		s->reason = "PAM knows the user, the system's database does not";
+		s->reason = err == -EPERM ? "PAM or the system's database put a user of the users file in his place"
+					  : "PAM knows the user, the system's database does not";
 		return -EACCES;
 	}
 	account_clear(&s->account);

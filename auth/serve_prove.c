@@ -50,6 +50,7 @@ prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *
       struct proof *p)
 {
 	struct account before = s->account;
+	struct pam_login *pam = s->pam;
 	int err;
 
 	if (!(serve_missing(s) & factor)) {
@@ -67,6 +68,10 @@ prove(struct auth_serve *s, enum factor factor, int (*check)(struct auth_serve *
 	if (err == 0 && !is_wanted(s, factor)) {
 		s->reason = "auth.rules do not want this factor of him";
 		err = -EACCES;
+	}
+	if (err < 0 && s->pam != pam) { /* it was about this factor, which counts for nothing */
+		pam_login_free(s->pam);
+		s->pam = pam;
 	}
 	if (s->have && err < 0) {
 		account_clear(&s->account);
@@ -110,9 +115,11 @@ check_code(struct auth_serve *s, const char *code)
 	}
 	mem_wipe(text, sizeof(text));
 	mem_wipe(secret, sizeof(secret));
+	if (err == -EACCES && s->host->use_code)
+		(void)s->host->use_code(s->host->ctx, s->account.name, 0); /* counted there */
 	if (err == 0 &&
 	    (!s->host->use_code || !s->host->use_code(s->host->ctx, s->account.name, step))) {
-		s->reason = "this code was used already";
+		s->reason = "this code was used already, or too many were wrong";
 		err = -EACCES;
 	}
 	if (err == 0)
@@ -253,8 +260,9 @@ serve_prove_asking(struct auth_serve *s, struct proof *p)
 		s->reason = "auth.factors wants nothing that can be asked for";
 		return -EACCES;
 	}
-	if (missing & FACTOR_PASSWORD)
-		err = serve_prove_password(s, p);
+	if (!(missing & FACTOR_PASSWORD))
+		return ask_code(s);
+	err = serve_prove_password(s, p);
 	/* The code in the same conversation, when nothing else could come next. */
 	if (err == 0 && !serve_enough(s) && serve_missing(s) == FACTOR_CODE)
 		err = ask_code(s);

@@ -87,8 +87,8 @@ users_find(const char *file, const char *name, struct user *ret_user)
 	}
 	rest = bytes;
 	while (err == -ENOENT && (line = lines_next(&rest))) {
-		if (lines_are(line, name) && !parse_line(line, ret_user))
-			err = 0;
+		if (lines_are(line, name))
+			err = parse_line(line, ret_user) ? -EBADMSG : 0;
 	}
 	mem_wipe(bytes, len);
 	free(bytes);

@@ -38,7 +38,7 @@ struct user {
 /*
  * Looks for name. The file must be a regular one of root or of our own that nobody else can write;
  * that it is not is logged. Lines that cannot be read are passed over. Returns 0, -ENOENT (no such
- * user or no file), -EPERM (the file cannot be trusted), -errno.
+ * user or no file), -EPERM (the file cannot be trusted), -EBADMSG (his line cannot be read), -errno.
  */
 int users_find(const char *file, const char *name, struct user *ret_user) MUST_CHECK;
 

@@ -3,7 +3,7 @@
  * check.c - what no single key can know: keys that contradict each other, and the world around the
  * configuration (files, accounts). A verdict, no effect; nothing is kept open.
  */
-#include "conf/conf.h"
+#include "conf/check_in.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,28 +15,10 @@
 #include <unistd.h>
 
 #include "conf/trust.h"
-#include "conf/report.h"
 #include "conf/value.h"
 #include "server/base/fd.h"
 
 #define PEM_MAX ((size_t)256 * 1024)
-
-struct check {
-	const struct conf *conf;
-	struct report report;
-};
-
-/* Complains at the place where field was written. */
-#define COMPLAIN(c, field, ...)                                             \
-	do {                                                                \
-		struct conf_place place_ = conf_place_of((c)->conf, field); \
-		report_error(&(c)->report, &place_, __VA_ARGS__);           \
-	} while (0)
-#define WARN(c, field, ...)                                                 \
-	do {                                                                \
-		struct conf_place place_ = conf_place_of((c)->conf, field); \
-		report_warning(&(c)->report, &place_, __VA_ARGS__);         \
-	} while (0)
 
 static bool
 is_ftps(const struct conf_listener *l)
@@ -176,47 +158,6 @@ check_keys(struct check *c)
 	}
 }
 
-/* A name or number of an account that the server drops to. */
-static void
-check_account(struct check *c, char *const *field, const char *what, uid_t *ret_uid)
-{
-	const struct passwd *pw = getpwnam(*field);
-	uint64_t number;
-
-	*ret_uid = (uid_t)-1;
-	if (pw)
-		*ret_uid = pw->pw_uid;
-	else if (num_u64(*field, UINT32_MAX - 1, &number) == 0)
-		*ret_uid = (uid_t)number;
-	else
-		COMPLAIN(c, field, "%s: there is no account \"%s\" (packaging/sysusers makes it)",
-			 what, *field);
-	if (*ret_uid == 0)
-		COMPLAIN(c, field, "%s: root is what it must not be", what);
-}
-
-static void
-check_accounts(struct check *c)
-{
-	const struct conf *conf = c->conf;
-	uid_t wire, keys, hooks = (uid_t)-1;
-
-	if (conf->mode != CONF_SYSTEM)
-		return;
-	check_account(c, &conf->wire_user, "wire-user", &wire);
-	check_account(c, &conf->keys_user, "keys-user", &keys);
-	if (conf->hooks.spool)
-		check_account(c, &conf->hooks.user, "hooks.user", &hooks);
-	if (hooks != (uid_t)-1 && (hooks == wire || hooks == keys))
-		COMPLAIN(c, &conf->hooks.user,
-			 "hooks.user: wire-user or keys-user is the same account, which would be in "
-			 "reach of hooks.program");
-	if (wire == keys && wire != (uid_t)-1)
-		COMPLAIN(
-		    c, &conf->keys_user,
-		    "keys-user: wire-user is the same account, so the keys would not be apart");
-}
-
 /* Where it lies nobody else may exchange it, and what is run is what root has put there. */
 static void
 check_hooks(struct check *c)
@@ -248,113 +189,6 @@ check_hooks(struct check *c)
 		COMPLAIN(c, &conf->hooks.program, "hooks.program: %s", why.at);
 	else if (fstat(fd, &st) == 0 && !(st.st_mode & 0111))
 		COMPLAIN(c, &conf->hooks.program, "hooks.program: it is not executable (chmod +x)");
-}
-
-static void
-check_factors(struct check *c, const struct conf_list *factors, const char *what)
-{
-	const struct conf *conf = c->conf;
-	bool asks = false;
-
-	for (size_t i = 0; i < conf->auth.methods.count; i++)
-		asks |= strcmp(conf->auth.methods.at[i], "keyboard-interactive") == 0;
-	for (size_t i = 0; i < factors->count; i++) {
-		char *const *word = &factors->at[i];
-
-		if (!strstr(*word, "totp"))
-			continue;
-		if (!conf->auth.users_file)
-			COMPLAIN(c, word, "%s: %s: the secrets for totp are beside auth.users-file, "
-				 "which is missing", what, *word);
-		else if (!asks)
-			WARN(c, word, "%s: %s: SFTP clients are asked for the code over "
-			     "keyboard-interactive, which is not in auth.methods", what, *word);
-	}
-}
-
-static void
-check_auth_rules(struct check *c)
-{
-	const struct conf *conf = c->conf;
-
-	check_factors(c, &conf->auth.factors, "auth.factors");
-	for (size_t i = 0; i < conf->auth.rule_count; i++) {
-		const struct conf_auth_rule *rule = &conf->auth.rules[i];
-
-		check_factors(c, &rule->factors, "auth.rules");
-		for (size_t k = 0; k < rule->listeners.count; k++) {
-			char *const *name = &rule->listeners.at[k];
-			bool found = false;
-
-			for (size_t j = 0; j < conf->listener_count; j++)
-				found |= strcmp(conf->listeners[j].name, *name) == 0;
-			if (!found)
-				COMPLAIN(c, name, "auth.rules: there is no listener \"%s\"", *name);
-		}
-		if (!rule->allow && (rule->factors.count || rule->sessions))
-			report_warning(&c->report, &rule->place,
-				       "auth.rules: factors and sessions mean nothing beside allow: no");
-	}
-}
-
-static void
-check_auth(struct check *c)
-{
-	const struct conf *conf = c->conf;
-	char storage[256];
-	struct text why;
-	struct stat st;
-
-	if (!conf->auth.pam_service && !conf->auth.users_file) {
-		COMPLAIN(c, &conf->auth.users_file, "nobody could log in: write auth.users-file%s",
-			 conf->mode == CONF_SYSTEM ? " or auth.pam-service" : "");
-		return;
-	}
-	if (!conf->auth.users_file)
-		return;
-	text_init(&why, storage, sizeof(storage));
-	if (stat(conf->auth.users_file, &st) < 0)
-		WARN(c, &conf->auth.users_file,
-		     "auth.users-file: %s: %s (cofferctl user add makes it)", conf->auth.users_file,
-		     strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s is not a regular file",
-			 conf->auth.users_file);
-	else if (trust_check(&st, TRUST_OTHERS_WRITE, &why) < 0)
-		COMPLAIN(c, &conf->auth.users_file, "auth.users-file: %s %s", conf->auth.users_file,
-			 why.at);
-	else if (st.st_mode & S_IROTH)
-		WARN(c, &conf->auth.users_file,
-		     "auth.users-file: everybody on this machine can read the hashes in %s (chmod "
-		     "0600)",
-		     conf->auth.users_file);
-}
-
-static bool
-is_for_anybody(uint32_t rights)
-{
-	uint32_t read_only = RIGHTS_READ_ONLY, drop_box = RIGHTS_DROP_BOX;
-
-	return (rights & ~read_only) == 0 || (rights & ~drop_box) == 0;
-}
-
-/* Anybody may come, so nobody may change what others brought. */
-static void
-check_anonymous(struct check *c, const struct conf_share *s)
-{
-	static const char *const words = "shares.%s: anonymous gets it, so its rights are read-only or "
-					 "drop-box";
-	bool named = false;
-
-	for (size_t i = 0; i < s->users.count; i++)
-		named |= strcmp(s->users.at[i], "anonymous") == 0;
-	if (!named || !c->conf->auth.anonymous_user)
-		return;
-	if (!is_for_anybody(s->rights))
-		COMPLAIN(c, &s->rights, words, s->name);
-	for (size_t i = 0; i < s->rule_count; i++)
-		if (!is_for_anybody(s->rules[i].rights))
-			report_error(&c->report, &s->rules[i].place, words, s->name);
 }
 
 static bool
@@ -444,7 +278,6 @@ check_shares(struct check *c)
 		check_share_path(c, s);
 		check_quota(c, s);
 		check_group(c, s);
-		check_anonymous(c, s);
 		for (size_t j = 0; j < i; j++) {
 			const struct conf_share *other = &conf->shares[j];
 
@@ -479,10 +312,8 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 	report_init(&c.report, complain, ctx);
 	check_listeners(&c);
 	check_keys(&c);
-	check_accounts(&c);
+	check_logins(&c);
 	check_hooks(&c);
-	check_auth(&c);
-	check_auth_rules(&c);
 	check_shares(&c);
 	return c.report.errors > 0 ? -EINVAL : 0;
 }

@@ -387,8 +387,8 @@ const struct schema_key schema_keys[] = {
 	SECTION("cluster", "Several nodes that act as one: penalties, bans, used one-time codes and the limits of sessions hold "
 		"for all of them together. Every node has the same configuration."),
 	C("cluster.redis", SCHEMA_ENDPOINT, cluster.redis, "none",
-	  "Address and port of a Redis or Valkey server, such as 192.0.2.1:6379. What goes there is not encrypted: it is for "
-	  "this machine, or a network that is yours. While it cannot be reached, each node counts for itself.",
+	  "Address and port of a Redis or Valkey server, such as 192.0.2.1:6379. What goes there is not encrypted, and whoever "
+	  "can write to it can ban and forgive addresses: it is for this machine, or a network that is yours. While it cannot be reached, each node counts for itself.",
 	  .flags = SCHEMA_NONE),
 	C("cluster.name", SCHEMA_NAME, cluster.name, "coffer",
 	  "What its keys begin with, for several clusters on one server."),

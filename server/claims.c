@@ -19,7 +19,7 @@
 #include "server/listen_msg.h"
 
 static void
-answer_claim(const struct listener *l, struct conn *c, struct buf *question)
+answer_claim(const struct listener *l, struct conn *c, uint32_t id, struct buf *question)
 {
 	uint8_t room[512], key[TLS_SHARED_KEY] = { 0 };
 	char user[ACCOUNT_NAME_MAX];
@@ -32,7 +32,7 @@ answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 	limit = buf_done(question) < 0 ? "bad-message" : admit_session(l, c, user, most);
 	if (!limit && tls_shared_key(l->secret, user, c->addr, key) < 0)
 		limit = "no key for its tickets";
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, id);
 	buf_put_u8(&b, limit == NULL);
 	buf_put_cstring(&b, limit);
 	buf_put_bytes(&b, key, sizeof(key));
@@ -46,34 +46,44 @@ answer_claim(const struct listener *l, struct conn *c, struct buf *question)
 	}
 }
 
+/* The login came to nothing after all. */
+static void
+release(const struct listener *l, struct conn *c)
+{
+	if (!c->logged_in)
+		return;
+	cluster_tell_end(c);
+	c->logged_in = false;
+	c->user[0] = '\0';
+	c->kill_ms = l->conf->limits.login_ms ? clock_after(l->conf->limits.login_ms) : CLOCK_NEVER;
+}
+
 /* A wrong login costs its source something, and the name's next refusal comes later. */
 static void
-answer_failed(const struct listener *l, struct conn *c, struct buf *question)
+answer_failed(const struct listener *l, struct conn *c, uint32_t id, struct buf *question)
 {
 	char user[AUTH_NAME_MAX];
 	uint8_t room[64];
-	uint64_t delay = 0;
+	uint64_t delay = 0, digest;
 	struct buf b;
 
 	buf_get_cstring(question, user, sizeof(user));
+	digest = penalty_digest(user);
 	if (buf_done(question) == 0) {
 		c->failed = true;
 		admit_punish(l, c, PENALTY_FAILURE);
-		if (l->conf->penalties.enabled)
-			{
-			uint64_t digest = penalty_digest(user);
-
+		if (l->conf->penalties.enabled) {
 			delay = penalty_name(digest, clock_ms());
 			cluster_tell_name(digest);
 		}
 	}
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_DELAY, 0);
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_DELAY, id);
 	buf_put_u32(&b, (uint32_t)delay);
 	ignore_result(ipc_send_now(c->sock, &b, -1)); /* it is going, then */
 }
 
 static void
-answer_code(struct conn *c, struct buf *question)
+answer_code(struct conn *c, uint32_t id, struct buf *question)
 {
 	char user[ACCOUNT_NAME_MAX];
 	uint8_t room[128];
@@ -85,11 +95,11 @@ answer_code(struct conn *c, struct buf *question)
 	step = buf_get_u64(question);
 	digest = penalty_digest(user);
 	yes = buf_done(question) == 0 && penalty_code(digest, step, clock_ms());
-	if (yes)
+	if (yes || step == PENALTY_WRONG_CODE)
 		cluster_tell_code(digest, step);
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, 0);
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_GRANTED, id);
 	buf_put_u8(&b, yes);
-	buf_put_cstring(&b, yes ? "" : "the code was used already");
+	buf_put_cstring(&b, yes ? "" : "the code was used already, or too many were wrong");
 	ignore_result(ipc_send_now(c->sock, &b, -1));
 }
 
@@ -104,11 +114,13 @@ claims_hear(const struct listener *l, struct conn *c)
 
 	err = ipc_recv(c->sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
 	if (err == 0 && type == LISTEN_MSG_CLAIM)
-		answer_claim(l, c, &b);
+		answer_claim(l, c, id, &b);
 	else if (err == 0 && type == LISTEN_MSG_FAILED)
-		answer_failed(l, c, &b);
+		answer_failed(l, c, id, &b);
+	else if (err == 0 && type == LISTEN_MSG_RELEASE && buf_done(&b) == 0)
+		release(l, c);
 	else if (err == 0 && type == LISTEN_MSG_CODE)
-		answer_code(c, &b);
+		answer_code(c, id, &b);
 	else if (err != -EAGAIN)
 		fd_close(&c->sock); /* its exit status follows */
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cluster.c - tells the other nodes, and counts what they tell. Distrusts: what comes over the network. A node that
- * lies can refuse clients that it could refuse itself, and let nobody in. All memory is fixed.
+ * cluster.c - tells the other nodes, and counts what they tell. Distrusts: what comes over the network. Who can write to the Redis server can ban, forgive, and spoil the counts; he cannot log anybody in. All memory is fixed.
  */
 #include "server/cluster.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -23,6 +23,7 @@
 #include "server/cluster_msg.h"
 #include "server/cluster_redis.h"
 #include "server/process.h"
+#include "server/reload.h"
 
 /* Sessions of all other nodes together. */
 #define REMOTE_MAX 16384u
@@ -63,8 +64,12 @@ cluster_start(const struct listener *l)
 	us.again_ms = CLOCK_NEVER;
 	if (us.node == 0 && getrandom(&us.node, sizeof(us.node), 0) != sizeof(us.node))
 		die("no randomness for a node's number");
-	if (!l->conf->cluster.redis || ipc_pair(ends) < 0)
+	if (!l->conf->cluster.redis)
 		return;
+	if (ipc_pair(ends) < 0) {
+		us.again_ms = clock_after(AGAIN_MS);
+		return;
+	}
 	if (!us.remotes)
 		us.remotes = mem_new(REMOTE_MAX, sizeof(*us.remotes));
 	pid = fork();
@@ -78,6 +83,7 @@ cluster_start(const struct listener *l)
 	us.pid = pid;
 	if (pid < 0) {
 		log_error("fork", "reason=\"%s\"", strerror(errno));
+		us.again_ms = clock_after(AGAIN_MS);
 		fd_close(&us.sock);
 	}
 }
@@ -89,6 +95,8 @@ cluster_reaped(pid_t pid, int status)
 		return false;
 	us.pid = 0;
 	us.again_ms = clock_after(AGAIN_MS);
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		reload_crashed(); /* nobody learns our layout by trying */
 	log_error("crash", "process=cluster signal=%d status=%d action=alone",
 		  WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 	return true;

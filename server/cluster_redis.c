@@ -53,9 +53,11 @@ static struct {
 static void
 disconnect(const char *why)
 {
+	struct log_value quoted;
+
 	if (!us.complained)
-		log_error("cluster", "redis=%s result=unreachable reason=\"%s\" action=alone",
-			  us.conf->cluster.redis, why);
+		log_error("cluster", "redis=%s result=unreachable reason=%s action=alone",
+			  us.conf->cluster.redis, log_q(&quoted, why)); /* the server's words */
 	us.complained = true;
 	if (us.events)
 		redisFree(us.events);
@@ -340,13 +342,15 @@ learn(const char *kind, void (*each)(const char *key, const char *rest))
 		if (!reply)
 			return;
 		if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-		    text_copy(cursor, sizeof(cursor), reply->element[0]->str) < 0) {
+		    reply->element[0]->type != REDIS_REPLY_STRING ||
+		    reply->element[1]->type != REDIS_REPLY_ARRAY || text_copy(cursor, sizeof(cursor), reply->element[0]->str) < 0) {
 			freeReplyObject(reply);
 			return;
 		}
 		keys = reply->element[1];
 		for (size_t i = 0; i < keys->elements && us.commands; i++)
-			if (strncmp(keys->element[i]->str, prefix, t.len) == 0)
+			if (keys->element[i]->type == REDIS_REPLY_STRING &&
+			    strncmp(keys->element[i]->str, prefix, t.len) == 0)
 				each(keys->element[i]->str, keys->element[i]->str + t.len);
 		freeReplyObject(reply);
 	} while (us.commands && strcmp(cursor, "0") != 0);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/base/clock.h"
@@ -114,6 +115,13 @@ conns_get(struct conns *t, struct buf *b)
 {
 	uint32_t count = buf_get_u32(b);
 
+	/* The limits may have become smaller; who is here stays. */
+	if (b->bad || count > CONNS_LIMIT)
+		return -EBADMSG;
+	if (count > t->max) {
+		free(t->at);
+		conns_init(t, count);
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct conn c = { 0 }, *row = conns_free(t);
 		const uint8_t *key;

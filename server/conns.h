@@ -29,6 +29,9 @@ struct conn {
 	uint64_t kill_ms; /* clock_ms() at which it must be logged in */
 };
 
+/* More than any configuration allows. */
+#define CONNS_LIMIT 200000u
+
 struct conns {
 	struct conn *at;
 	size_t max;

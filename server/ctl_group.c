@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/groups.h"
+#include "auth/lines.h"
 #include "server/base/text.h"
 #include "server/ctl.h"
 
@@ -89,7 +90,9 @@ change(const struct request *r, bool joins)
 
 	if (!account_name_ok(r->user))
 		return fail(r, -EINVAL);
-	err = groups_find(r->file, r->name, &g);
+	err = lines_hold(r->file);
+	if (err == 0)
+		err = groups_find(r->file, r->name, &g);
 	if (err < 0)
 		return fail(r, err);
 	old = g.members;

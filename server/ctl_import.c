@@ -41,6 +41,8 @@ take_hash(const struct import *m, struct user *u, const char *hash)
 	 * know. */
 	int known = *hash ? crypt_checksalt(hash) : CRYPT_SALT_INVALID;
 
+	if (*hash == '!') /* locked there, locked here */
+		return lines_text(u->hash, sizeof(u->hash), hash);
 	if (known == CRYPT_SALT_INVALID || known == CRYPT_SALT_METHOD_DISABLED) {
 		complain(
 		    m, "warning: crypt(3) does not know this hash; the user has no password until "
@@ -118,7 +120,6 @@ from_pure(struct import *m, char **field, size_t count, struct user *u)
 		{ 12, "its quota of bytes: see quota-bytes of a share" },
 		{ 13, "its local addresses: see listeners in auth.rules" },
 		{ 14, "its refused local addresses: see listeners in auth.rules" },
-		{ 16, "its refused client addresses: see auth.rules" },
 	};
 	const char *fault = from_proftpd(m, field, count, u);
 	size_t len = strlen(u->home);
@@ -139,6 +140,8 @@ from_pure(struct import *m, char **field, size_t count, struct user *u)
 			text_printf(&t, "warning: left behind: %s", elsewhere[i].words);
 			complain(m, words);
 		}
+	if (count > 16 && *field[16])
+		return "it refuses some client addresses, which the users file cannot say: see auth.rules";
 	if (count > 15 && *field[15] &&
 	    limits_set(u->limits, sizeof(u->limits), "networks", field[15]) < 0)
 		return "its client addresses are none that Coffer knows; nobody is let in from "
@@ -169,6 +172,8 @@ take(struct import *m, const struct format *format, char *line)
 
 	while (rest && count < FIELDS_MAX)
 		field[count++] = strsep(&rest, ":");
+	if (lines_hold(m->file) < 0)
+		return "the users file is being edited by somebody else";
 	fault = format->read(m, field, count, &u);
 	if (!fault && (lines_text(u.name, sizeof(u.name), field[0]) < 0 || !users_name_ok(u.name)))
 		fault = "the name is not one that a user can have";

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/lines.h"
 #include "auth/users.h"
 #include "server/base/text.h"
 #include "server/ctl.h"
@@ -47,10 +48,15 @@ no_such_user(const struct request *r)
 
 /* The user that is to be changed. Complains and returns -errno when he cannot be. */
 static int
-find_user(const struct request *r, struct user *user)
+find_user(const struct request *r, bool to_change, struct user *user)
 {
-	int err = users_find(r->file, r->name, user);
+	int err = to_change ? lines_hold(r->file) : 0;
 
+	if (err < 0) {
+		fail(r, "cannot be locked for editing", err);
+		return err;
+	}
+	err = users_find(r->file, r->name, user);
 	if (err == -ENOENT)
 		no_such_user(r);
 	else if (err < 0)
@@ -219,8 +225,21 @@ user_passwd(const struct request *r)
 {
 	struct user user;
 
-	if (find_user(r, &user) < 0 || ask_hash(r, &user) < 0)
+	char hash[USERS_HASH_MAX];
+	bool locked;
+
+	if (find_user(r, false, &user) < 0 || ask_hash(r, &user) < 0)
 		return 1;
+	/* Typing takes time, and nobody is kept from editing by it: the user is looked up again. */
+	memcpy(hash, user.hash, sizeof(hash));
+	if (find_user(r, true, &user) < 0)
+		return 1;
+	locked = users_locked(&user);
+	if (snprintf(user.hash, sizeof(user.hash), "%s%s", locked ? "!" : "", hash) >= (int)sizeof(user.hash))
+		return fail(r, "not changed", -ENOSPC);
+	mem_wipe(hash, sizeof(hash));
+	if (locked)
+		fprintf(stderr, "cofferctl: \"%s\" is locked, and stays so until cofferctl user unlock\n", r->name);
 	return write_user(r, &user);
 }
 
@@ -230,7 +249,7 @@ user_set(const struct request *r)
 {
 	struct user user;
 
-	if (find_user(r, &user) < 0 || (r->uid && find_uid(r->uid, &user.uid) < 0) ||
+	if (find_user(r, true, &user) < 0 || (r->uid && find_uid(r->uid, &user.uid) < 0) ||
 	    (r->gid && find_gid(r->gid, &user.gid) < 0) || set_limits(r, &user) < 0)
 		return 1;
 	if ((r->home &&
@@ -251,7 +270,7 @@ set_lock(const struct request *r, bool lock)
 	struct user user;
 	size_t len;
 
-	if (find_user(r, &user) < 0)
+	if (find_user(r, true, &user) < 0)
 		return 1;
 	len = strlen(user.hash);
 	if (lock && user.hash[0] != '!' && len + 1 < sizeof(user.hash)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handover.c - the only execve(2) of the program: of itself.
+ * handover.c - the listener executes its own program again.
  * What is handed over stands in a memfd whose number is an argument; the descriptors in it lose their
  * CLOEXEC for the moment of the exec.
  */
@@ -54,8 +54,10 @@ write_state(const struct doors *doors, const struct conns *conns, int *ret_fd)
 	struct buf b;
 	int err;
 
-	if (fd < 0)
+	if (fd < 0) {
+		free(room);
 		return -errno;
+	}
 	buf_init(&b, room, STATE_MAX);
 	buf_put_u32(&b, HANDOVER_VERSION);
 	buf_put_u64(&b, clock_ms());

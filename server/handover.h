@@ -10,7 +10,7 @@
 #include "server/doors.h"
 
 /* Of what is handed over: another image must know it to take over (--takes-over). */
-#define HANDOVER_VERSION 3u
+#define HANDOVER_VERSION 4u
 
 struct handover {
 	struct doors doors; /* descriptors only */

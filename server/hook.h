@@ -27,7 +27,7 @@
 enum hook_kind { HOOK_LOGIN, HOOK_UPLOAD, HOOK_DELETE, HOOK_RENAME, HOOK_KINDS };
 
 enum hook_msg {
-	HOOK_MSG_EVENT = 0x500, /* u64 lost before it, origin, event */
+	HOOK_MSG_EVENT = 0xa00, /* u64 lost before it, origin, event */
 	HOOK_MSG_LOST,		/* u64 lost */
 };
 

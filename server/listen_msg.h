@@ -7,6 +7,7 @@ enum listen_msg {
 	/* monitor -> listener */
 	LISTEN_MSG_CLAIM = 0x500, /* string user, u32 most: may he have one more session? */
 	LISTEN_MSG_FAILED, /* string user: a wrong login; answered with DELAY */
+	LISTEN_MSG_RELEASE, /* what was claimed came to nothing; no answer */
 	LISTEN_MSG_CODE,   /* string user, u64 step: may this one-time code be used? answered with GRANTED */
 	/* listener -> monitor */
 	LISTEN_MSG_GRANTED, /* u8 yes, string reason; for CLAIM also TLS_SHARED_KEY bytes of ticket keys */

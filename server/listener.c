@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * listener.c - the door. Accepts connections, forks a monitor for each that may come (admit.c), and
- * kills a monitor that does not get its client logged in. Must not: read a byte of a client, or
- * block. Allocates nothing after it has begun to listen, but for a new configuration.
+ * kills a monitor that does not get its client logged in. Must not: read a byte of a client, or wait for one. A new configuration is the one thing that it reads and allocates while it serves.
  */
 #include "server/listener.h"
 
@@ -446,8 +445,7 @@ turn(uint64_t deadline)
 	kill_late();
 	if (clock_ms() >= us.servers.hooks_again_ms && !us.stopping)
 		servers_start_hooks(us.conf, &us.servers);
-	if (clock_ms() >= reload_deadline())
-		reload_renew(&us);
+	reload_turn(&us);
 	if (!us.stopping && clock_ms() >= certs_deadline(&us))
 		certs_look(&us);
 }
@@ -534,13 +532,13 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	certs_note(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
-	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + POLL_FIXED, sizeof(*polls));
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)
 		penalty_load(conf->state_dir);
 	if (open_doors(resume_fd) < 0)
 		return 1;
+	polls = mem_new(us.conns.max + DOORS_MAX + CONTROL_POLLS + POLL_FIXED, sizeof(*polls));
 	control_open(conf->run_dir);
 	cluster_start(&us);
 	say_ready(resume_fd >= 0);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
@@ -77,30 +78,40 @@ run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EACCES;
 }
 
+/* Begins a question. Its number comes back with the answer, so that a late one is not taken for another. */
+static void
+begin_question(struct mon *mon, struct buf *b, uint8_t *room, size_t size, uint16_t type)
+{
+	ipc_begin(b, room, size, type, ++mon->asked);
+}
+
 /*
- * Asks the listener and waits for the answer of this type, which stands in b then, over room. A
- * wish to stop that comes between is kept. Returns 0, or -EPIPE: it is gone, or does not answer.
+ * Asks the listener and waits for the answer of this type, which stands in b then, over room. A wish to stop that
+ * comes between is kept. Returns 0, -EPIPE (it is gone), -ETIMEDOUT.
  */
 static int
 ask_listener(struct mon *mon, const struct buf *question, uint16_t want, uint8_t *room, size_t size,
 	     struct buf *b)
 {
 	struct pollfd wait = { .fd = mon->m->listener_sock, .events = POLLIN };
+	uint64_t deadline = clock_after(IPC_SEND_MS);
 	uint16_t type = 0;
 	uint32_t id;
+	int err;
 
 	if (ipc_send(mon->m->listener_sock, question, -1) < 0)
 		return -EPIPE;
-	for (int i = 0; i < 2; i++) {
-		if (poll(&wait, 1, IPC_SEND_MS) <= 0 ||
-		    ipc_recv(mon->m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL) <
-			0)
-			return -EPIPE;
-		if (type == want)
+	while (clock_ms() < deadline) {
+		if (poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR)
+			return -errno;
+		err = ipc_recv(mon->m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL);
+		if (err == 0 && type == want && id == mon->asked)
 			return 0;
-		mon->stop |= type == LISTEN_MSG_STOP;
+		if (err < 0 && err != -EAGAIN)
+			return -EPIPE;
+		mon->stop |= err == 0 && type == LISTEN_MSG_STOP;
 	}
-	return -EPIPE;
+	return -ETIMEDOUT;
 }
 
 /* auth_host.failed */
@@ -112,7 +123,7 @@ login_failed(void *ctx, const char *user)
 	struct buf b, answer;
 	uint32_t ms;
 
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_FAILED, 0);
+	begin_question(mon, &b, room, sizeof(room), LISTEN_MSG_FAILED);
 	buf_put_cstring(&b, user);
 	if (ask_listener(mon, &b, LISTEN_MSG_DELAY, room, sizeof(room), &answer) < 0)
 		return 0;
@@ -128,7 +139,7 @@ use_code(void *ctx, const char *user, uint64_t step)
 	uint8_t room[512];
 	struct buf b, answer;
 
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CODE, 0);
+	begin_question(mon, &b, room, sizeof(room), LISTEN_MSG_CODE);
 	buf_put_cstring(&b, user);
 	buf_put_u64(&b, step);
 	return ask_listener(mon, &b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) == 0 &&
@@ -142,12 +153,18 @@ claim_slot(struct mon *mon, char *reason, size_t size)
 	const uint8_t *key;
 	struct buf b, answer;
 	bool yes;
+	int err;
 
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_CLAIM, 0);
+	begin_question(mon, &b, room, sizeof(room), LISTEN_MSG_CLAIM);
 	buf_put_cstring(&b, auth_serve_account(mon->auth)->name);
 	buf_put_u32(&b, auth_serve_sessions(mon->auth));
-	if (ask_listener(mon, &b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer) < 0)
+	err = ask_listener(mon, &b, LISTEN_MSG_GRANTED, room, sizeof(room), &answer);
+	if (err == -EPIPE)
 		return true; /* the listener is gone; so are its limits, and nobody new comes */
+	if (err < 0) {
+		ignore_result(text_copy(reason, size, "the listener did not answer")); /* it fits */
+		return false;
+	}
 	yes = buf_get_u8(&answer) == 1;
 	buf_get_cstring(&answer, reason, size);
 	key = buf_get_bytes(&answer, sizeof(mon->ticket_key));
@@ -226,7 +243,13 @@ static enum auth_step
 refuse_login(struct mon *mon, const char *reason)
 {
 	enum auth_step step;
+	uint8_t room[16];
+	struct buf b;
 
+	/* The slot, if there is one, is free again, and the deadline of the login holds again. */
+	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_RELEASE, 0);
+	if (mon->m->listener_sock >= 0)
+		ignore_result(ipc_send(mon->m->listener_sock, &b, -1)); /* it is gone, then */
 	step = auth_serve_refuse(mon->auth, reason);
 	mon->user[0] = '\0';
 	monitor_stamp_records(mon);

@@ -40,10 +40,18 @@
 #define NAME_HALF_MS (120 * SECOND)
 /* A code that is older than this is refused anyway. */
 #define CODE_KEEP_MS (180 * SECOND)
-#define STATE_VERSION 1u
+/*
+ * So many wrong codes behind right passwords, and no code is taken for this time: six digits are
+ * too few for somebody who may try for days. Only who knows the password can bring an account
+ * there.
+ */
+#define CODES_MAX 10u
+#define CODES_KEEP_MS (900 * SECOND)
+#define STATE_VERSION 2u
 #define ENTRY_BYTES (16u + 8u + 1u + 8u)
 /* Bytes of the file: as many entries as there may be. */
-#define FILE_MAX ((size_t)SOURCES * ENTRY_BYTES + 64)
+#define CODE_BYTES (8u + 8u + 8u + 4u + 8u)
+#define FILE_MAX ((size_t)SOURCES * ENTRY_BYTES + (size_t)NAMES * CODE_BYTES + 64)
 
 struct row {
 	struct source source;
@@ -54,8 +62,9 @@ struct row {
 
 struct name {
 	uint64_t hash; /* 0: the row is free */
-	uint64_t last_ms, code_step, code_ms;
-	uint32_t count;
+	uint64_t digest, last_ms, code_step, code_ms;
+	uint32_t count, wrong_codes;
+	uint64_t wrong_ms; /* of the last wrong code */
 };
 
 static struct {
@@ -228,6 +237,13 @@ penalty_digest(const char *name)
 	return digest;
 }
 
+/* Something of it must not be forgotten: a used code, or wrong ones. */
+static bool
+keeps_code(const struct name *n, uint64_t now)
+{
+	return n->code_ms > now || (n->wrong_codes && n->wrong_ms + CODES_KEEP_MS > now);
+}
+
 static struct name *
 find_name(uint64_t digest, uint64_t now)
 {
@@ -236,16 +252,17 @@ find_name(uint64_t digest, uint64_t now)
 
 	for (size_t i = 0; i < PROBES; i++) {
 		struct name *n = &us.names[(h + i) % NAMES];
-		bool keeps = n->code_ms > now;
+		bool keeps = keeps_code(n, now);
 
 		if (n->hash == h)
 			return n;
-		if (!worst || keeps < (worst->code_ms > now) ||
-		    (keeps == (worst->code_ms > now) && n->last_ms < worst->last_ms))
+		if (!worst || keeps < keeps_code(worst, now) ||
+		    (keeps == keeps_code(worst, now) && n->last_ms < worst->last_ms))
 			worst = n;
 	}
 	memset(worst, 0, sizeof(*worst));
 	worst->hash = h;
+	worst->digest = digest;
 	return worst;
 }
 
@@ -270,26 +287,26 @@ penalty_code(uint64_t digest, uint64_t step, uint64_t now)
 {
 	struct name *n = find_name(digest, now);
 
-	if (n->code_ms > now && step <= n->code_step)
+	if (n->wrong_ms + CODES_KEEP_MS <= now)
+		n->wrong_codes = 0;
+	if (step == PENALTY_WRONG_CODE) {
+		n->wrong_codes++;
+		n->wrong_ms = now;
+		return false;
+	}
+	if (n->wrong_codes >= CODES_MAX || (n->code_ms > now && step <= n->code_step))
 		return false;
 	n->code_step = step;
 	n->code_ms = now + CODE_KEEP_MS;
+	n->wrong_codes = 0;
 	return true;
 }
 
 /* ---- keeping it ---- */
 
-void
-penalty_put(struct buf *b, uint64_t now)
+static void
+put_sources(struct buf *b, uint64_t now, size_t count)
 {
-	size_t count = 0, room = buf_room(b);
-
-	for (size_t i = 0; i < SOURCES; i++)
-		count += ends(&us.rows[i]) > now;
-	if (room < 16 || count > (room - 16) / ENTRY_BYTES)
-		count = room < 16 ? 0 : (room - 16) / ENTRY_BYTES;
-	buf_put_u32(b, STATE_VERSION);
-	buf_put_u32(b, (uint32_t)count);
 	for (size_t i = 0; i < SOURCES && count > 0; i++) {
 		const struct row *r = &us.rows[i];
 
@@ -305,6 +322,46 @@ penalty_put(struct buf *b, uint64_t now)
 	}
 }
 
+static void
+put_codes(struct buf *b, uint64_t now)
+{
+	for (size_t i = 0; i < NAMES; i++) {
+		const struct name *n = &us.names[i];
+		uint64_t wrong_until = n->wrong_codes ? n->wrong_ms + CODES_KEEP_MS : 0;
+
+		if (!n->hash || !keeps_code(n, now))
+			continue;
+		buf_put_u64(b, n->digest);
+		buf_put_u64(b, n->code_step);
+		buf_put_u64(b, n->code_ms > now ? n->code_ms - now : 0);
+		buf_put_u32(b, n->wrong_codes);
+		buf_put_u64(b, wrong_until > now ? wrong_until - now : 0);
+	}
+}
+
+void
+penalty_put(struct buf *b, uint64_t now)
+{
+	size_t sources = 0, codes = 0, room = buf_room(b), head = 16;
+
+	for (size_t i = 0; i < NAMES; i++)
+		codes += us.names[i].hash && keeps_code(&us.names[i], now);
+	for (size_t i = 0; i < SOURCES; i++)
+		sources += ends(&us.rows[i]) > now;
+	/* Codes first: they are few, and one that is forgotten is good again. */
+	if (room < head + codes * CODE_BYTES)
+		codes = 0;
+	head += codes * CODE_BYTES;
+	if (room < head || sources > (room - head) / ENTRY_BYTES)
+		sources = room < head ? 0 : (room - head) / ENTRY_BYTES;
+	buf_put_u32(b, STATE_VERSION);
+	buf_put_u32(b, (uint32_t)codes);
+	if (codes)
+		put_codes(b, now);
+	buf_put_u32(b, (uint32_t)sources);
+	put_sources(b, now, sources);
+}
+
 /* When something that had left still to go ends now. 0: it is over. */
 static uint64_t
 still(uint64_t left, uint64_t elapsed, uint64_t now)
@@ -314,12 +371,44 @@ still(uint64_t left, uint64_t elapsed, uint64_t now)
 	return left > elapsed ? now + (left - elapsed) : 0;
 }
 
+static int
+get_codes(struct buf *b, uint32_t count, uint64_t elapsed_ms, uint64_t now)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t digest = buf_get_u64(b), step = buf_get_u64(b), left = buf_get_u64(b),
+			 wrong_left;
+		uint32_t wrong = buf_get_u32(b);
+		struct name *n;
+
+		wrong_left = buf_get_u64(b);
+		if (b->bad)
+			return -EBADMSG;
+		left = left < CODE_KEEP_MS ? left : CODE_KEEP_MS;
+		wrong_left = wrong_left < CODES_KEEP_MS ? wrong_left : CODES_KEEP_MS;
+		n = find_name(digest, now);
+		n->code_step = step;
+		n->code_ms = still(left, elapsed_ms, now);
+		if (wrong_left <= elapsed_ms)
+			continue;
+		n->wrong_codes = wrong;
+		/* It may have begun before our clock did. */
+		n->wrong_ms = now + wrong_left > elapsed_ms + CODES_KEEP_MS
+				  ? now + wrong_left - elapsed_ms - CODES_KEEP_MS
+				  : 0;
+	}
+	return 0;
+}
+
 int
 penalty_get(struct buf *b, uint64_t elapsed_ms, uint64_t now)
 {
 	uint32_t version = buf_get_u32(b), count = buf_get_u32(b);
 
-	if (b->bad || version != STATE_VERSION || count > SOURCES)
+	if (b->bad || version != STATE_VERSION || count > NAMES ||
+	    get_codes(b, count, elapsed_ms, now) < 0)
+		return -EBADMSG;
+	count = buf_get_u32(b);
+	if (b->bad || count > SOURCES)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *key = buf_get_bytes(b, sizeof(((struct source *)0)->key));

@@ -53,9 +53,10 @@ uint64_t penalty_digest(const char *name);
 uint64_t penalty_name(uint64_t digest, uint64_t now);
 
 /*
- * A one-time code of this name, by its number (RFC 6238: the time step). Returns false when it, or
- * a later one, was used already.
+ * A one-time code of this name, by its number (RFC 6238: the time step). Returns false when it, or a later one, was
+ * used already, or when too many were wrong lately. PENALTY_WRONG_CODE: one was.
  */
+#define PENALTY_WRONG_CODE 0u
 bool penalty_code(uint64_t digest, uint64_t step, uint64_t now);
 
 struct penalty_entry {

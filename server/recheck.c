@@ -48,12 +48,18 @@ look_at(const struct conf *conf, const struct conn *c, int sock)
 }
 
 void
-recheck_start(const struct listener *l)
+recheck_start(struct listener *l)
 {
 	int ends[2];
 	pid_t pid;
 
-	if (l->conf->auth.enforce != CONF_ENFORCE_NOW || ipc_pair(ends) < 0)
+	if (l->conf->auth.enforce != CONF_ENFORCE_NOW)
+		return;
+	/* Whoever is still logging in would do it by the old rules. */
+	for (size_t i = 0; i < l->conns.max; i++)
+		if (l->conns.at[i].pid && !l->conns.at[i].logged_in)
+			conns_stop(&l->conns.at[i]);
+	if (ipc_pair(ends) < 0)
 		return;
 	pid = fork();
 	if (pid == 0) {

@@ -5,8 +5,11 @@
 
 #include "server/listener_in.h"
 
-/* Begins to look at all sessions with l's new configuration, if it wants that. */
-void recheck_start(const struct listener *l);
+/*
+ * Begins to look at all sessions with l's new configuration, if it wants that. Connections that are not logged in yet
+ * are ended: theirs is the old one.
+ */
+void recheck_start(struct listener *l);
 
 /* Readable when there is a verdict; -1: nothing is being looked at. */
 int recheck_fd(void);

@@ -10,6 +10,7 @@
 #include "server/reload.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@
  * it. */
 #define RENEW_DELAY_MS 200
 #define RENEW_PAUSE_MS 10000
+/* A trial that takes longer hangs: on a name service, or a disk. */
+#define TRIAL_MS 60000
 
 enum trial { CONFIGURATION, CERTIFICATES, IMAGE };
 
@@ -37,7 +40,9 @@ static struct {
 	enum trial trial;
 	uint64_t renew_ms;   /* when to become a new image; CLOCK_NEVER: not wanted */
 	uint64_t renewed_ms; /* when we became this one; 0: by a normal start */
-} us = { .renew_ms = CLOCK_NEVER };
+	uint64_t kill_ms;    /* when the checker has taken too long */
+	bool again;	     /* another reload was asked for meanwhile */
+} us = { .renew_ms = CLOCK_NEVER, .kill_ms = CLOCK_NEVER };
 
 void
 reload_init(uint64_t renewed_ms)
@@ -48,7 +53,19 @@ reload_init(uint64_t renewed_ms)
 uint64_t
 reload_deadline(void)
 {
-	return us.renew_ms;
+	return clock_first(us.renew_ms, us.kill_ms);
+}
+
+void
+reload_turn(const struct listener *l)
+{
+	if (clock_ms() >= us.kill_ms) {
+		us.kill_ms = CLOCK_NEVER;
+		log_error("reload", "result=hanging action=killed");
+		kill(us.checker, SIGKILL);
+	}
+	if (clock_ms() >= us.renew_ms)
+		reload_renew(l);
 }
 
 /* Forks the child that tries it: what harms a parser harms only the child, in which this is true.
@@ -62,6 +79,7 @@ try_in_child(enum trial trial)
 		log_error("reload", "result=failed reason=\"%s\"", strerror(errno));
 	us.checker = pid > 0 ? pid : 0;
 	us.trial = trial;
+	us.kill_ms = pid > 0 ? clock_after(TRIAL_MS) : CLOCK_NEVER;
 	return pid == 0;
 }
 
@@ -79,8 +97,10 @@ reload_start(struct listener *l)
 	struct wire_servers servers;
 	struct conf *conf;
 
-	if (us.checker)
-		return; /* one is on its way; its result is as new */
+	if (us.checker) { /* what it tries may be older than the file */
+		us.again = true;
+		return;
+	}
 	notify_send("RELOADING=1");
 	if (!try_in_child(CONFIGURATION))
 		return;
@@ -200,7 +220,8 @@ certificates_checked(struct listener *l, bool good)
 void
 reload_renew(const struct listener *l)
 {
-	us.renew_ms = CLOCK_NEVER;
+	/* After the trial that runs. */
+	us.renew_ms = us.checker ? clock_after(RENEW_DELAY_MS) : CLOCK_NEVER;
 	if (us.checker || l->stopping)
 		return;
 	if (try_in_child(IMAGE)) {
@@ -227,6 +248,7 @@ reload_reaped(struct listener *l, pid_t pid, int status)
 	if (!us.checker || pid != us.checker)
 		return false;
 	us.checker = 0;
+	us.kill_ms = CLOCK_NEVER;
 	if (us.trial == CONFIGURATION)
 		configuration_checked(l, good);
 	else if (us.trial == CERTIFICATES)
@@ -235,6 +257,10 @@ reload_reaped(struct listener *l, pid_t pid, int status)
 		become_new_image(l);
 	else
 		log_error("renew", "result=failed reason=\"see above; this image stays\"");
+	if (us.again && !us.checker) {
+		us.again = false;
+		reload_start(l);
+	}
 	return true;
 }
 

@@ -25,8 +25,9 @@ void reload_renew(const struct listener *l);
 /* A process of ours died in a way that an attacker may have caused: renew soon, but not often. */
 void reload_crashed(void);
 
-/* clock_ms() at which reload_renew() is due after crashes; CLOCK_NEVER: no crash. */
+/* clock_ms() at which reload_turn() has something to do: a new image after a crash, a trial that hangs. */
 uint64_t reload_deadline(void);
+void reload_turn(const struct listener *l);
 
 /* A child has ended: was it one of ours? May change l, or not return. */
 bool reload_reaped(struct listener *l, pid_t pid, int status);

@@ -32,6 +32,8 @@
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)
 #define SIGNER_FILES_SPARE 16
 #define CLUSTER_FILES 16
+/* The library takes answers of any length. */
+#define CLUSTER_DATA_BYTES (128 * 1024 * 1024)
 /* Gate has a session's socket, and for two wishes of it a line and a port each. */
 #define GATE_FILES_EACH 5
 #define GATE_FILES_SPARE 128
@@ -227,6 +229,9 @@ sandbox_cluster(const struct conf *conf, const struct sandbox_ids *ids)
 
 	landlock_begin(&nothing, true);
 	limit(RLIMIT_NOFILE, CLUSTER_FILES);
+#ifndef COFFER_SANITIZED
+	limit(RLIMIT_DATA, CLUSTER_DATA_BYTES);
+#endif
 	become_nobody(conf, ids->cluster_uid, ids->cluster_gid);
 	die_with_parent();
 	landlock_enter(&nothing);
@@ -298,6 +303,7 @@ sandbox_worker_user(const struct conf *conf, const struct account *account)
 	}
 	drop_bounding_set();
 	identity_become_user(account);
+	die_with_parent(); /* a home on a sick filesystem must not keep it for ever */
 }
 
 void

@@ -51,7 +51,7 @@ find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct 
 
 	for (size_t i = 0; i < COUNT_OF(all) && conf->mode == CONF_SYSTEM; i++) {
 		bool good = !all[i].wanted ||
-			    (account_ids(all[i].user, all[i].uid, all[i].gid) == 0 && *all[i].uid != 0);
+			    (account_ids(all[i].user, all[i].uid, all[i].gid) == 0 && *all[i].uid != 0 && *all[i].gid != 0);
 
 		for (size_t k = 0; k < i; k++)
 			good &= !all[i].wanted || !all[k].wanted || *all[k].uid != *all[i].uid;

@@ -24,7 +24,10 @@ parse(const char *network, uint8_t at[16], uint64_t *ret_bits)
 		return 0;
 	memcpy(host, network, len);
 	host[len] = '\0';
-	return inet_pton(family, host, at) == 1 ? family : 0;
+	if (inet_pton(family, host, at) != 1)
+		return 0;
+	/* Clients are never seen under such an address, so a rule with it would be none. */
+	return family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)at) ? 0 : family;
 }
 
 bool

@@ -25,26 +25,13 @@
 #define SYS_fchmodat2 452
 #endif
 
-/*
- * The group's name, when the account brought it. group_names has no entry for gids without a name,
- * so it tells names only while it is as long as the list of gids (with the account's own behind it,
- * when that is not among them).
- */
+/* The group's name, when the account brought it. */
 static const char *
 group_name(const struct account *account, gid_t gid)
 {
-	size_t names = 0;
-
-	while (account->group_names && account->group_names[names])
-		names++;
-	if (names < account->group_count || names > account->group_count + 1)
-		return NULL;
-	for (size_t i = 0; i < account->group_count; i++) {
-		if (account->groups[i] == gid)
+	for (size_t i = 0; account->group_names && account->group_names[i]; i++)
+		if (account->group_gids[i] == gid)
 			return account->group_names[i];
-	}
-	if (gid == account->gid && names == account->group_count + 1)
-		return account->group_names[names - 1];
 	return NULL;
 }
 

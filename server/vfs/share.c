@@ -113,18 +113,12 @@ share_path(const struct conf_share *share, const struct account *account, char *
 int
 share_group(const struct account *account, const char *name, gid_t *ret_gid)
 {
-	size_t names = 0;
-
-	while (account->group_names && account->group_names[names])
-		names++;
-	if (names < account->group_count || names > account->group_count + 1)
-		return -EPERM;
-	for (size_t i = 0; i < names; i++) {
-		if (strcmp(account->group_names[i], name) == 0) {
-			*ret_gid = i < account->group_count ? account->groups[i] : account->gid;
+	for (size_t i = 0; account->group_names && account->group_names[i]; i++)
+		if (strcmp(account->group_names[i], name) == 0 &&
+		    account->group_gids[i] != ACCOUNT_NO_GID) {
+			*ret_gid = account->group_gids[i];
 			return 0;
 		}
-	}
 	return -EPERM;
 }
 

@@ -26,7 +26,7 @@ PASSWORD = "Rk4-silver-heron"
 FACTORS = ("publickey", "password", "totp")
 POLICIES = [
     ["password"], ["publickey"], ["publickey+password"], ["password+totp"], ["totp+publickey"],
-    ["publickey+password+totp"], ["password+totp", "publickey"],
+    ["publickey+password+totp"], ["password+totp", "publickey"], ["publickey+password", "password+totp"],
 ]
 
 

@@ -33,8 +33,8 @@ test_members_get_their_groups_and_never_that_of_root(void **state)
 	struct account a = { .name = "alice", .groups = { 7 }, .group_count = 1 };
 
 	(void)state;
-	write_file("# comment\nstaff:x:500:bob,alice\nmalice:x:501:malice,alic,alicea\nroot:x:0:alice\n"
-		   "words:x::alice\nseven:x:7:alice\nbroken:x\nten:x:ten:alice\nempty:x:502:\n");
+	write_file("# comment\nstaff:x:500:bob,alice\nmalice:x:501:malice,alic,alicea\n"
+		   "words:x::alice\nseven:x:7:alice\nbroken:x\nten:x:ten:bob\nempty:x:502:\n");
 	assert_int_equal(groups_add(file, &a), 0);
 	assert_int_equal(a.group_count, 2);
 	assert_int_equal(a.groups[1], 500);
@@ -42,7 +42,27 @@ test_members_get_their_groups_and_never_that_of_root(void **state)
 	assert_string_equal(a.group_names[1], "words");
 	assert_string_equal(a.group_names[2], "seven");
 	assert_null(a.group_names[3]);
+	assert_int_equal(a.group_gids[0], 500);
+	assert_int_equal(a.group_gids[1], ACCOUNT_NO_GID);
+	assert_int_equal(a.group_gids[2], 7);
 	account_clear(&a);
+}
+
+static void
+test_line_that_may_be_about_him_must_be_readable(void **state)
+{
+	static const char *const lines[] = { "root:x:0:alice\n", "ten:x:ten:alice\n", "denied:x:alice\n" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		struct account a = { .name = "alice" }, b = { .name = "bob" };
+
+		write_file(lines[i]);
+		assert_int_equal(groups_add(file, &a), -EBADMSG);
+		assert_int_equal(groups_add(file, &b), 0);
+		account_clear(&a);
+		account_clear(&b);
+	}
 }
 
 static void
@@ -83,6 +103,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members_get_their_groups_and_never_that_of_root),
+		cmocka_unit_test(test_line_that_may_be_about_him_must_be_readable),
 		cmocka_unit_test(test_file_of_others_gives_nothing),
 		cmocka_unit_test(test_groups_are_written_found_and_deleted),
 	};

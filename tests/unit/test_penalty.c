@@ -209,6 +209,36 @@ test_what_is_kept_comes_back_without_the_time_between(void **state)
 }
 
 static void
+test_used_and_wrong_codes_are_kept_and_ten_wrong_ones_are_enough(void **state)
+{
+	static uint8_t room[4 * 1024 * 1024];
+	uint64_t erin = penalty_digest("erin"), fred = penalty_digest("fred"), now = NOW + 3600 * S;
+	struct buf b;
+
+	(void)state;
+	assert_true(penalty_code(erin, 500, now));
+	for (int i = 0; i < 9; i++)
+		assert_false(penalty_code(fred, PENALTY_WRONG_CODE, now));
+	assert_true(penalty_code(fred, 500, now)); /* a right one in time begins anew */
+	for (int i = 0; i < 10; i++)
+		assert_false(penalty_code(fred, PENALTY_WRONG_CODE, now));
+	assert_false(penalty_code(fred, 501, now));
+	buf_init(&b, room, sizeof(room));
+	penalty_put(&b, now);
+	assert_false(b.bad);
+	/* Another image forgets, and is told. */
+	now += 3600 * S;
+	assert_true(penalty_code(erin, 500, now) && penalty_code(fred, 501, now));
+	buf_init_read(&b, room, b.end);
+	assert_int_equal(penalty_get(&b, 30 * S, now), 0);
+	assert_false(penalty_code(erin, 500, now));
+	assert_true(penalty_code(erin, 501, now));
+	assert_false(penalty_code(fred, 502, now));
+	assert_false(penalty_code(fred, 502, now + 869 * S));
+	assert_true(penalty_code(fred, 502, now + 871 * S));
+}
+
+static void
 test_networks(void **state)
 {
 	static const struct {
@@ -242,6 +272,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_wrong_login_costs_nothing_and_three_a_quarter_minute),
+		cmocka_unit_test(test_used_and_wrong_codes_are_kept_and_ten_wrong_ones_are_enough),
 		cmocka_unit_test(test_many_sources_of_one_network_are_refused_with_it),
 		cmocka_unit_test(test_networks_are_written_banned_and_forgiven),
 		cmocka_unit_test(test_slow_failures_are_forgiven_and_time_is_capped),

@@ -7,12 +7,14 @@ static void
 test_account_gets_shares_by_name_and_group(void **state)
 {
 	char *groups[] = { (char[]) { "staff" }, NULL };
+	gid_t gids[] = { ACCOUNT_NO_GID };
 	char *anna[] = { (char[]) { "bert" }, (char[]) { "anna" } };
 	char *staff[] = { (char[]) { "@staff" } };
 	char *others[] = { (char[]) { "bert" }, (char[]) { "@admin" }, (char[]) { "staff" } };
 
 	(void)state;
 	fx_account.group_names = groups;
+	fx_account.group_gids = gids;
 	fx_share(0, "a", "/a", "/a", RIGHTS_ALL);
 	fx_shares[0].users = (struct conf_list) { anna, 2 };
 	fx_share(1, "b", "/b", "/b", RIGHTS_ALL);
@@ -31,6 +33,7 @@ static void
 test_everything_new_gets_the_forced_group_of_members_only(void **state)
 {
 	char *groups[] = { (char[]) { "staff" }, (char[]) { "team" }, NULL };
+	gid_t gids[] = { 54321, 54322 };
 	struct stat st;
 
 	(void)state;
@@ -39,6 +42,7 @@ test_everything_new_gets_the_forced_group_of_members_only(void **state)
 		skip();
 	}
 	fx_account.group_names = groups;
+	fx_account.group_gids = gids;
 	fx_account.groups[0] = 54321;
 	fx_account.group_count = 1;
 	fx_account.gid = 54322; /* "team": the account's own, behind the others */

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: ISC
+"""Records of the log: each is whole, and what a client says stays a value. Ledger AU12, RX09."""
+
+import contextlib
+import ftplib
+import json
+import re
+
+import pytest
+
+from conftest import serving
+
+ODD = [b"\xff\xfe" * 60, b'x","process":"monitor","event":"login', b"a=b c=d", b'"' * 120, b"\\" * 120, b"\x1b[0m\x7f",
+       "\u00fc\u202e".encode(), b"\\x0", b"n" * 127]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_records_are_whole_whatever_a_client_calls_itself_and_its_files_au12(tmp_path, form):
+    config = tmp_path / "log.yaml"
+    config.write_text("auth: {failure-delay: 100ms}\nlog: {format: %s}\n" % form)
+    with serving("--config", str(config)) as s:
+        for odd in ODD:
+            with contextlib.closing(s.ftp(login=False)) as f:
+                f.encoding = "latin-1"
+                f.sendcmd("CLNT " + odd.decode("latin-1"))
+                with contextlib.suppress(ftplib.Error):
+                    f.login(odd.decode("latin-1"), "wrong")
+                f.login(s.user, s.password)
+                f.prot_p()
+                for command in ("STAT ", "SIZE ", "DELE ", "MKD "):
+                    with contextlib.suppress(ftplib.Error):
+                        f.sendcmd(command + odd.decode("latin-1"))
+        lines = s.log().splitlines()
+    if form == "json":
+        for line in lines:
+            pairs = json.loads(line, object_pairs_hook=list)
+            names = [k for k, _ in pairs]
+            assert len(names) == len(set(names)), line
+        assert sum(json.loads(line)["event"] == "login" for line in lines) == len(ODD)
+        assert all(json.loads(line)["process"] == "monitor" for line in lines
+                   if json.loads(line)["event"] in ("login", "login-failed"))
+    else:
+        whole = re.compile(r'\S+ \w+ \w+ [a-z0-9-]+:( [a-z0-9_-]+=("([^"\\]|\\["\\]|\\x[0-9a-f]{2})*"|[^ "\\]*))*$')
+        assert not [line for line in lines if not whole.match(line)]
+        assert sum(" monitor login: " in line for line in lines) == len(ODD)
