@@ -19,7 +19,6 @@
 #include "server/vfs/attr.h"
 #include "server/vfs/part.h"
 #include "server/vfs/publish.h"
-#include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/upload.h"

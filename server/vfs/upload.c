@@ -20,7 +20,6 @@
 
 #include "server/base/fd.h"
 #include "server/vfs/charge.h"
-#include "server/vfs/own.h"
 #include "server/vfs/part.h"
 #include "server/vfs/publish.h"
 #include "server/vfs/quota.h"
