@@ -17,6 +17,7 @@
 #include "conf/trust.h"
 #include "conf/value.h"
 #include "server/base/fd.h"
+#include "server/base/net.h"
 
 #define PEM_MAX ((size_t)256 * 1024)
 
@@ -47,6 +48,46 @@ addresses_meet(const char *a, const char *b)
 	if (family != family_of(b) || inet_pton(family, a, x) != 1 || inet_pton(family, b, y) != 1)
 		return false;
 	return memcmp(x, y, 16) == 0 || memcmp(x, any, 16) == 0 || memcmp(y, any, 16) == 0;
+}
+
+/* Nobody outside can reach it. */
+static bool
+is_private(const char *address)
+{
+	static const char *const networks[] = { "10.0.0.0/8",	  "172.16.0.0/12", "192.168.0.0/16",
+						"100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8" };
+
+	for (size_t i = 0; i < COUNT_OF(networks); i++)
+		if (net_has(networks[i], address))
+			return true;
+	return false;
+}
+
+static void
+check_external(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	static const char nowhere[] = "0.0.0.0";
+
+	if (conf->ftps.external_address && strcmp(conf->ftps.external_address, nowhere) == 0)
+		COMPLAIN(c, &conf->ftps.external_address, "ftps.external-address: nobody can connect to it");
+	else if (conf->ftps.external_address && is_private(conf->ftps.external_address))
+		WARN(c, &conf->ftps.external_address,
+		     "ftps.external-address: %s is private: clients on the Internet cannot connect to it "
+		     "(ftps.external has addresses for some networks)",
+		     conf->ftps.external_address);
+	for (size_t i = 0; i < conf->ftps.external_count; i++) {
+		const struct conf_external *e = &conf->ftps.externals[i];
+
+		if (strcmp(e->address, nowhere) == 0)
+			report_error(&c->report, &e->place, "ftps.external: nobody can connect to %s",
+				     nowhere);
+		else if (e->networks.count == 0 && is_private(e->address))
+			report_warning(&c->report, &e->place,
+				       "ftps.external: %s is private and said to all clients; networks: "
+				       "says who can reach it",
+				       e->address);
+	}
 }
 
 static void
@@ -311,6 +352,7 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 
 	report_init(&c.report, complain, ctx);
 	check_listeners(&c);
+	check_external(&c);
 	check_keys(&c);
 	check_logins(&c);
 	check_hooks(&c);

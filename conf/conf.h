@@ -57,6 +57,16 @@ struct conf_listener {
 	enum conf_binding binding; /* FTPS: must a data connection resume this session's TLS? */
 };
 
+/* One entry of `ftps.external`. */
+struct conf_external {
+	struct conf_place place;
+	char *address;		   /* IPv4, a name, or an interface */
+	struct conf_list networks; /* of clients; empty: all */
+	/* What the listener found (server/resolve.h); the one thing here that changes. */
+	bool known;
+	uint8_t ip[4];
+};
+
 /* One pair of files in `tls.certificates`. */
 struct conf_certificate {
 	struct conf_place place;
@@ -163,6 +173,8 @@ struct conf {
 	struct {
 		char *banner; /* text of the 220 greeting; no product name by default */
 		uint16_t passive_first, passive_last;
+		struct conf_external *externals; /* for some networks; the first that fits */
+		size_t external_count;
 		char *external_address; /* IPv4 address for PASV, or NULL: the one the client reached */
 		bool active;		/* PORT and EPRT */
 	} ftps;

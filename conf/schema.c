@@ -125,6 +125,14 @@ static const struct schema_array auth_rules = {
 	.name = SIZE_MAX,
 	.place = offsetof(struct conf_auth_rule, place),
 };
+static const struct schema_array externals = {
+	.element = IN_EXTERNAL,
+	.size = sizeof(struct conf_external),
+	.at = offsetof(struct conf, ftps.externals),
+	.count = offsetof(struct conf, ftps.external_count),
+	.name = SIZE_MAX,
+	.place = offsetof(struct conf_external, place),
+};
 static const struct schema_array shares = {
 	.element = IN_SHARE,
 	.size = sizeof(struct conf_share),
@@ -143,6 +151,7 @@ static const struct schema_array shares = {
 #define L(k, t, field, ...) ROW("listeners.*." k, t, IN_LISTENER, offsetof(struct conf_listener, field), __VA_ARGS__)
 #define T(k, t, field, ...) ROW("tls.certificates.*." k, t, IN_CERTIFICATE, offsetof(struct conf_certificate, field), __VA_ARGS__)
 #define A(k, t, field, ...) ROW("auth.rules.*." k, t, IN_AUTH_RULE, offsetof(struct conf_auth_rule, field), __VA_ARGS__)
+#define E(k, t, field, ...) ROW("ftps.external.*." k, t, IN_EXTERNAL, offsetof(struct conf_external, field), __VA_ARGS__)
 #define S(k, t, field, ...) ROW("shares.*." k, t, IN_SHARE, offsetof(struct conf_share, field), __VA_ARGS__)
 #define RANGE(lo, hi) .min = (lo), .max = (hi)
 
@@ -217,6 +226,14 @@ const struct schema_key schema_keys[] = {
 	C("ftps.external-address", SCHEMA_IPV4, ftps.external_address, "none",
 	  "IPv4 address that PASV announces when the server stands behind NAT. none: the address that the client "
 	  "reached.", .flags = SCHEMA_NONE),
+	ARRAY("ftps.external", SCHEMA_LISTED, externals,
+	      "The same for clients of some networks, looked at first: the first entry that fits counts. EPSV needs none of "
+	      "this."),
+	E("address", SCHEMA_LINE, address, NULL,
+	  "An IPv4 address, a host name, or the name of a network interface; the last two are looked up again every minute.",
+	  .flags = SCHEMA_NEEDED),
+	E("networks", SCHEMA_LIST, networks, NULL, "Networks of the clients it is for. Without it: all.",
+	  .item = SCHEMA_NETWORK, RANGE(1, 256)),
 	C("ftps.active", SCHEMA_BOOL, ftps.active, "no",
 	  "Serve PORT and EPRT, in which the server connects to the client."),
 

@@ -51,7 +51,7 @@ enum schema_type {
 };
 
 /* The struct that a row's offset is in. */
-enum schema_in { IN_CONF, IN_LISTENER, IN_CERTIFICATE, IN_AUTH_RULE, IN_SHARE };
+enum schema_in { IN_CONF, IN_LISTENER, IN_CERTIFICATE, IN_AUTH_RULE, IN_EXTERNAL, IN_SHARE };
 
 enum schema_flag {
 	SCHEMA_NEEDED = 1, /* an element without it makes no sense */

@@ -38,6 +38,7 @@
 #include "server/process.h"
 #include "server/recheck.h"
 #include "server/reload.h"
+#include "server/resolve.h"
 #include "server/servers.h"
 #include "server/signer.h"
 #include "server/source.h"
@@ -317,7 +318,8 @@ reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (reload_reaped(&us, pid, status) || cluster_reaped(pid, status))
+		if (reload_reaped(&us, pid, status) || cluster_reaped(pid, status) ||
+		    resolve_reaped(pid))
 			continue;
 		if (pid == us.servers.signer_pid && !us.stopping) {
 			restart_signer(status);
@@ -377,7 +379,7 @@ catch_signals(void)
 
 /* ---- the loop ---- */
 
-enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_FIXED };
+enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_RESOLVE, POLL_FIXED };
 
 static uint64_t
 next_deadline(void)
@@ -385,7 +387,7 @@ next_deadline(void)
 	uint64_t first = pause_until_ms ? pause_until_ms : CLOCK_NEVER;
 
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
-	first = clock_first(first, certs_deadline(&us));
+	first = clock_first(clock_first(first, certs_deadline(&us)), resolve_deadline());
 	first = clock_first(first, us.servers.hooks_again_ms);
 	first = clock_first(first, cluster_deadline());
 	return clock_first(first, control_deadline());
@@ -410,6 +412,7 @@ turn(uint64_t deadline)
 	polls[POLL_RECHECK] = (struct pollfd) { .fd = recheck_fd(), .events = POLLIN };
 	polls[POLL_CLUSTER] = (struct pollfd) { .fd = cluster_fd(), .events = POLLIN };
 	polls[POLL_GATE] = (struct pollfd) { .fd = us.servers.gate, .events = POLLIN };
+	polls[POLL_RESOLVE] = (struct pollfd) { .fd = resolve_fd(), .events = POLLIN };
 	control_at = n = POLL_FIXED;
 	control_polls(&polls[n]);
 	n += CONTROL_POLLS;
@@ -448,6 +451,8 @@ turn(uint64_t deadline)
 	reload_turn(&us);
 	if (!us.stopping && clock_ms() >= certs_deadline(&us))
 		certs_look(&us);
+	if (!us.stopping && (polls[POLL_RESOLVE].revents || clock_ms() >= resolve_deadline()))
+		resolve_turn(us.conf);
 }
 
 static void
@@ -530,6 +535,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	us.servers = *servers;
 	us.secret = make_secret();
 	certs_note(conf);
+	resolve_start(conf);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
 	catch_signals();

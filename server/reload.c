@@ -23,6 +23,7 @@
 #include "server/certs.h"
 #include "server/handover.h"
 #include "server/process.h"
+#include "server/resolve.h"
 #include "server/recheck.h"
 #include "server/servers.h"
 
@@ -178,6 +179,7 @@ swap_configuration(struct listener *l)
 	servers_discard(&l->servers);
 	conf_free(l->conf);
 	l->conf = conf;
+	resolve_start(conf);
 	l->servers = servers;
 	servers_start_hooks(conf, &l->servers);
 	l->doors = doors;

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "server/base/fd.h"
+#include "server/base/net.h"
 
 /* The address as IPv4, also when it is IPv4 in IPv6. */
 static bool
@@ -48,17 +49,48 @@ listen_answer(struct ftp *f, struct port_reply *reply)
 	return true;
 }
 
+/* The entry of ftps.external for this client, or NULL. */
+static const struct conf_external *
+find_external(const struct ftp *f)
+{
+	const struct conf *conf = f->s->conf;
+
+	for (size_t i = 0; i < conf->ftps.external_count; i++) {
+		const struct conf_external *e = &conf->ftps.externals[i];
+
+		for (size_t k = 0; k < e->networks.count; k++)
+			if (net_has(e->networks.at[k], f->s->peer_addr))
+				return e;
+		if (e->networks.count == 0)
+			return e;
+	}
+	return NULL;
+}
+
+/* Where this client can reach us, as PASV says it. False: that cannot be said. */
+static bool
+own_address(const struct ftp *f, uint8_t ret_ip[4])
+{
+	const struct conf_external *e = find_external(f);
+	const char *external = f->s->conf->ftps.external_address;
+
+	if (e) {
+		memcpy(ret_ip, e->ip, 4);
+		return e->known;
+	}
+	return (external && inet_pton(AF_INET, external, ret_ip) == 1) ||
+	       as_ipv4(&f->s->local, ret_ip);
+}
+
 static void
 pasv_answer(void *ctx, struct port_reply *reply)
 {
 	struct ftp *f = ctx;
-	const char *external = f->s->conf->ftps.external_address;
 	uint8_t ip[4] = { 0 };
 
 	if (!listen_answer(f, reply))
 		return;
-	if (!external || inet_pton(AF_INET, external, ip) != 1)
-		as_ipv4(&f->s->local, ip);
+	ignore_result(own_address(f, ip)); /* it could be said when the port was asked for */
 	ftp_reply(f, 227, "Entering Passive Mode (%u,%u,%u,%u,%u,%u).", ip[0], ip[1], ip[2], ip[3],
 		  reply->port >> 8, reply->port & 255u);
 }
@@ -87,8 +119,11 @@ ftp_pasv(struct ftp *f, char *arg)
 	(void)arg;
 	if (!other_is_fine(f))
 		return;
-	if (!as_ipv4(&f->s->local, ip) && !f->s->conf->ftps.external_address) {
-		ftp_reply(f, 425, "PASV cannot say an IPv6 address; use EPSV.");
+	if (!own_address(f, ip)) {
+		ftp_reply(f, 425,
+			  find_external(f)
+			      ? "The server does not know its own address for you yet; use EPSV."
+			      : "PASV cannot say an IPv6 address; use EPSV.");
 		return;
 	}
 	ftp_data_close(f);

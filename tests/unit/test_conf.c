@@ -227,6 +227,8 @@ test_a_mistake_is_told_with_place_and_remedy(void **state)
 		{ "ftps: { passive-ports: 2000- }", "is not a range of ports" },
 		{ "ftps: { active: 1 }", "\"1\" is not yes or no" },
 		{ "ftps: { external-address: \"::1\" }", "is not an IPv4 address" },
+		{ "ftps: { external: [{ networks: [10.0.0.0/8] }] }", "address" },
+		{ "ftps: { external: [{ address: lo, networks: [x] }] }", "\"x\" is not" },
 		{ "ftps: { banner: \"a\\nb\" }", "is not one line" },
 		{ "sftp: { host-keys: [] }", "sftp.host-keys: takes 1 to 16 entries, not 0" },
 		{ "sftp: { host-keys: [a/b] }", "is not an absolute path" },
