@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: ISC
+"""What happens on one SSH connection over time: several channels, rekeys by the server, keepalives, a banner."""
+
+import contextlib
+import os
+import threading
+import time
+
+import paramiko
+import pytest
+
+from conftest import run, serving, sha256
+from test_clients import MEBI, big_file, sftp
+from test_sftp_ledger import connect, cpu, wire_of
+
+
+@pytest.fixture(scope="module")
+def short(user_key, tmp_path_factory):
+    """New keys after 16 MiB, which is the least that may be set; a banner."""
+    extra = tmp_path_factory.mktemp("session") / "extra.yaml"
+    extra.write_text('sftp: { rekey-bytes: 16M, banner: "Authorised users only.\\nThis is recorded." }\n')
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+        server.key = user_key
+        yield server
+
+
+@pytest.mark.parametrize("cipher", ["aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"])
+def test_the_server_makes_new_keys_in_mid_transfer(short, here, cipher):
+    digest = big_file(here / "up", 80 * MEBI)
+    done = run("sftp", "-v", "-c", cipher, "-P", str(short.sftp_port), "-i", short.key, "-o", "IdentitiesOnly=yes", "-o",
+               "UserKnownHostsFile=" + short.known_hosts, "-b", "-", "%s@127.0.0.1" % short.user,
+               input=b"put up rekeyed\nget rekeyed down\n")
+    assert sha256(short.path("rekeyed")) == digest == sha256("down")
+    # The client's own limits are gigabytes: every one of these was begun by the server.
+    assert done.text.count("SSH2_MSG_NEWKEYS received") >= 8, done.text.count("SSH2_MSG_NEWKEYS received")
+
+
+def test_the_banner_is_shown_before_the_login(short):
+    t = paramiko.Transport((short.host, short.sftp_port))
+    t.start_client()
+    with pytest.raises(paramiko.AuthenticationException):
+        t.auth_password(short.user, "wrong", fallback=False)
+    assert t.get_banner() == b"Authorised users only.\nThis is recorded."
+    t.close()
+
+
+def test_several_channels_move_files_at_the_same_time(server, here):
+    t = connect(server)
+    clients = [paramiko.SFTPClient.from_transport(t) for _ in range(6)]
+    data = [os.urandom(2 * MEBI + i) for i in range(6)]
+    failed = []
+
+    def go(i):
+        try:
+            with clients[i].open("channel-%d" % i, "wb") as f:
+                f.set_pipelined(True)
+                f.write(data[i])
+            with clients[i].open("channel-%d" % i, "rb") as f:
+                f.prefetch()
+                assert f.read() == data[i]
+            assert "channel-%d" % i in clients[i].listdir("/")
+        except Exception as e:  # pylint: disable=broad-except
+            failed.append((i, e))
+
+    threads = [threading.Thread(target=go, args=(i,)) for i in range(6)]
+    for x in threads:
+        x.start()
+    for x in threads:
+        x.join(60)
+    assert not failed
+    clients[0].close()  # one goes, the others stay, and its place is free again
+    assert clients[1].stat("channel-0").st_size == len(data[0])
+    assert paramiko.SFTPClient.from_transport(t).stat("channel-5").st_size == len(data[5])
+    t.close()
+
+
+def test_keepalives_are_answered_and_keep_no_idle_session(user_key, tmp_path):
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("limits: { idle-time: 2s }\n")
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+        t = connect(server)
+        client = paramiko.SFTPClient.from_transport(t)
+        client.listdir("/")
+        t.global_request("keepalive@openssh.com", wait=True)  # comes back with the answer, whichever it is
+        assert t.is_active()
+        deadline = time.monotonic() + 60
+        with contextlib.suppress(Exception):
+            while t.is_active() and time.monotonic() < deadline:
+                t.global_request("keepalive@openssh.com", wait=False)
+                time.sleep(0.2)
+        assert not t.is_active()
+        server.wait_for_log("reason=idle")
+
+
+def test_an_idle_session_costs_nothing(server):
+    client = server.sftp()
+    client.listdir("/")
+    wire = wire_of(server)
+    before = cpu(wire)
+    time.sleep(1)  # the thing that is tested is that nothing happens
+    assert cpu(wire) - before <= 0.02
+    client.transport.close()
