@@ -21,6 +21,7 @@
 
 #include "auth/auth.h"
 #include "auth/cert.h"
+#include "auth/keys_command.h"
 #include "server/base/buf.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
@@ -305,27 +306,37 @@ is_safe(const struct search *s, int fd, const char *file)
 	return false;
 }
 
+/* Cuts the text into lines, in place. */
 static int
-find_in(struct search *s, const char *file)
+find_in_text(struct search *s, const char *file, char *text)
 {
-	FD_OWN int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text, *line, *save = NULL;
-	int err = -ENOENT;
-	size_t len;
+	char *line, *save;
 
-	if (fd < 0 || !is_safe(s, fd, file) || fd_read_file(fd, FILE_BYTES_MAX, &text, &len) < 0)
-		return -ENOENT;
 	s->file = file;
 	s->line = 0;
-	for (line = text; line && err < 0; line = save) {
+	for (line = text; line; line = save) {
 		save = strchr(line, '\n');
 		if (save)
 			*save++ = '\0';
 		line[strcspn(line, "\r")] = '\0';
 		s->line++;
 		if (line_fits(s, line))
-			err = 0;
+			return 0;
 	}
+	return -ENOENT;
+}
+
+static int
+find_in(struct search *s, const char *file)
+{
+	FD_OWN int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	size_t len;
+	char *text;
+	int err;
+
+	if (fd < 0 || !is_safe(s, fd, file) || fd_read_file(fd, FILE_BYTES_MAX, &text, &len) < 0)
+		return -ENOENT;
+	err = find_in_text(s, file, text);
 	free(text);
 	return err;
 }
@@ -360,20 +371,54 @@ find_in_files(struct search *s, const struct conf_list *files, bool trusted)
 	return -ENOENT;
 }
 
+/* Begins a search. Returns 0, or -ENOENT: the client showed no key that could be found. */
+static int
+search_begin(const struct keys_question *q, struct search *s, struct cert *cert)
+{
+	*s = (struct search) { .q = q };
+	if (!cert_is_name(q->algorithm))
+		return 0;
+	s->cert = cert;
+	return cert_parse(q->blob, q->blob_len, cert) < 0 ? -ENOENT : 0;
+}
+
 int
 keys_find(const struct keys_question *q)
 {
-	struct search s = { .q = q };
+	struct search s;
 	struct cert cert;
-	int err;
+	int err = search_begin(q, &s, &cert);
 
-	if (cert_is_name(q->algorithm)) {
-		if (cert_parse(q->blob, q->blob_len, &cert) < 0)
-			return -ENOENT;
-		s.cert = &cert;
-	}
-	err = find_in_files(&s, &q->conf->sftp.authorized_keys, false);
+	if (err == 0)
+		err = find_in_files(&s, &q->conf->sftp.authorized_keys, false);
 	if (err < 0 && s.cert)
 		err = find_in_files(&s, &q->conf->sftp.trusted_user_ca_keys, true);
+	return err;
+}
+
+int
+keys_find_by_command(const struct keys_question *q)
+{
+	const char *program = q->conf->sftp.authorized_keys_command;
+	struct log_value quoted;
+	struct search s;
+	struct cert cert;
+	char *text;
+	int err = search_begin(q, &s, &cert);
+
+	if (err < 0)
+		return err;
+	err = keys_command_ask(program, q->conf->mode == CONF_SYSTEM ? 0 : geteuid(),
+			       q->account->name, &text);
+	if (err < 0) {
+		log_warn("key-command", "program=%s problem=%s", log_q(&quoted, program),
+			 err == -EPERM	      ? "\"others may write to it, or it is no file\""
+			 : err == -ETIMEDOUT ? "\"it takes too long\""
+			 : err == -EFBIG     ? "\"it says too much\""
+					     : "\"it failed\"");
+		return -ENOENT;
+	}
+	err = find_in_text(&s, program, text);
+	free(text);
 	return err;
 }

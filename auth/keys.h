@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* keys.h - is this public key one of the account's? Reads authorized_keys(5) files; runs in
- * monitor. */
+/*
+ * keys.h - is this public key, or the authority of this certificate, one of the account's? Reads
+ * authorized_keys(5) lines; runs in children of monitor.
+ */
 #ifndef AUTH_KEYS_H
 #define AUTH_KEYS_H
 
@@ -30,5 +32,11 @@ bool keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len)
  * line.
  */
 int keys_find(const struct keys_question *q) MUST_CHECK;
+
+/*
+ * The same in what sftp.authorized-keys-command prints, which must be set. The calling process must
+ * already be the command's user.
+ */
+int keys_find_by_command(const struct keys_question *q) MUST_CHECK;
 
 #endif

@@ -146,6 +146,32 @@ search_keys(void *arg)
 	return keys_find(arg);
 }
 
+static int
+search_by_command(void *arg)
+{
+	return keys_find_by_command(arg);
+}
+
+/* Asks the administrator's program, as its own user. */
+static int
+check_by_command(struct auth_serve *s, struct keys_question *q)
+{
+	struct account runs_as;
+	int err;
+
+	if (s->conf->mode == CONF_PERSONAL)
+		return keys_find_by_command(q);
+	if (account_find(s->conf->sftp.authorized_keys_command_user, &runs_as) < 0 ||
+	    runs_as.uid == 0) {
+		log_warn("key-command", "problem=\"sftp.authorized-keys-command-user is no user "
+					"that it could run as\"");
+		return -ENOENT;
+	}
+	err = s->host->as_user(s->host->ctx, &runs_as, search_by_command, q);
+	account_clear(&runs_as);
+	return err;
+}
+
 int
 serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 {
@@ -164,8 +190,12 @@ serve_check_key(struct auth_serve *s, const char *name, struct keys_question *q)
 	q->addr = s->addr;
 	s->reason = "not a key of this user";
 	if (s->conf->mode == CONF_PERSONAL)
-		return keys_find(q);
-	return s->host->as_user(s->host->ctx, &s->account, search_keys, q);
+		err = keys_find(q);
+	else
+		err = s->host->as_user(s->host->ctx, &s->account, search_keys, q);
+	if (err < 0 && s->conf->sftp.authorized_keys_command)
+		err = check_by_command(s, q);
+	return err;
 }
 
 int

@@ -183,6 +183,8 @@ struct conf {
 		char *banner;		    /* shown before login, or NULL */
 		enum conf_policy policy;
 		struct conf_list authorized_keys; /* files; %u and %h */
+		char *authorized_keys_command;	    /* a program that prints more lines, or NULL */
+		char *authorized_keys_command_user; /* as whom it runs */
 		struct conf_list trusted_user_ca_keys; /* files with keys of authorities */
 		uint64_t rekey_bytes, rekey_ms;
 		uint32_t max_channels, max_handles;

@@ -249,6 +249,11 @@ const struct schema_key schema_keys[] = {
 	C("sftp.authorized-keys", SCHEMA_LIST, sftp.authorized_keys, "%h/.ssh/authorized_keys",
 	  "Files with a user's public keys; %u is the user's name and %h the home directory.",
 	  .item = SCHEMA_TEMPLATE, RANGE(1, 16)),
+	C("sftp.authorized-keys-command", SCHEMA_PATH, sftp.authorized_keys_command, "none",
+	  "A program that prints the authorized_keys lines of the user whose name is its only argument; asked when the "
+	  "files have not the key. root's, as the directories above it; 10 seconds.", .flags = SCHEMA_NONE),
+	C("sftp.authorized-keys-command-user", SCHEMA_NAME, sftp.authorized_keys_command_user, "nobody",
+	  "As whom it runs. Better one that nothing else runs as."),
 	C("sftp.trusted-user-ca-keys", SCHEMA_LIST, sftp.trusted_user_ca_keys, NULL,
 	  "Files with public keys of authorities: OpenSSH certificates that these have signed let the users in who are "
 	  "among their principals. root's, and readable by all. A user's own authorities stand in his authorized_keys "

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from conftest import IS_ROOT, SYSTEM_USER, run, serving
+from conftest import IS_ROOT, SYSTEM_USER, comm, eventually, run, serving
 from test_sftp_ledger import s, u32
 
 KINDS = {"ed25519": ("ed25519", None), "ecdsa256": ("ecdsa", "256"), "ecdsa384": ("ecdsa", "384"), "ecdsa521": ("ecdsa", "521"),
@@ -373,3 +373,70 @@ def test_the_administrators_directory_of_keys(tmp_path_factory, keys):
         (where / "keys" / "somebody").write_text(public(keys["rsa"]) + "\n")
         assert not login(server, keys, "rsa", cert=False)
         assert login(server, keys, cert=False)
+
+
+@pytest.fixture(scope="module")
+def commanded(tmp_path_factory, keys):
+    """A server whose keys come from a program; server.say(shell) is what the program does."""
+    where = tmp_path_factory.mktemp("command")
+    at = where
+    while str(at) != "/":
+        os.chmod(at, (os.stat(at).st_mode | 0o711) & ~0o022 if at != at.parent and at.name != "tmp" else os.stat(at).st_mode)
+        at = at.parent
+    os.mkdir(where / "out")
+    os.chmod(where / "out", 0o777)
+    extra = where / "extra.yaml"
+    extra.write_text("auth: { failure-delay: 100ms }\nsftp: { authorized-keys: [%s/none/%%u], authorized-keys-command: %s/program }\n" %
+                     (where, where))
+    arguments = ["--mode", "root", "--user", SYSTEM_USER] if IS_ROOT else []
+
+    def say(text, mode=0o755):
+        (where / "program").write_text("#!/bin/sh\n%s\n" % text)
+        os.chmod(where / "program", mode)
+
+    say("exit 1")
+    with serving("--config", str(extra), *arguments) as server:
+        server.say, server.out = say, where / "out"
+        yield server
+
+
+def test_keys_of_a_command(commanded, keys):
+    commanded.say("echo '%s'" % public(keys["ed25519"]))
+    assert login(commanded, keys, cert=False)
+    assert not login(commanded, keys, "rsa", cert=False)
+    commanded.say("echo '# a comment'; echo '%s'" % authority(keys))
+    certify(keys)
+    assert login(commanded, keys)
+
+
+def test_the_command_gets_a_name_and_nothing_else_and_is_not_root(commanded, keys):
+    out = commanded.out / "seen"
+    commanded.say("{ id -u; echo \"$#:$*\"; env | sort; readlink /proc/$$/fd/* ; } > %s; cat >> %s; echo '%s'" % (out, out, public(keys["ed25519"])))
+    assert login(commanded, keys, cert=False)
+    lines = out.read_text().splitlines()
+    assert lines[0] == ("65534" if IS_ROOT else str(os.geteuid())) and lines[1] == "1:" + commanded.user
+    environment = {line.split("=")[0] for line in lines if "=" in line}
+    assert "PATH" in environment and environment <= {"PATH", "PWD", "_", "SHLVL", "OLDPWD"}
+    assert not [line for line in lines if line.startswith(("socket:", "anon_inode:"))]
+
+
+@pytest.mark.parametrize("what", ["echo '%s'; exit 1", "kill -9 $$", "yes '%s' | head -c 2000000", "printf '\\000'; echo '%s'"])
+def test_a_command_that_fails_lets_nobody_in(commanded, keys, what):
+    commanded.say(what % public(keys["ed25519"]) if "%s" in what else what)
+    assert not login(commanded, keys, cert=False)
+    commanded.wait_for_log("key-command: ")
+
+
+def test_a_command_that_others_could_write_is_not_run(commanded, keys):
+    commanded.say("touch %s/ran; echo '%s'" % (commanded.out, public(keys["ed25519"])), mode=0o777)
+    assert not login(commanded, keys, cert=False)
+    assert not os.path.exists(commanded.out / "ran")
+    commanded.wait_for_log("others may write to it")
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(commanded, keys):
+    commanded.say("sleep 1000 & echo $! > %s/sleeper; echo '%s'; wait" % (commanded.out, public(keys["ed25519"])))
+    assert not login(commanded, keys, cert=False)
+    commanded.wait_for_log('problem="it takes too long"', 30)
+    sleeper = int((commanded.out / "sleeper").read_text())
+    eventually(lambda: comm(sleeper) != "sleep", 5, "the end of what the command started")
