@@ -142,7 +142,7 @@ static bool
 shows_trash(struct world *w, struct dir *d)
 {
 	if (d->share->conf->trash_ms > 0)
-		trash_sweep(w, d->share, d->fd);
+		trash_sweep_sometimes(w, d->share, d->fd);
 	return entry_rights(d, TRASH_DIR) & RIGHT_TRASH;
 }
 

@@ -21,7 +21,10 @@
 #include "server/vfs/trash_name.h"
 #include "server/vfs/world.h"
 
+/* How often at most in one directory: it costs reading the trash. What is kept shortly is looked
+ * for more often. */
 #define SWEEP_MS (10ull * 60 * 1000)
+#define SWEEP_PART 10
 /* A listing must not wait for a great cleaning: the rest goes next time. */
 #define LOOKS_MAX 20000
 #define REMOVALS_MAX 2000
@@ -42,14 +45,11 @@ ms_of(const struct timespec *t)
 	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_nsec / 1000000;
 }
 
-/* A moment stands in the name; a version has been there since its inode was last changed. */
 static bool
-is_over(const struct sweep *s, const struct trash_label *l, const struct stat *st)
+is_over(const struct sweep *s, uint64_t since_ms)
 {
-	uint64_t since = l->version > 0 ? ms_of(&st->st_ctim) : l->at_ms;
-
-	return s->share->conf->trash_ms > 0 && s->now_ms > since &&
-	       s->now_ms - since > s->share->conf->trash_ms;
+	return s->share->conf->trash_ms > 0 && s->now_ms > since_ms &&
+	       s->now_ms - since_ms > s->share->conf->trash_ms;
 }
 
 /*
@@ -85,16 +85,24 @@ remove_tree(struct sweep *s, int dir, const char *name, bool is_dir, int depth)
 	return gone && charge_remove(s->w, s->share, dir, name, AT_REMOVEDIR) == 0;
 }
 
-static void
-look(struct sweep *s, int trash, const char *name)
+/* A moment stands in the name; a version has been there since its inode was last changed. */
+static bool
+remove_old(struct sweep *s, int trash, const char *name)
 {
 	struct trash_label l;
 	struct stat st;
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return;
-	if (!trash_name_get(name, &l) || fstatat(trash, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !is_over(s, &l, &st) || !remove_tree(s, trash, name, S_ISDIR(st.st_mode), 0))
+	if (!trash_name_get(name, &l) || (l.version == 0 && !is_over(s, l.at_ms)) ||
+	    fstatat(trash, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (l.version > 0 && !is_over(s, ms_of(&st.st_ctim))))
+		return false;
+	return remove_tree(s, trash, name, S_ISDIR(st.st_mode), 0);
+}
+
+static void
+look(struct sweep *s, int trash, const char *name)
+{
+	if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !remove_old(s, trash, name))
 		s->left = true;
 }
 
@@ -140,12 +148,14 @@ trash_has_something(struct world *w, struct share *share, int dir)
 void
 trash_sweep_sometimes(struct world *w, struct share *share, int dir)
 {
-	uint64_t now = clock_ms();
+	uint64_t now = clock_ms(), pause = share->conf->trash_ms / SWEEP_PART;
 	struct stat st;
 
-	if (fstat(dir, &st) < 0 ||
+	if (pause > SWEEP_MS)
+		pause = SWEEP_MS;
+	if (pause == 0 || fstat(dir, &st) < 0 ||
 	    (w->trash_swept_ms && w->trash_swept_dev == st.st_dev &&
-	     w->trash_swept_ino == st.st_ino && now - w->trash_swept_ms < SWEEP_MS))
+	     w->trash_swept_ino == st.st_ino && now - w->trash_swept_ms < pause))
 		return;
 	w->trash_swept_ms = now;
 	w->trash_swept_dev = st.st_dev;
