@@ -46,6 +46,7 @@ struct auth_verdict {
 	int worker_fd;	     /* OK: the socket of the session's worker; the receiver's */
 	char user[65];	     /* OK: the name as the account has it */
 	char start_dir[256]; /* OK: where the session begins, virtual */
+	bool preferred;	     /* OK: data connections need not be bound */
 	bool has_ticket_key; /* OK */
 	uint8_t ticket_key[AUTH_TICKET_KEY];
 	char name[256], instruction[AUTH_PROMPT_TEXT_MAX]; /* ASK: RFC 4256 section 3.2 */
@@ -89,6 +90,8 @@ int auth_send_certificate(struct auth *a, const void *handshake, size_t len) MUS
  * the certificate is his, is not, or is not enough.
  */
 int auth_send_certified(struct auth *a, const char *user) MUST_CHECK;
+/* For the administrator: a data connection did not resume a session of ours. */
+int auth_send_unbound(struct auth *a, bool refused, const char *fingerprint) MUST_CHECK;
 /* The client gave up the method it had begun. */
 int auth_send_cancel(struct auth *a) MUST_CHECK;
 

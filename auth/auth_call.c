@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "auth/auth_msg.h"
+#include "conf/conf.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
 
@@ -136,6 +137,17 @@ auth_send_certified(struct auth *a, const char *user)
 }
 
 int
+auth_send_unbound(struct auth *a, bool refused, const char *fingerprint)
+{
+	struct buf b;
+
+	begin(a, &b, AUTH_MSG_UNBOUND);
+	buf_put_u8(&b, refused);
+	buf_put_cstring(&b, fingerprint);
+	return send_wiped(a, &b);
+}
+
+int
 auth_send_cancel(struct auth *a)
 {
 	struct buf b;
@@ -195,6 +207,7 @@ auth_recv(struct auth *a, struct auth_verdict *ret_verdict)
 	v->has_ticket_key = key && key_len == sizeof(v->ticket_key);
 	if (v->has_ticket_key)
 		memcpy(v->ticket_key, key, key_len);
+	v->preferred = buf_get_u8(&b) == CONF_BINDING_PREFERRED;
 	if (buf_done(&b) < 0 || v->answer > AUTH_EXPIRED || (v->answer == AUTH_OK) != (fd >= 0))
 		return -EPIPE;
 	v->worker_fd = fd_give(&fd);

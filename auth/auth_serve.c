@@ -89,6 +89,7 @@ methods(const struct auth_serve *s)
 static int
 send_ok(struct auth_serve *s, enum auth_answer answer, int worker_fd, const void *key, size_t len)
 {
+	const struct policy_case c = serve_case(s);
 	uint8_t room[512];
 	struct buf b;
 
@@ -98,6 +99,7 @@ send_ok(struct auth_serve *s, enum auth_answer answer, int worker_fd, const void
 	buf_put_cstring(&b, answer == AUTH_OK ? s->account.name : "");
 	buf_put_cstring(&b, answer == AUTH_OK ? "/" : "");
 	buf_put_string(&b, key, len);
+	buf_put_u8(&b, (uint8_t)policy_binding(&c, &s->account));
 	return ipc_send(s->sock, &b, worker_fd);
 }
 

@@ -156,6 +156,14 @@ policy_check(const struct policy_case *c, const struct account *account, const c
 	return -EACCES;
 }
 
+enum conf_binding
+policy_binding(const struct policy_case *c, const struct account *account)
+{
+	const struct conf_auth_rule *rule = policy_find(c, account);
+
+	return rule && rule->binding != CONF_BINDING_LISTENER ? rule->binding : c->listener->binding;
+}
+
 uint32_t
 policy_sessions(const struct policy_case *c, const struct account *account)
 {

@@ -42,6 +42,9 @@ int policy_check(const struct policy_case *c, const struct account *account,
 int policy_account(const struct conf *conf, const struct account *account,
 		   const char **ret_reason) MUST_CHECK;
 
+/* Must data connections of this account resume its TLS session? */
+enum conf_binding policy_binding(const struct policy_case *c, const struct account *account);
+
 /* How many sessions the account may have at one time. */
 uint32_t policy_sessions(const struct policy_case *c, const struct account *account);
 

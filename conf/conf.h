@@ -42,7 +42,7 @@ enum conf_enforce { CONF_ENFORCE_LATER, CONF_ENFORCE_NOW };
 /* A TLS client asks for a name that no certificate has. */
 enum conf_names { CONF_NAMES_DEFAULT, CONF_NAMES_REFUSE };
 
-enum conf_binding { CONF_BINDING_REQUIRED, CONF_BINDING_PREFERRED };
+enum conf_binding { CONF_BINDING_REQUIRED, CONF_BINDING_PREFERRED, CONF_BINDING_LISTENER };
 
 /* One entry of `listeners`. */
 struct conf_listener {
@@ -121,6 +121,7 @@ struct conf_auth_rule {
 	struct conf_list hours;	    /* hours.h, in the time zone of the machine */
 	bool allow;
 	struct conf_list factors; /* empty: auth.factors */
+	enum conf_binding binding; /* LISTENER: as it has it */
 	uint32_t sessions;	  /* of one user; 0: limits.sessions-per-user */
 };
 

@@ -31,6 +31,12 @@ static const struct schema_word bindings[] = {
 	{ "preferred", CONF_BINDING_PREFERRED },
 	{ NULL, 0 },
 };
+static const struct schema_word rule_bindings[] = {
+	{ "listener", CONF_BINDING_LISTENER },
+	{ "required", CONF_BINDING_REQUIRED },
+	{ "preferred", CONF_BINDING_PREFERRED },
+	{ NULL, 0 },
+};
 static const struct schema_word names[] = {
 	{ "default", CONF_NAMES_DEFAULT },
 	{ "refuse", CONF_NAMES_REFUSE },
@@ -340,6 +346,9 @@ const struct schema_key schema_keys[] = {
 	A("allow", SCHEMA_BOOL, allow, "yes", "no: nobody that the rule fits logs in."),
 	A("factors", SCHEMA_LIST, factors, NULL, "What is enough for them, instead of auth.factors.",
 	  .item = SCHEMA_FACTORS, RANGE(1, 8)),
+	A("data-binding", SCHEMA_WORD, binding, "listener",
+	  "FTPS: as data-binding of the listener, for these users and networks. listener: as the listener has it.",
+	  .words = rule_bindings),
 	A("sessions", SCHEMA_U32, sessions, NULL, "Sessions of each of them at one time, instead of "
 	  "limits.sessions-per-user.", RANGE(1, 100000)),
 

@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/cluster.h"
 #include "server/penalty.h"
+#include "server/unbound.h"
 
 static void
 put_time(struct text *t, uint64_t ms)
@@ -128,6 +129,13 @@ kick(const struct admin *a, char **words, struct text *t)
 		text_puts(t, "error: nobody like that is here\n");
 }
 
+static void
+unbound(const struct admin *a, char **words, struct text *t)
+{
+	(void)a, (void)words;
+	unbound_print(t);
+}
+
 void
 admin_answer(void *ctx, char *question, struct text *t)
 {
@@ -137,7 +145,7 @@ admin_answer(void *ctx, char *question, struct text *t)
 		void (*answer)(const struct admin *a, char **words, struct text *t);
 	} table[] = {
 		{ "ban", 3, ban }, { "unban", 2, unban }, { "bans", 1, bans },
-		{ "who", 1, who }, { "kick", 2, kick },
+		{ "who", 1, who }, { "kick", 2, kick }, { "unbound", 1, unbound },
 	};
 	char *words[4] = { NULL }, *rest = question;
 	size_t n = 0;

@@ -17,6 +17,7 @@
 #include "server/base/text.h"
 #include "server/cluster.h"
 #include "server/listen_msg.h"
+#include "server/unbound.h"
 
 static void
 answer_claim(const struct listener *l, struct conn *c, uint32_t id, struct buf *question)
@@ -103,6 +104,18 @@ answer_code(struct conn *c, uint32_t id, struct buf *question)
 	ignore_result(ipc_send_now(c->sock, &b, -1));
 }
 
+static void
+note_unbound(const struct conn *c, struct buf *b)
+{
+	char client[128], fingerprint[33];
+	bool refused = buf_get_u8(b) == 1;
+
+	buf_get_cstring(b, client, sizeof(client));
+	buf_get_cstring(b, fingerprint, sizeof(fingerprint));
+	if (buf_done(b) == 0)
+		unbound_note(c, refused, client, fingerprint);
+}
+
 void
 claims_hear(const struct listener *l, struct conn *c)
 {
@@ -121,6 +134,8 @@ claims_hear(const struct listener *l, struct conn *c)
 		release(l, c);
 	else if (err == 0 && type == LISTEN_MSG_CODE)
 		answer_code(c, id, &b);
+	else if (err == 0 && type == LISTEN_MSG_UNBOUND)
+		note_unbound(c, &b);
 	else if (err != -EAGAIN)
 		fd_close(&c->sock); /* its exit status follows */
 }

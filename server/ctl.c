@@ -44,6 +44,8 @@ static const struct command {
 	{ "unban", ctl_ban, "[-c FILE] ADDRESS", "forget what is held against an address" },
 	{ "bans", ctl_ban, "[-c FILE]", "list the addresses that are turned away" },
 	{ "who", ctl_ban, "[-c FILE]", "list all connections: process, user, address, protocol, age" },
+	{ "unbound", ctl_ban, "[-c FILE]",
+	  "list clients whose data connections do not resume their TLS session: sessions, user, address, TLS fingerprint (JA3), name" },
 	{ "kick", ctl_ban, "[-c FILE] USER | PROCESS | ADDRESS", "end sessions" },
 	{ "schema", ctl_schema, "[--text | --mdoc | --json]",
 	  "list every key that the configuration may have" },

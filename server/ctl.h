@@ -12,7 +12,7 @@
 #define CTL_CONF "/etc/coffer/coffer.yaml"
 
 int ctl_check(int argc, char *argv[]);
-int ctl_ban(int argc, char *argv[]); /* ban, unban, bans, who, kick */
+int ctl_ban(int argc, char *argv[]); /* ban, unban, bans, who, kick, unbound */
 int ctl_user(int argc, char *argv[]);
 int ctl_group(int argc, char *argv[]);
 int ctl_import(int argc, char *argv[]);

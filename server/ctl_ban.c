@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_ban.c - cofferctl ban, unban, bans, who, kick: asks the running listener (control.h). */
+/* ctl_ban.c - cofferctl ban, unban, bans, who, kick, unbound: asks the running listener (control.h). */
 #include "server/ctl.h"
 
 #include <errno.h>
@@ -98,6 +98,7 @@ ctl_ban(int argc, char *argv[])
 		      { "unban", 1, 1 },
 		      { "bans", 0, 0 },
 		      { "who", 0, 0 },
+		      { "unbound", 0, 0 },
 		      { "kick", 1, 1 } };
 	const char *file = CTL_CONF, *command = argv[0];
 	char storage[CONTROL_QUESTION_MAX];

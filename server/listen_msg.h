@@ -9,6 +9,7 @@ enum listen_msg {
 	LISTEN_MSG_FAILED, /* string user: a wrong login; answered with DELAY */
 	LISTEN_MSG_RELEASE, /* what was claimed came to nothing; no answer */
 	LISTEN_MSG_CODE,   /* string user, u64 step: may this one-time code be used? answered with GRANTED */
+	LISTEN_MSG_UNBOUND, /* u8 refused, string client, string fingerprint: for cofferctl unbound */
 	/* listener -> monitor */
 	LISTEN_MSG_GRANTED, /* u8 yes, string reason; for CLAIM also TLS_SHARED_KEY bytes of ticket keys */
 	LISTEN_MSG_DELAY,   /* u32 ms: the refusal is to be held back so much longer */

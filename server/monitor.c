@@ -183,6 +183,27 @@ on_client(struct buf *b)
 	return AUTH_STEP_GO_ON;
 }
 
+/* Once a session. These are wire's words, for a table that the administrator reads. */
+static enum auth_step
+on_unbound(struct buf *b)
+{
+	uint8_t room[512];
+	char fingerprint[33];
+	uint8_t refused = buf_get_u8(b);
+	struct buf out;
+
+	buf_get_cstring(b, fingerprint, sizeof(fingerprint));
+	if (buf_done(b) < 0 || !mon.working || mon.unbound)
+		return AUTH_STEP_END;
+	mon.unbound = true;
+	ipc_begin(&out, room, sizeof(room), LISTEN_MSG_UNBOUND, 0);
+	buf_put_u8(&out, refused);
+	buf_put_cstring(&out, mon.client);
+	buf_put_cstring(&out, fingerprint);
+	ignore_result(ipc_send_now(mon.m->listener_sock, &out, -1)); /* it is a table, and no more */
+	return AUTH_STEP_GO_ON;
+}
+
 static enum auth_step
 on_end(struct buf *b)
 {
@@ -213,6 +234,8 @@ serve_wire(void)
 		return on_client(&b);
 	case AUTH_MSG_END:
 		return on_end(&b);
+	case AUTH_MSG_UNBOUND:
+		return on_unbound(&b);
 	case FILTER_MSG_VIOLATION:
 		return on_violation(&b, "wire");
 	default:

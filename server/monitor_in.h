@@ -20,6 +20,7 @@ struct mon {
 	struct sign_serve sign;
 	struct auth_serve *auth;
 	bool working, crashed;
+	bool unbound; /* it was told */
 	bool has_ticket_key;
 	uint8_t ticket_key[AUTH_TICKET_KEY]; /* from the listener, for wire */
 	bool stop; /* the listener wants it */

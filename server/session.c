@@ -19,6 +19,7 @@ session_login(struct session *s, struct auth_verdict *verdict)
 	/* Both fit: the sender's fields are no larger than ours. */
 	ignore_result(text_copy(s->user, sizeof(s->user), verdict->user));
 	ignore_result(text_copy(s->start_dir, sizeof(s->start_dir), verdict->start_dir));
+	s->binding_preferred = verdict->preferred;
 	s->logged_in = true;
 }
 

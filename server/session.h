@@ -48,6 +48,7 @@ struct session {
 
 	/* From login on. */
 	bool logged_in;
+	bool binding_preferred; /* FTPS: data connections that do not resume are served */
 	char user[65];
 	char start_dir[256];
 	struct ask *ask;

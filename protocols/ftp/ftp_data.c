@@ -111,8 +111,10 @@ log_unbound(struct ftp *f, bool refused)
 	if (f->logged_unbound)
 		return;
 	f->logged_unbound = true;
-	log_notice("data-unbound", "refused=%s version=%s", refused ? "yes" : "no",
-		   tls_version(f->data.tls));
+	log_notice("data-unbound", "refused=%s version=%s fingerprint=%s", refused ? "yes" : "no",
+		   tls_version(f->data.tls), tls_ja3(f->tls));
+	/* A monitor that is gone shows itself elsewhere. */
+	ignore_result(auth_send_unbound(f->s->auth, refused, tls_ja3(f->tls)));
 }
 
 /*
@@ -168,7 +170,7 @@ static void
 judge(struct ftp *f)
 {
 	struct ftp_data *d = &f->data;
-	const bool required = f->s->listener->binding == CONF_BINDING_REQUIRED;
+	const bool required = !f->s->binding_preferred;
 
 	if (d->unbound)
 		log_unbound(f, required);

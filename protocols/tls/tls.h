@@ -146,6 +146,9 @@ const char *tls_cipher(const struct tls_conn *c);
 const uint8_t *tls_client_proof(struct tls_conn *c, size_t *ret_len);
 void tls_client_forget(struct tls_conn *c);
 
+/* The fingerprint of a control connection's client (JA3), or "". */
+const char *tls_ja3(const struct tls_conn *c);
+
 /* Why the last call failed, in OpenSSL's words; never NULL. */
 const char *tls_error(const struct tls_conn *c);
 

@@ -55,7 +55,8 @@ struct tls_conn {
 	uint8_t *messages; /* of the handshake, for monitor; NULL: no certificate was asked for */
 	size_t messages_len;
 	bool messages_lost, proven; /* too many; the client signed them */
-	char host[256];		    /* what HOST named before TLS began, or "" */
+	char ja3[33];
+	char host[256]; /* what HOST named before TLS began, or "" */
 	char error[160];
 };
 
@@ -80,6 +81,9 @@ int tls_name_check(SSL *ssl, int *alert, void *arg);
  */
 int tls_warm(const struct tls_server *ts, conf_complain_fn *complain,
 	     void *complain_ctx) MUST_CHECK;
+
+/* A callback of ctx: writes down the client's hello. */
+int tls_ja3_hello(SSL *ssl, int *alert, void *arg);
 
 /* For what the data connection sends, before the first. */
 void tls_server_make_room(struct tls_server *ts);

@@ -93,6 +93,7 @@ set_policy(SSL_CTX *ctx, enum conf_policy policy)
 	SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	SSL_CTX_set_msg_callback(ctx, tls_conn_watch);
+	SSL_CTX_set_client_hello_cb(ctx, tls_ja3_hello, NULL);
 	/* Early data could be replayed by anybody who saw it. */
 	return SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
 	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
