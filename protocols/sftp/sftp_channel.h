@@ -132,8 +132,9 @@ int sftp_path(const struct sftp_channel *ch, const struct sftp_request *r, unsig
 	      char room[VFS_PATH_MAX]) MUST_CHECK;
 
 /* sftp_file.c */
-sftp_fn sftp_open, sftp_close, sftp_read, sftp_write, sftp_fstat, sftp_fsetstat, sftp_fsync,
-    sftp_copy_data;
+sftp_fn sftp_open, sftp_close, sftp_read, sftp_fstat, sftp_fsetstat, sftp_fsync, sftp_copy_data;
+/* sftp_write.c */
+sftp_fn sftp_write;
 /* Makes the oldest queued reads into replies, behind *out_end of ch->out. */
 void sftp_fill_reads(struct sftp_channel *ch);
 /* The client went away with this handle open: worker will treat it as interrupted. */
