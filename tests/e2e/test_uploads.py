@@ -336,13 +336,14 @@ def test_sshfs_carries_git_tar_and_a_compiler(server, here, mounted):
     assert not left, left
 
 
-@pytest.mark.skipif(not os.environ.get("COMPILE"), reason="COMPILE=1 compiles this project on sshfs, which takes minutes")
-def test_sshfs_carries_a_compile_of_this_project(server, here, mounted):
-    run("git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks", TOP, str(mounted / "project"), timeout=300)
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+def test_sshfs_carries_a_compile_of_this_project(server, mounted):
+    """A linker has hundreds of files open, a compiler reads what another has just written."""
+    shutil.copytree(TOP, mounted / "project", ignore=shutil.ignore_patterns("build", "run", ".git", "__pycache__"))
     plain = {k: v for k, v in os.environ.items() if k not in ("BUILD", "VARIANT", "MAKEFLAGS")}
     run("make", "-s", "-j2", "-C", str(mounted / "project"), "all", timeout=3000, env=plain)
     assert "cofferd" in run(str(mounted / "project" / "build" / "release" / "cofferd"), "-V").text
-    run("git", "-c", "safe.directory=*", "-C", str(mounted / "project"), "fsck", "--strict", timeout=600)
+    shutil.rmtree(mounted / "project")
 
 
 def sha256_of(data):
