@@ -29,8 +29,10 @@ check_account(struct check *c, char *const *field, const char *what)
 		COMPLAIN(c, field, "%s: there is no account \"%s\" (packaging/sysusers makes ours)", what,
 			 *field);
 	}
-	if (uid == 0 || gid == 0)
-		COMPLAIN(c, field, "%s: root, or root's group, is what it must not be", what);
+	if (uid == 0)
+		COMPLAIN(c, field, "%s: root is what it must not be", what);
+	else if (gid == 0)
+		COMPLAIN(c, field, "%s: its group is root's, which it must not be in", what);
 	return uid;
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Secrets in memory, tampered transports, and a listener that becomes a fresh image of itself."""
 
+import contextlib
 import os
 import re
 import signal
@@ -84,9 +85,10 @@ class Proxy(threading.Thread):
         try:
             while data := a.recv(65536):
                 b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+        with contextlib.suppress(OSError):  # a reset is an end too, and the client waits for one
+            b.shutdown(socket.SHUT_WR)
 
     def forward(self, client, server):
         f = client.makefile("rb")
