@@ -50,8 +50,8 @@ account_add_group_name(struct account *a, const char *name, gid_t gid)
 }
 
 /*
- * Puts the name of one gid to the others. A gid that nobody has named has none to match; that the database cannot
- * tell is an error, since a rule about the group would not find it.
+ * Puts the name of one gid to the others. A gid that nobody has named has none to match; that the
+ * database cannot tell is an error, since a rule about the group would not find it.
  */
 static int
 name_group(struct account *a, gid_t gid)
@@ -61,7 +61,8 @@ name_group(struct account *a, gid_t gid)
 	char *room = mem_new(1, size);
 	int err;
 
-	while ((err = getgrgid_r(gid, &entry, room, size, &found)) == ERANGE && size < ENTRY_LIMIT) {
+	while ((err = getgrgid_r(gid, &entry, room, size, &found)) == ERANGE &&
+	       size < ENTRY_LIMIT) {
 		free(room);
 		size *= 2;
 		room = mem_new(1, size);

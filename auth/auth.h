@@ -21,9 +21,14 @@
 #define AUTH_PROMPTS_MAX 32
 #define AUTH_PROMPT_TEXT_MAX 4096
 #define AUTH_TICKET_KEY 80 /* bytes that wire needs to know sessions of the same user again */
-#define AUTH_KEY_MAX 8192 /* bytes of a public key blob */
+#define AUTH_KEY_MAX 8192  /* bytes of a public key blob */
 
-enum auth_method { AUTH_PASSWORD = 1, AUTH_PUBLICKEY = 2, AUTH_INTERACTIVE = 4, AUTH_CERTIFICATE = 8 };
+enum auth_method {
+	AUTH_PASSWORD = 1,
+	AUTH_PUBLICKEY = 2,
+	AUTH_INTERACTIVE = 4,
+	AUTH_CERTIFICATE = 8
+};
 
 enum auth_answer {
 	AUTH_OK,      /* logged in: worker_fd, user */
@@ -86,8 +91,8 @@ int auth_send_key(struct auth *a, const char *user, const char *algorithm, const
  */
 int auth_send_certificate(struct auth *a, const void *handshake, size_t len) MUST_CHECK;
 /*
- * FTPS: this user, by that certificate. The answer is OK, or PARTIAL: go on with a password, whether
- * the certificate is his, is not, or is not enough.
+ * FTPS: this user, by that certificate. The answer is OK, or PARTIAL: go on with a password,
+ * whether the certificate is his, is not, or is not enough.
  */
 int auth_send_certified(struct auth *a, const char *user) MUST_CHECK;
 /* For the administrator: a data connection did not resume a session of ours. */

@@ -15,15 +15,15 @@ enum auth_msg {
 				      u8 verified (not believed) */
 	AUTH_MSG_CERTIFICATE,	   /* string handshake */
 	AUTH_MSG_CERTIFIED,	   /* string user */
-	AUTH_MSG_UNBOUND,	   /* u8 refused, string fingerprint: a data connection was not bound */
-	AUTH_MSG_CANCEL,	   /* */
-	AUTH_MSG_CLIENT,	   /* string name: what the client calls itself */
-	AUTH_MSG_LOG,		   /* u8 level, string event, string fields */
-	AUTH_MSG_END,		   /* u8 enum session_end: the front end is about to return */
+	AUTH_MSG_UNBOUND, /* u8 refused, string fingerprint: a data connection was not bound */
+	AUTH_MSG_CANCEL,  /* */
+	AUTH_MSG_CLIENT,  /* string name: what the client calls itself */
+	AUTH_MSG_LOG,	  /* u8 level, string event, string fields */
+	AUTH_MSG_END,	  /* u8 enum session_end: the front end is about to return */
 	/* monitor -> wire */
 	AUTH_MSG_VERDICT, /* u8 enum auth_answer, u32 methods, string user, string start_dir,
 			     string ticket key, u8 binding; descriptor with AUTH_OK */
-	AUTH_MSG_ASK,	  /* string name, string instruction, u32 count, count x (u8 echo, string) */
+	AUTH_MSG_ASK, /* string name, string instruction, u32 count, count x (u8 echo, string) */
 };
 
 /* Bytes of the largest message from wire: a key, its signature, and their names. */

@@ -32,13 +32,13 @@ struct auth_host {
 	/* A wrong login as this name: how much longer its refusal is held back. May be NULL. */
 	uint64_t (*failed)(void *ctx, const char *user);
 	/*
-	 * Is this handshake the one of this connection, and does the client's certificate hold? In a
-	 * process that has nothing to lose. 0 and who it is, or -errno and a reason. May be NULL.
+	 * Is this handshake the one of this connection, and does the client's certificate hold? In
+	 * a process that has nothing to lose. 0 and who it is, or -errno and a reason. May be NULL.
 	 */
 	int (*certificate)(void *ctx, const uint8_t *handshake, size_t len,
 			   struct auth_certificate *ret, char *ret_reason, size_t reason_size);
-	/* Marks a one-time code as used; false: it was already, or too many were wrong. step 0: one was wrong. NULL: no code
-	 * is good. */
+	/* Marks a one-time code as used; false: it was already, or too many were wrong. step 0: one
+	 * was wrong. NULL: no code is good. */
 	bool (*use_code)(void *ctx, const char *user, uint64_t step);
 };
 
@@ -67,8 +67,8 @@ uint32_t auth_serve_sessions(const struct auth_serve *s);
 int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
 
 /*
- * After LOGGED_IN: tells wire, with the worker's socket, and AUTH_TICKET_KEY bytes or none. Returns 0
- * or -errno.
+ * After LOGGED_IN: tells wire, with the worker's socket, and AUTH_TICKET_KEY bytes or none. Returns
+ * 0 or -errno.
  */
 int auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_key,
 		      size_t len) MUST_CHECK;
@@ -77,11 +77,11 @@ int auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_ke
 enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);
 
 /*
- * Would somebody who is logged in as name be let in now, by his account and the rules? Nothing is proven
- * again. Asks PAM, so it may take long. Returns 0, or -errno and why not in *ret_reason.
+ * Would somebody who is logged in as name be let in now, by his account and the rules? Nothing is
+ * proven again. Asks PAM, so it may take long. Returns 0, or -errno and why not in *ret_reason.
  */
-int auth_serve_again(const struct conf *conf, const struct conf_listener *listener, const char *addr,
-		     const char *name, const char **ret_reason) MUST_CHECK;
+int auth_serve_again(const struct conf *conf, const struct conf_listener *listener,
+		     const char *addr, const char *name, const char **ret_reason) MUST_CHECK;
 
 /* Closes the PAM session. */
 void auth_serve_free(struct auth_serve *s);

@@ -13,8 +13,9 @@
 #include "conf/conf.h"
 
 /*
- * * Adds the groups in which account is, by name and by gid; gid 0 is never given. Returns 0, -ENOENT (no file), -EPERM
- * (it cannot be trusted), -EBADMSG (a line that may be about him cannot be read), -E2BIG (more than fit).
+ * * Adds the groups in which account is, by name and by gid; gid 0 is never given. Returns 0,
+ * -ENOENT (no file), -EPERM (it cannot be trusted), -EBADMSG (a line that may be about him cannot
+ * be read), -E2BIG (more than fit).
  */
 int groups_add(const char *file, struct account *account) MUST_CHECK;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * keys.c - authorized_keys(5), read as the user whom it lets in.
- * Distrusts: the file's writer, who is the user himself or somebody whom he let write. So the file and
- * the directories up to his home must belong to him or root and be writable by nobody else. An option
- * that we do not know makes its line void: it might have been a restriction.
+ * Distrusts: the file's writer, who is the user himself or somebody whom he let write. So the file
+ * and the directories up to his home must belong to him or root and be writable by nobody else. An
+ * option that we do not know makes its line void: it might have been a restriction.
  */
 #include "auth/keys.h"
 
@@ -67,7 +67,8 @@ static bool
 is_key_type(const char *word, size_t len)
 {
 	for (size_t i = 0; i < COUNT_OF(algorithms); i++)
-		if (strlen(algorithms[i].type) == len && strncmp(algorithms[i].type, word, len) == 0)
+		if (strlen(algorithms[i].type) == len &&
+		    strncmp(algorithms[i].type, word, len) == 0)
 			return true;
 	return false;
 }
@@ -108,7 +109,8 @@ address_listed(const char *addr, char *list)
 	return listed;
 }
 
-/* sshd's expiry-time=: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z or (as we see it) in UTC. */
+/* sshd's expiry-time=: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z or (as we see it) in UTC.
+ */
 static bool
 is_expired(const char *when)
 {
@@ -127,10 +129,11 @@ is_expired(const char *when)
 }
 
 /* Options without effect on a server that has neither shell nor forwarding. */
-static const char *const harmless[] = { "restrict",	 "no-agent-forwarding", "no-port-forwarding",
-					"no-pty",	 "no-user-rc",		"no-x11-forwarding",
-					"agent-forwarding", "port-forwarding",	"pty",
-					"user-rc",	 "x11-forwarding" };
+static const char *const harmless[] = {
+	"restrict",	     "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc",
+	"no-x11-forwarding", "agent-forwarding",    "port-forwarding",	  "pty",    "user-rc",
+	"x11-forwarding"
+};
 
 /* What is looked for in the lines of a file, and what a line says. */
 struct search {
@@ -265,8 +268,8 @@ line_fits(struct search *s, char *line)
 }
 
 /*
- * Nobody else can change it. In a sticky directory such as /tmp others may write, but cannot replace
- * what is his; and what lies in it has been looked at before.
+ * Nobody else can change it. In a sticky directory such as /tmp others may write, but cannot
+ * replace what is his; and what lies in it has been looked at before.
  */
 static bool
 only_his(const struct stat *st, uid_t uid)
@@ -412,7 +415,7 @@ keys_find_by_command(const struct keys_question *q)
 			       q->account->name, &text);
 	if (err < 0) {
 		log_warn("key-command", "program=%s problem=%s", log_q(&quoted, program),
-			 err == -EPERM	      ? "\"others may write to it, or it is no file\""
+			 err == -EPERM	     ? "\"others may write to it, or it is no file\""
 			 : err == -ETIMEDOUT ? "\"it takes too long\""
 			 : err == -EFBIG     ? "\"it says too much\""
 					     : "\"it failed\"");

@@ -113,7 +113,8 @@ open_directory(const char *file, const char **ret_name, int *ret_fd)
 	return err;
 }
 
-/* Keeps others from editing. The lock is a file of its own, which only those can open who may edit. */
+/* Keeps others from editing. The lock is a file of its own, which only those can open who may edit.
+ */
 static int
 lock(int dir, const char *name, int *ret_fd)
 {

@@ -19,7 +19,8 @@
 
 /*
  * Reads a file that is a regular one of root or of our own and that nobody else can write. The
- * bytes are the caller's, to be wiped and freed. Returns 0, -EPERM (it cannot be trusted), -EBADMSG (there is a 0 in it), -errno.
+ * bytes are the caller's, to be wiped and freed. Returns 0, -EPERM (it cannot be trusted), -EBADMSG
+ * (there is a 0 in it), -errno.
  */
 int lines_read(const char *file, char **ret_bytes, size_t *ret_len, struct stat *ret_st) MUST_CHECK;
 
@@ -37,7 +38,8 @@ bool lines_are(const char *line, const char *name);
 int lines_change(const char *file, const char *name, const struct text *line) MUST_CHECK;
 
 /*
- * Keeps others from editing the file until this process ends: for who reads first and changes then. Returns 0 or -errno.
+ * Keeps others from editing the file until this process ends: for who reads first and changes then.
+ * Returns 0 or -errno.
  */
 int lines_hold(const char *file) MUST_CHECK;
 

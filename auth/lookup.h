@@ -28,10 +28,11 @@ enum lookup lookup_name(const struct conf *conf, bool with_system, const char *n
 			struct account *account, struct user *user);
 
 /*
- * The system's account of a name, under the name that the system gives it. Returns 0, -ENOENT, -EPERM (that one is not
- * the system's to decide about), -errno.
+ * The system's account of a name, under the name that the system gives it. Returns 0, -ENOENT,
+ * -EPERM (that one is not the system's to decide about), -errno.
  */
-int lookup_system(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
+int lookup_system(const struct conf *conf, const char *name,
+		  struct account *ret_account) MUST_CHECK;
 
 /* The account of name, wherever it is. Returns 0, -ENOENT, -errno. The caller clears it. */
 int lookup_account(const struct conf *conf, bool with_system, const char *name,

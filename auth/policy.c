@@ -161,7 +161,8 @@ policy_binding(const struct policy_case *c, const struct account *account)
 {
 	const struct conf_auth_rule *rule = policy_find(c, account);
 
-	return rule && rule->binding != CONF_BINDING_LISTENER ? rule->binding : c->listener->binding;
+	return rule && rule->binding != CONF_BINDING_LISTENER ? rule->binding
+							      : c->listener->binding;
 }
 
 uint32_t

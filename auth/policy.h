@@ -32,8 +32,8 @@ const struct conf_list *policy_factors(const struct policy_case *c, const struct
 uint32_t policy_first_factors(const struct policy_case *c);
 
 /*
- * May this account come, by all that is ours to decide? PAM has its own say. Returns 0, or -errno and the reason for
- * the log in *ret_reason.
+ * May this account come, by all that is ours to decide? PAM has its own say. Returns 0, or -errno
+ * and the reason for the log in *ret_reason.
  */
 int policy_check(const struct policy_case *c, const struct account *account,
 		 const char **ret_reason) MUST_CHECK;

@@ -66,8 +66,10 @@ take_pam_account(struct auth_serve *s)
 	}
 	err = lookup_system(s->conf, name, &found);
 	if (err < 0) {
-		s->reason = err == -EPERM ? "PAM or the system's database put a user of the users file in his place"
-					  : "PAM knows the user, the system's database does not";
+		s->reason =
+		    err == -EPERM
+			? "PAM or the system's database put a user of the users file in his place"
+			: "PAM knows the user, the system's database does not";
 		return -EACCES;
 	}
 	account_clear(&s->account);

@@ -45,7 +45,8 @@ parse_line(char *line, struct user *ret_user)
 		fault = "the home directory (sixth field) is missing or not absolute";
 	else if (strsep(&rest, ":") && rest &&
 		 (lines_text(u.limits, sizeof(u.limits), rest) < 0 || limits_fault(u.limits)))
-		fault = limits_fault(rest) ? limits_fault(rest) : "the limits (last field) are too long";
+		fault = limits_fault(rest) ? limits_fault(rest)
+					   : "the limits (last field) are too long";
 	if (!fault)
 		*ret_user = u;
 	mem_wipe(&u, sizeof(u));
@@ -265,8 +266,8 @@ users_each(const char *file, users_each_fn *each, conf_complain_fn *complain, vo
 static int
 put_line(const struct user *user, struct text *t)
 {
-	if (!users_name_ok(user->name) || !lines_field_ok(user->hash) || !lines_field_ok(user->gecos) ||
-	    !lines_field_ok(user->home))
+	if (!users_name_ok(user->name) || !lines_field_ok(user->hash) ||
+	    !lines_field_ok(user->gecos) || !lines_field_ok(user->home))
 		return -EINVAL;
 	if (limits_fault(user->limits))
 		return -EINVAL;

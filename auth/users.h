@@ -6,9 +6,9 @@
  *	name:hash:uid:gid:gecos:home:shell[:limits]
  *
  * so that a file of ProFTPD's AuthUserFile can be taken over. Lines beginning with '#' and empty
- * lines mean nothing. A hash is what crypt(3) knows. One that begins with '*' never fits: such a user has no
- * password, but may have keys. One that begins with '!' is locked: nobody logs in with it, in no way. What
- * stands in limits is limits.h.
+ * lines mean nothing. A hash is what crypt(3) knows. One that begins with '*' never fits: such a
+ *user has no password, but may have keys. One that begins with '!' is locked: nobody logs in with
+ *it, in no way. What stands in limits is limits.h.
  *
  * Who has a struct user has a hash: wipe it.
  */
@@ -38,7 +38,8 @@ struct user {
 /*
  * Looks for name. The file must be a regular one of root or of our own that nobody else can write;
  * that it is not is logged. Lines that cannot be read are passed over. Returns 0, -ENOENT (no such
- * user or no file), -EPERM (the file cannot be trusted), -EBADMSG (his line cannot be read), -errno.
+ * user or no file), -EPERM (the file cannot be trusted), -EBADMSG (his line cannot be read),
+ * -errno.
  */
 int users_find(const char *file, const char *name, struct user *ret_user) MUST_CHECK;
 

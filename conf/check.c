@@ -54,7 +54,7 @@ addresses_meet(const char *a, const char *b)
 static bool
 is_private(const char *address)
 {
-	static const char *const networks[] = { "10.0.0.0/8",	  "172.16.0.0/12", "192.168.0.0/16",
+	static const char *const networks[] = { "10.0.0.0/8",	 "172.16.0.0/12",  "192.168.0.0/16",
 						"100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8" };
 
 	for (size_t i = 0; i < COUNT_OF(networks); i++)
@@ -70,23 +70,26 @@ check_external(struct check *c)
 	static const char nowhere[] = "0.0.0.0";
 
 	if (conf->ftps.external_address && strcmp(conf->ftps.external_address, nowhere) == 0)
-		COMPLAIN(c, &conf->ftps.external_address, "ftps.external-address: nobody can connect to it");
+		COMPLAIN(c, &conf->ftps.external_address,
+			 "ftps.external-address: nobody can connect to it");
 	else if (conf->ftps.external_address && is_private(conf->ftps.external_address))
 		WARN(c, &conf->ftps.external_address,
-		     "ftps.external-address: %s is private: clients on the Internet cannot connect to it "
+		     "ftps.external-address: %s is private: clients on the Internet cannot connect "
+		     "to it "
 		     "(ftps.external has addresses for some networks)",
 		     conf->ftps.external_address);
 	for (size_t i = 0; i < conf->ftps.external_count; i++) {
 		const struct conf_external *e = &conf->ftps.externals[i];
 
 		if (strcmp(e->address, nowhere) == 0)
-			report_error(&c->report, &e->place, "ftps.external: nobody can connect to %s",
-				     nowhere);
+			report_error(&c->report, &e->place,
+				     "ftps.external: nobody can connect to %s", nowhere);
 		else if (e->networks.count == 0 && is_private(e->address))
-			report_warning(&c->report, &e->place,
-				       "ftps.external: %s is private and said to all clients; networks: "
-				       "says who can reach it",
-				       e->address);
+			report_warning(
+			    &c->report, &e->place,
+			    "ftps.external: %s is private and said to all clients; networks: "
+			    "says who can reach it",
+			    e->address);
 	}
 }
 
@@ -212,13 +215,16 @@ check_hooks(struct check *c)
 
 	if (!conf->hooks.spool) {
 		if (conf->hooks.program)
-			WARN(c, &conf->hooks.program, "hooks.program is never run without hooks.spool");
+			WARN(c, &conf->hooks.program,
+			     "hooks.program is never run without hooks.spool");
 		return;
 	}
-	if (text_copy(parent, sizeof(parent), conf->hooks.spool) == 0 && (slash = strrchr(parent, '/'))) {
+	if (text_copy(parent, sizeof(parent), conf->hooks.spool) == 0 &&
+	    (slash = strrchr(parent, '/'))) {
 		slash[slash == parent] = '\0';
 		if (stat(parent, &st) < 0)
-			COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s: %s", parent, strerror(errno));
+			COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s: %s", parent,
+				 strerror(errno));
 		else if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
 			COMPLAIN(c, &conf->hooks.spool,
 				 "hooks.spool: everybody may exchange directories in %s", parent);

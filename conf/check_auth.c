@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* check_auth.c - accounts, factors, rules and files of users: what no single key can know about logins. */
+/* check_auth.c - accounts, factors, rules and files of users: what no single key can know about
+ * logins. */
 #include "conf/check_in.h"
 
 #include <errno.h>
@@ -26,8 +27,8 @@ check_account(struct check *c, char *const *field, const char *what)
 	} else if (num_u64(*field, UINT32_MAX - 1, &number) == 0) {
 		uid = (uid_t)number;
 	} else {
-		COMPLAIN(c, field, "%s: there is no account \"%s\" (packaging/sysusers makes ours)", what,
-			 *field);
+		COMPLAIN(c, field, "%s: there is no account \"%s\" (packaging/sysusers makes ours)",
+			 what, *field);
 	}
 	if (uid == 0)
 		COMPLAIN(c, field, "%s: root is what it must not be", what);
@@ -50,7 +51,8 @@ check_accounts(struct check *c)
 		{ "keys-user", &conf->keys_user, true },
 		{ "hooks.user", &conf->hooks.user, conf->hooks.spool != NULL },
 		{ "cluster.user", &conf->cluster.user, conf->cluster.redis != NULL },
-		{ "auth.anonymous-user", &conf->auth.anonymous_user, conf->auth.anonymous_user != NULL },
+		{ "auth.anonymous-user", &conf->auth.anonymous_user,
+		  conf->auth.anonymous_user != NULL },
 	};
 	uid_t uids[COUNT_OF(all)];
 
@@ -60,9 +62,10 @@ check_accounts(struct check *c)
 		uids[i] = all[i].wanted ? check_account(c, all[i].field, all[i].what) : (uid_t)-1;
 		for (size_t k = 0; k < i; k++)
 			if (uids[i] != (uid_t)-1 && uids[i] == uids[k])
-				COMPLAIN(c, all[i].field,
-					 "%s: %s is the same account, so the two would not be apart",
-					 all[i].what, all[k].what);
+				COMPLAIN(
+				    c, all[i].field,
+				    "%s: %s is the same account, so the two would not be apart",
+				    all[i].what, all[k].what);
 	}
 }
 
@@ -80,11 +83,15 @@ check_factors(struct check *c, const struct conf_list *factors, const char *what
 		if (!strstr(*word, "totp"))
 			continue;
 		if (!conf->auth.users_file)
-			COMPLAIN(c, word, "%s: %s: the secrets for totp are beside auth.users-file, "
-				 "which is missing", what, *word);
+			COMPLAIN(c, word,
+				 "%s: %s: the secrets for totp are beside auth.users-file, "
+				 "which is missing",
+				 what, *word);
 		else if (!asks)
-			WARN(c, word, "%s: %s: SFTP clients are asked for the code over "
-			     "keyboard-interactive, which is not in auth.methods", what, *word);
+			WARN(c, word,
+			     "%s: %s: SFTP clients are asked for the code over "
+			     "keyboard-interactive, which is not in auth.methods",
+			     what, *word);
 	}
 }
 
@@ -108,8 +115,9 @@ check_auth_rules(struct check *c)
 				COMPLAIN(c, name, "auth.rules: there is no listener \"%s\"", *name);
 		}
 		if (!rule->allow && (rule->factors.count || rule->sessions))
-			report_warning(&c->report, &rule->place,
-				       "auth.rules: factors and sessions mean nothing beside allow: no");
+			report_warning(
+			    &c->report, &rule->place,
+			    "auth.rules: factors and sessions mean nothing beside allow: no");
 	}
 }
 
@@ -132,7 +140,8 @@ check_lines(struct check *c, char *const *field, const char *what, const char *m
 		COMPLAIN(c, field, "%s: %s %s", what, *field, why.at);
 	else if ((st.st_mode & S_IROTH) && field == &c->conf->auth.users_file)
 		WARN(c, field,
-		     "%s: everybody on this machine can read the hashes in %s (chmod 0600)", what, *field);
+		     "%s: everybody on this machine can read the hashes in %s (chmod 0600)", what,
+		     *field);
 }
 
 /* What root runs, or reads a secret from, must be root's. */
@@ -174,8 +183,9 @@ is_for_anybody(uint32_t rights)
 static void
 check_anonymous(struct check *c, const struct conf_share *s)
 {
-	static const char *const words = "shares.%s: anonymous gets it, so its rights are read-only or "
-					 "drop-box";
+	static const char *const words =
+	    "shares.%s: anonymous gets it, so its rights are read-only or "
+	    "drop-box";
 	bool named = false;
 
 	for (size_t i = 0; i < s->users.count; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * conf.h - the configuration as one read-only struct. Made by conf_load() in the listener, inherited
- * by fork, never changed: a reload makes a new one for new connections.
+ * conf.h - the configuration as one read-only struct. Made by conf_load() in the listener,
+ * inherited by fork, never changed: a reload makes a new one for new connections.
  *
- * Every key that an administrator can write is a row of the schema table (schema.c), which is where its
- * name, type, default, range and help stand; the fields here carry the same names.
+ * Every key that an administrator can write is a row of the schema table (schema.c), which is where
+ * its name, type, default, range and help stand; the fields here carry the same names.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -93,8 +93,8 @@ enum conf_right {
 };
 #define RIGHT_NONE 0u
 #define RIGHTS_READ_ONLY (RIGHT_LIST | RIGHT_READ)
-#define RIGHTS_READ_WRITE                                                                          \
-	(RIGHTS_READ_ONLY | RIGHT_CREATE | RIGHT_OVERWRITE | RIGHT_APPEND | RIGHT_RENAME |         \
+#define RIGHTS_READ_WRITE                                                                  \
+	(RIGHTS_READ_ONLY | RIGHT_CREATE | RIGHT_OVERWRITE | RIGHT_APPEND | RIGHT_RENAME | \
 	 RIGHT_DELETE | RIGHT_MKDIR | RIGHT_RMDIR | RIGHT_CHMOD | RIGHT_TIMES | RIGHT_SYMLINK)
 #define RIGHTS_DROP_BOX RIGHT_CREATE
 #define RIGHTS_APPEND_ONLY (RIGHTS_READ_ONLY | RIGHT_CREATE | RIGHT_APPEND)
@@ -111,7 +111,8 @@ struct conf_rule {
 	uint32_t rights; /* enum conf_right */
 };
 
-/* One entry of `auth.rules`: the first whose conditions all fit decides. Empty lists fit everything. */
+/* One entry of `auth.rules`: the first whose conditions all fit decides. Empty lists fit
+ * everything. */
 struct conf_auth_rule {
 	struct conf_place place;
 	struct conf_list users;	    /* names and @groups */
@@ -120,9 +121,9 @@ struct conf_auth_rule {
 	struct conf_list protocols; /* "ftps", "sftp" */
 	struct conf_list hours;	    /* hours.h, in the time zone of the machine */
 	bool allow;
-	struct conf_list factors; /* empty: auth.factors */
+	struct conf_list factors;  /* empty: auth.factors */
 	enum conf_binding binding; /* LISTENER: as it has it */
-	uint32_t sessions;	  /* of one user; 0: limits.sessions-per-user */
+	uint32_t sessions;	   /* of one user; 0: limits.sessions-per-user */
 };
 
 /* One entry of `shares`. */
@@ -140,8 +141,8 @@ struct conf_share {
 	enum conf_upload upload;
 	bool durable;
 	uint64_t partial_keep_ms;
-	uint32_t file_mode, dir_mode; /* masks for modes that clients send, and the modes of new things; files
-					 get x only when it is asked for */
+	uint32_t file_mode, dir_mode; /* masks for modes that clients send, and the modes of new
+					 things; files get x only when it is asked for */
 	enum conf_mode_requests mode_requests;
 	char *force_group; /* NULL: the user's */
 	enum conf_owners owners;
@@ -169,55 +170,58 @@ struct conf {
 		enum conf_policy policy;
 		enum conf_names unknown_names;
 		char *client_ca, *client_crl; /* NULL: no client is asked for a certificate */
-		uint64_t check_files_ms; /* 0: never */
+		uint64_t check_files_ms;      /* 0: never */
 	} tls;
 	struct {
 		char *banner; /* text of the 220 greeting; no product name by default */
 		uint16_t passive_first, passive_last;
 		struct conf_external *externals; /* for some networks; the first that fits */
 		size_t external_count;
-		char *external_address; /* IPv4 address for PASV, or NULL: the one the client reached */
+		char *external_address; /* IPv4 address for PASV, or NULL: the one the client
+					   reached */
 		bool active;		/* PORT and EPRT */
 	} ftps;
 	struct {
 		struct conf_list host_keys; /* files */
 		char *banner;		    /* shown before login, or NULL */
 		enum conf_policy policy;
-		struct conf_list authorized_keys; /* files; %u and %h */
+		struct conf_list authorized_keys;   /* files; %u and %h */
 		char *authorized_keys_command;	    /* a program that prints more lines, or NULL */
 		char *authorized_keys_command_user; /* as whom it runs */
 		struct conf_list trusted_user_ca_keys; /* files with keys of authorities */
 		uint64_t rekey_bytes, rekey_ms;
 		uint32_t max_channels, max_handles;
-		bool scp;		   /* the old protocol of scp is served too */
+		bool scp;	       /* the old protocol of scp is served too */
 		uint64_t window_bytes; /* towards clients, per channel */
 	} sftp;
 	struct {
-		char *pam_service; /* NULL: no PAM, the users file only */
-		char *users_file;  /* NULL: no users file, PAM only */
-		char *groups_file; /* of the users file's users; NULL: none */
-		char *anonymous_user; /* account of those who come without a password; NULL: nobody does */
+		char *pam_service;    /* NULL: no PAM, the users file only */
+		char *users_file;     /* NULL: no users file, PAM only */
+		char *groups_file;    /* of the users file's users; NULL: none */
+		char *anonymous_user; /* account of those who come without a password; NULL: nobody
+					 does */
 		bool require_shell;
 		enum conf_enforce enforce;
 		char *password_check; /* a program for cofferctl user; NULL: none */
 		uint32_t min_uid;
-		uint32_t tries;		    /* per connection, over all methods */
-		uint64_t failure_delay_ms;  /* every refusal takes this long, plus a random part */
-		struct conf_list methods;   /* SFTP: password, publickey, keyboard-interactive */
-		struct conf_list certificate_names; /* cn, email, dns */
-		char *certificate_file;		    /* fingerprints, or NULL */
-		struct conf_list factors;   /* empty: password, or publickey */
+		uint32_t tries;		   /* per connection, over all methods */
+		uint64_t failure_delay_ms; /* every refusal takes this long, plus a random part */
+		struct conf_list methods;  /* SFTP: password, publickey, keyboard-interactive */
+		struct conf_list certificate_names;	  /* cn, email, dns */
+		char *certificate_file;			  /* fingerprints, or NULL */
+		struct conf_list factors;		  /* empty: password, or publickey */
 		struct conf_list allow_users, deny_users; /* names and @groups; allow empty: all */
 		struct conf_auth_rule *rules;
 		size_t rule_count;
 	} auth;
 	struct {
-		uint64_t login_ms;    /* from accept to a good login, all together */
-		uint64_t idle_ms;     /* neither a command nor progress of data */
-		uint64_t stall_ms;    /* a transfer without progress */
+		uint64_t login_ms;	  /* from accept to a good login, all together */
+		uint64_t idle_ms;	  /* neither a command nor progress of data */
+		uint64_t stall_ms;	  /* a transfer without progress */
 		uint64_t data_connect_ms; /* until the client's data connection is there */
 		uint32_t sessions, sessions_per_user, sessions_per_address;
-		uint32_t waiting, waiting_per_address, waiting_drop_from; /* connections that are not logged in yet */
+		uint32_t waiting, waiting_per_address,
+		    waiting_drop_from;	     /* connections that are not logged in yet */
 		uint64_t rate_up, rate_down; /* bytes a second per session; 0: none */
 		uint64_t rate_up_per_user, rate_down_per_user; /* of all his sessions together */
 	} limits;
@@ -229,8 +233,8 @@ struct conf {
 	struct {
 		char *spool; /* directory for events; NULL: no hooks */
 		struct conf_list events;
-		char *user;	/* who writes there and runs the program, in system mode */
-		char *program;	/* NULL: somebody else looks into the directory */
+		char *user;	     /* who writes there and runs the program, in system mode */
+		char *program;	     /* NULL: somebody else looks into the directory */
 		uint64_t program_ms; /* its time */
 		uint32_t queue;	     /* events that may wait */
 	} hooks;
@@ -259,12 +263,12 @@ typedef void conf_complain_fn(void *ctx, const struct conf_place *place, const c
 
 /*
  * Reads file and its drop-in directory conf.d beside it (*.yaml in name order, merged over it:
- * mappings deep, lists and scalars replaced). All errors are reported, each once, before it returns.
- * Returns 0 and a new configuration, or -EINVAL after at least one complaint. complain is also called
- * for warnings (text begins with "warning: "), which do not make it fail.
+ * mappings deep, lists and scalars replaced). All errors are reported, each once, before it
+ * returns. Returns 0 and a new configuration, or -EINVAL after at least one complaint. complain is
+ * also called for warnings (text begins with "warning: "), which do not make it fail.
  */
-int conf_load(const char *file, conf_complain_fn *complain, void *ctx, struct conf **ret_conf)
-    MUST_CHECK;
+int conf_load(const char *file, conf_complain_fn *complain, void *ctx,
+	      struct conf **ret_conf) MUST_CHECK;
 
 /*
  * Knows what no single key can know: listeners that collide, shares on one mount, files that are
@@ -285,12 +289,14 @@ int conf_load_text(const char *name, const char *bytes, size_t len, conf_complai
 void conf_free(struct conf *conf);
 
 /*
- * Where a value was written: field points to a member of conf, of one of its elements, or to an item
- * of one of its lists. What was not written has the main file and line 0. Lives as long as conf.
+ * Where a value was written: field points to a member of conf, of one of its elements, or to an
+ * item of one of its lists. What was not written has the main file and line 0. Lives as long as
+ * conf.
  */
 struct conf_place conf_place_of(const struct conf *conf, const void *field);
 
-/* Names of rights and presets, also for messages: "read-only", "drop-box", or "list, read, create". */
+/* Names of rights and presets, also for messages: "read-only", "drop-box", or "list, read, create".
+ */
 int conf_rights_parse(const char *word, uint32_t *ret_rights) MUST_CHECK;
 const char *conf_right_name(enum conf_right one);
 

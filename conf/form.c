@@ -173,7 +173,9 @@ form_endpoint(const char *text)
 	struct sockaddr_storage addr;
 	socklen_t len;
 
-	return net_endpoint(text, &addr, &len) == 0 ? NULL : "an address and a port, such as 192.0.2.1:6379";
+	return net_endpoint(text, &addr, &len) == 0
+		   ? NULL
+		   : "an address and a port, such as 192.0.2.1:6379";
 }
 
 static const char *
@@ -196,13 +198,15 @@ form_factors(const char *text)
 		       (strlen(names[i]) != len || strncmp(at, names[i], len) != 0))
 			i++;
 		if (i == COUNT_OF(names) || (all & 1u << i))
-			return "password, publickey, totp and certificate, joined with + and each at most once";
+			return "password, publickey, totp and certificate, joined with + and each "
+			       "at most once";
 		all |= 1u << i;
 		at += len;
 		if (*at == '\0')
 			break;
 	}
-	return all == 1u << 2 ? "another factor beside totp, which alone does not say who it is" : NULL;
+	return all == 1u << 2 ? "another factor beside totp, which alone does not say who it is"
+			      : NULL;
 }
 
 static const char *
@@ -239,8 +243,8 @@ static const char *(*const forms[])(const char *text) = {
 	[SCHEMA_TEMPLATE] = form_template, [SCHEMA_MOUNT] = form_mount,
 	[SCHEMA_IPV4] = form_ipv4,	   [SCHEMA_ADDRESS] = form_address,
 	[SCHEMA_NETWORK] = form_network,   [SCHEMA_MEMBER] = form_member,
-	[SCHEMA_ENDPOINT] = form_endpoint, [SCHEMA_HOURS] = form_hours,	   [SCHEMA_FACTORS] = form_factors,
-	[SCHEMA_PATTERN] = form_pattern,
+	[SCHEMA_ENDPOINT] = form_endpoint, [SCHEMA_HOURS] = form_hours,
+	[SCHEMA_FACTORS] = form_factors,   [SCHEMA_PATTERN] = form_pattern,
 };
 
 const char *

@@ -64,11 +64,7 @@ static const struct schema_word rule_protocols[] = {
 	{ NULL, 0 },
 };
 static const struct schema_word events[] = {
-	{ "login", 0 },
-	{ "upload", 0 },
-	{ "delete", 0 },
-	{ "rename", 0 },
-	{ NULL, 0 },
+	{ "login", 0 }, { "upload", 0 }, { "delete", 0 }, { "rename", 0 }, { NULL, 0 },
 };
 static const struct schema_word certificate_names[] = {
 	{ "email", 0 },

@@ -38,16 +38,16 @@ enum schema_type {
 	SCHEMA_TEMPLATE, /* a path in which %u and %h may stand */
 	SCHEMA_MOUNT,	 /* a clean virtual path */
 	SCHEMA_IPV4,
-	SCHEMA_ADDRESS, /* "*", IPv4 or IPv6 */
-	SCHEMA_NETWORK, /* an address, or address/bits */
-	SCHEMA_MEMBER,	/* a user's name or @group */
+	SCHEMA_ADDRESS,	 /* "*", IPv4 or IPv6 */
+	SCHEMA_NETWORK,	 /* an address, or address/bits */
+	SCHEMA_MEMBER,	 /* a user's name or @group */
 	SCHEMA_ENDPOINT, /* address:port */
-	SCHEMA_HOURS,	/* times of the week: hours.h */
-	SCHEMA_FACTORS, /* names of factors joined with + */
-	SCHEMA_PATTERN, /* an fnmatch(3) pattern of a file name */
-	SCHEMA_PORTS,	/* "first-last": two uint16_t, one behind the other */
-	SCHEMA_RIGHTS,	/* preset, or names of rights: uint32_t */
-	SCHEMA_LIST,	/* struct conf_list of item */
+	SCHEMA_HOURS,	 /* times of the week: hours.h */
+	SCHEMA_FACTORS,	 /* names of factors joined with + */
+	SCHEMA_PATTERN,	 /* an fnmatch(3) pattern of a file name */
+	SCHEMA_PORTS,	 /* "first-last": two uint16_t, one behind the other */
+	SCHEMA_RIGHTS,	 /* preset, or names of rights: uint32_t */
+	SCHEMA_LIST,	 /* struct conf_list of item */
 };
 
 /* The struct that a row's offset is in. */

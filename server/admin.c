@@ -27,7 +27,8 @@ ban(const struct admin *a, char **words, struct text *t)
 	char shown[SOURCE_TEXT_MAX];
 
 	if (!source_parse(words[1], &source) || num_u64(words[2], UINT64_MAX, &ms) < 0) {
-		text_puts(t, "error: a ban takes an IPv4 or IPv6 address or a network of /24 or /48, and a time\n");
+		text_puts(t, "error: a ban takes an IPv4 or IPv6 address or a network of /24 or "
+			     "/48, and a time\n");
 		return;
 	}
 	penalty_ban(&source, ms == 0 ? CLOCK_NEVER : ms, clock_ms());
@@ -145,7 +146,7 @@ admin_answer(void *ctx, char *question, struct text *t)
 		void (*answer)(const struct admin *a, char **words, struct text *t);
 	} table[] = {
 		{ "ban", 3, ban }, { "unban", 2, unban }, { "bans", 1, bans },
-		{ "who", 1, who }, { "kick", 2, kick }, { "unbound", 1, unbound },
+		{ "who", 1, who }, { "kick", 2, kick },	  { "unbound", 1, unbound },
 	};
 	char *words[4] = { NULL }, *rest = question;
 	size_t n = 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cluster.c - tells the other nodes, and counts what they tell. Distrusts: what comes over the network. Who can write to the Redis server can ban, forgive, and spoil the counts; he cannot log anybody in. All memory is fixed.
+ * cluster.c - tells the other nodes, and counts what they tell. Distrusts: what comes over the
+ * network. Who can write to the Redis server can ban, forgive, and spoil the counts; he cannot log
+ * anybody in. All memory is fixed.
  */
 #include "server/cluster.h"
 
@@ -98,7 +100,8 @@ cluster_reaped(pid_t pid, int status)
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		reload_crashed(); /* nobody learns our layout by trying */
 	log_error("crash", "process=cluster signal=%d status=%d action=alone",
-		  WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+		  WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		  WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 	return true;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cluster.h - several nodes act as one: penalties, bans, used codes and sessions are told to the others through
- * Redis or Valkey, and theirs count here. The listener's side; a process of its own (cluster_redis.h) talks to the
- * server. Without cluster.redis, or while it cannot be reached, every node counts for itself.
+ * cluster.h - several nodes act as one: penalties, bans, used codes and sessions are told to the
+ * others through Redis or Valkey, and theirs count here. The listener's side; a process of its own
+ * (cluster_redis.h) talks to the server. Without cluster.redis, or while it cannot be reached,
+ * every node counts for itself.
  */
 #ifndef SERVER_CLUSTER_H
 #define SERVER_CLUSTER_H
@@ -28,7 +29,8 @@ int cluster_fd(void);
 /* In every turn of the listener: hears what came, and does what is due. */
 void cluster_turn(const struct listener *l);
 
-/* What happened here. Nothing waits: what the process cannot take now is lost, counted and logged. */
+/* What happened here. Nothing waits: what the process cannot take now is lost, counted and logged.
+ */
 void cluster_tell_penalty(const struct source *source, enum penalty what);
 void cluster_tell_ban(const struct source *source, uint64_t ms);
 void cluster_tell_name(uint64_t digest);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cluster_msg.h - what nodes tell each other, on the socket between the listener and its cluster process.
- * Behind the type stands the node that it is about, 0 for us; what comes from other nodes is not trusted.
+ * cluster_msg.h - what nodes tell each other, on the socket between the listener and its cluster
+ * process. Behind the type stands the node that it is about, 0 for us; what comes from other nodes
+ * is not trusted.
  */
 #ifndef SERVER_CLUSTER_MSG_H
 #define SERVER_CLUSTER_MSG_H

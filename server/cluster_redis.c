@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cluster_redis.c - carries messages between the listener and the other nodes; it understands only what must be
- * kept. Distrusts: the server, in lengths and types. May block: nobody waits for it.
+ * cluster_redis.c - carries messages between the listener and the other nodes; it understands only
+ * what must be kept. Distrusts: the server, in lengths and types. May block: nobody waits for it.
  */
 #include "server/cluster_redis.h"
 
@@ -115,11 +115,11 @@ ask(redisContext *c, const char *format, ...)
 }
 
 /* The same where only having been done matters. */
-#define DO(c, ...)                                       \
-	do {                                             \
+#define DO(c, ...)                                        \
+	do {                                              \
 		redisReply *reply_ = ask(c, __VA_ARGS__); \
-		if (reply_)                              \
-			freeReplyObject(reply_);         \
+		if (reply_)                               \
+			freeReplyObject(reply_);          \
 	} while (0)
 
 static bool
@@ -276,8 +276,8 @@ pass_on(uint16_t type, struct buf *b)
 		DO(us.commands, "HSET %s:node:%016" PRIx64 " %" PRIu64 " %b", us.conf->cluster.name,
 		   us.node, buf_get_u64(&rest), body, len);
 	else if (type == CLUSTER_MSG_SESSION_END)
-		DO(us.commands, "HDEL %s:node:%016" PRIx64 " %" PRIu64, us.conf->cluster.name, us.node,
-		   buf_get_u64(&rest));
+		DO(us.commands, "HDEL %s:node:%016" PRIx64 " %" PRIu64, us.conf->cluster.name,
+		   us.node, buf_get_u64(&rest));
 	publish(type, body, len);
 }
 
@@ -336,14 +336,16 @@ learn(const char *kind, void (*each)(const char *key, const char *rest))
 	text_init(&t, prefix, sizeof(prefix));
 	text_printf(&t, "%s:%s:", us.conf->cluster.name, kind);
 	do {
-		redisReply *reply = ask(us.commands, "SCAN %s MATCH %s* COUNT 1000", cursor, prefix);
+		redisReply *reply =
+		    ask(us.commands, "SCAN %s MATCH %s* COUNT 1000", cursor, prefix);
 		const redisReply *keys;
 
 		if (!reply)
 			return;
 		if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
 		    reply->element[0]->type != REDIS_REPLY_STRING ||
-		    reply->element[1]->type != REDIS_REPLY_ARRAY || text_copy(cursor, sizeof(cursor), reply->element[0]->str) < 0) {
+		    reply->element[1]->type != REDIS_REPLY_ARRAY ||
+		    text_copy(cursor, sizeof(cursor), reply->element[0]->str) < 0) {
 			freeReplyObject(reply);
 			return;
 		}
@@ -360,7 +362,8 @@ static void
 stay(void)
 {
 	DO(us.commands, "HSET %s:node:%016" PRIx64 " alive 1", us.conf->cluster.name, us.node);
-	DO(us.commands, "EXPIRE %s:node:%016" PRIx64 " %d", us.conf->cluster.name, us.node, NODE_SECONDS);
+	DO(us.commands, "EXPIRE %s:node:%016" PRIx64 " %d", us.conf->cluster.name, us.node,
+	   NODE_SECONDS);
 	for (size_t i = 0; i < NODES_MAX && us.commands; i++) {
 		redisReply *reply = us.nodes[i] ? ask(us.commands, "EXISTS %s:node:%016" PRIx64,
 						      us.conf->cluster.name, us.nodes[i])
@@ -401,7 +404,8 @@ join(void)
 	if (!us.commands)
 		return;
 	us.complained = false;
-	log_notice("cluster", "redis=%s node=%016" PRIx64 " result=joined", us.conf->cluster.redis, us.node);
+	log_notice("cluster", "redis=%s node=%016" PRIx64 " result=joined", us.conf->cluster.redis,
+		   us.node);
 	tell_listener(CLUSTER_MSG_RESYNC, 0, "", 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * conns.h - the listener's table of connections: one row per monitor. Its size is fixed at the start.
+ * conns.h - the listener's table of connections: one row per monitor. Its size is fixed at the
+ * start.
  */
 #ifndef SERVER_CONNS_H
 #define SERVER_CONNS_H
@@ -26,7 +27,7 @@ struct conn {
 	bool stopped;	   /* by us; it is not its own fault */
 	bool failed;	   /* at least one wrong login, which cost something already */
 	uint64_t since_ms; /* clock_ms() of the connection */
-	uint64_t kill_ms; /* clock_ms() at which it must be logged in */
+	uint64_t kill_ms;  /* clock_ms() at which it must be logged in */
 };
 
 /* More than any configuration allows. */

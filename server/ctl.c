@@ -18,11 +18,14 @@ static const struct command {
 	{ "check", ctl_check, "[-c FILE]",
 	  "read the configuration and say what is wrong with it, or what it means" },
 	{ "user", ctl_user,
-	  "add|set|passwd|lock|unlock|del|list [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR]\n"
-	  "                 [--gecos TEXT] [--expires DAY] [--protocols ftps,sftp] [--networks LIST]\n"
+	  "add|set|passwd|lock|unlock|del|list [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home "
+	  "DIR]\n"
+	  "                 [--gecos TEXT] [--expires DAY] [--protocols ftps,sftp] [--networks "
+	  "LIST]\n"
 	  "                 [--hours LIST] [NAME]",
 	  "keep the users file; a password is asked for, or is one line of standard input" },
-	{ "group", ctl_group, "add|del|join|leave|list [-f FILE | -c FILE] [--gid ID] [NAME [USER]]",
+	{ "group", ctl_group,
+	  "add|del|join|leave|list [-f FILE | -c FILE] [--gid ID] [NAME [USER]]",
 	  "keep the groups file: groups of the users file's users" },
 	{ "import", ctl_import,
 	  "htpasswd|proftpd|pure-ftpd FILE [-f FILE | -c FILE] [--uid ID] [--gid ID] [--home DIR]",
@@ -32,8 +35,7 @@ static const struct command {
 	  "say whether a user may log in and do something, and by which rule" },
 	{ "quota", ctl_quota, "scan [-c FILE] [--user NAME] [--share NAME]",
 	  "count what users have in shares with quotas, and write it down" },
-	{ "hooks", ctl_hooks, "[-c FILE]",
-	  "say what became of events, and how many were lost" },
+	{ "hooks", ctl_hooks, "[-c FILE]", "say what became of events, and how many were lost" },
 	{ "reload", ctl_signal, "[-c FILE]",
 	  "let the daemon read its configuration again; its log says what came of it" },
 	{ "upgrade", ctl_signal, "[-c FILE]",
@@ -43,9 +45,11 @@ static const struct command {
 	  "turn an address (IPv6: its /64) away for a time such as 30m; without one, an hour" },
 	{ "unban", ctl_ban, "[-c FILE] ADDRESS", "forget what is held against an address" },
 	{ "bans", ctl_ban, "[-c FILE]", "list the addresses that are turned away" },
-	{ "who", ctl_ban, "[-c FILE]", "list all connections: process, user, address, protocol, age" },
+	{ "who", ctl_ban, "[-c FILE]",
+	  "list all connections: process, user, address, protocol, age" },
 	{ "unbound", ctl_ban, "[-c FILE]",
-	  "list clients whose data connections do not resume their TLS session: sessions, user, address, TLS fingerprint (JA3), name" },
+	  "list clients whose data connections do not resume their TLS session: sessions, user, "
+	  "address, TLS fingerprint (JA3), name" },
 	{ "kick", ctl_ban, "[-c FILE] USER | PROCESS | ADDRESS", "end sessions" },
 	{ "schema", ctl_schema, "[--text | --mdoc | --json]",
 	  "list every key that the configuration may have" },

@@ -23,8 +23,8 @@ int ctl_explain(int argc, char *argv[]);
 int ctl_signal(int argc, char *argv[]);
 
 /*
- * Prints for each listener (of this protocol, NULL: all) whether the account may log in from addr (NULL: from
- * nowhere that a rule names), and with what. Returns whether it may on all of them.
+ * Prints for each listener (of this protocol, NULL: all) whether the account may log in from addr
+ * (NULL: from nowhere that a rule names), and with what. Returns whether it may on all of them.
  */
 bool ctl_explain_login(const struct conf *conf, const struct account *account, const char *protocol,
 		       const char *addr);
@@ -33,8 +33,8 @@ bool ctl_explain_login(const struct conf *conf, const struct account *account, c
 int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
 
 /*
- * The path that the configuration has at this offset of struct conf, under the name key: for commands that
- * edit a file. Returns it, which lives until we exit, or NULL after a complaint.
+ * The path that the configuration has at this offset of struct conf, under the name key: for
+ * commands that edit a file. Returns it, which lives until we exit, or NULL after a complaint.
  */
 const char *ctl_file(const char *conf_file, size_t offset, const char *key);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_ban.c - cofferctl ban, unban, bans, who, kick, unbound: asks the running listener (control.h). */
+/* ctl_ban.c - cofferctl ban, unban, bans, who, kick, unbound: asks the running listener
+ * (control.h). */
 #include "server/ctl.h"
 
 #include <errno.h>
@@ -94,12 +95,8 @@ ctl_ban(int argc, char *argv[])
 	static const struct {
 		const char *command;
 		int least, most;
-	} table[] = { { "ban", 1, 2 },
-		      { "unban", 1, 1 },
-		      { "bans", 0, 0 },
-		      { "who", 0, 0 },
-		      { "unbound", 0, 0 },
-		      { "kick", 1, 1 } };
+	} table[] = { { "ban", 1, 2 }, { "unban", 1, 1 },   { "bans", 0, 0 },
+		      { "who", 0, 0 }, { "unbound", 0, 0 }, { "kick", 1, 1 } };
 	const char *file = CTL_CONF, *command = argv[0];
 	char storage[CONTROL_QUESTION_MAX];
 	struct sockaddr_un addr;

@@ -141,7 +141,8 @@ from_pure(struct import *m, char **field, size_t count, struct user *u)
 			complain(m, words);
 		}
 	if (count > 16 && *field[16])
-		return "it refuses some client addresses, which the users file cannot say: see auth.rules";
+		return "it refuses some client addresses, which the users file cannot say: see "
+		       "auth.rules";
 	if (count > 15 && *field[15] &&
 	    limits_set(u->limits, sizeof(u->limits), "networks", field[15]) < 0)
 		return "its client addresses are none that Coffer knows; nobody is let in from "

@@ -16,8 +16,8 @@
 int ctl_password(const char *user, char *room, size_t size) MUST_CHECK;
 
 /*
- * Asks the administrator's program whether user may have this password: its argument is the user, its
- * standard input the password. Returns 0, -EACCES (it said no, in words of its own), -errno.
+ * Asks the administrator's program whether user may have this password: its argument is the user,
+ * its standard input the password. Returns 0, -EACCES (it said no, in words of its own), -errno.
  */
 int ctl_password_check(const char *program, const char *user, const char *password) MUST_CHECK;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ctl_signal.c - cofferctl reload, upgrade and stop: a signal to the daemon of a configuration, which
- * says in its log what came of it. The daemon is found by the file that it writes into run-dir.
+ * ctl_signal.c - cofferctl reload, upgrade and stop: a signal to the daemon of a configuration,
+ * which says in its log what came of it. The daemon is found by the file that it writes into
+ * run-dir.
  */
 #include "server/ctl.h"
 
@@ -34,7 +35,8 @@ read_small(const char *path, char *room, size_t size)
 	return 0;
 }
 
-/* The pid in the file, if that process is one of our listeners: the number may be somebody's by now. */
+/* The pid in the file, if that process is one of our listeners: the number may be somebody's by
+ * now. */
 static int
 find_daemon(const struct conf *conf, pid_t *ret_pid)
 {
@@ -85,8 +87,8 @@ ctl_signal(int argc, char *argv[])
 		if (strcmp(signals[i].command, argv[0]) == 0 && kill(pid, signals[i].number) < 0)
 			err = -errno;
 	if (err < 0)
-		fprintf(stderr, "cofferctl: no daemon of %s can be told: %s (%s/cofferd.pid)\n", file,
-			strerror(-err), conf->run_dir);
+		fprintf(stderr, "cofferctl: no daemon of %s can be told: %s (%s/cofferd.pid)\n",
+			file, strerror(-err), conf->run_dir);
 	conf_free(conf);
 	return err < 0;
 }

@@ -235,11 +235,14 @@ user_passwd(const struct request *r)
 	if (find_user(r, true, &user) < 0)
 		return 1;
 	locked = users_locked(&user);
-	if (snprintf(user.hash, sizeof(user.hash), "%s%s", locked ? "!" : "", hash) >= (int)sizeof(user.hash))
+	if (snprintf(user.hash, sizeof(user.hash), "%s%s", locked ? "!" : "", hash) >=
+	    (int)sizeof(user.hash))
 		return fail(r, "not changed", -ENOSPC);
 	mem_wipe(hash, sizeof(hash));
 	if (locked)
-		fprintf(stderr, "cofferctl: \"%s\" is locked, and stays so until cofferctl user unlock\n", r->name);
+		fprintf(stderr,
+			"cofferctl: \"%s\" is locked, and stays so until cofferctl user unlock\n",
+			r->name);
 	return write_user(r, &user);
 }
 

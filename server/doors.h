@@ -21,8 +21,8 @@ struct doors {
 
 /*
  * Opens what the configuration wants. Sockets of old (may be NULL) with the same address are taken
- * over, as are those of the service manager; old is closed as far as it was not. On an error nothing
- * of old has changed. Returns 0 or -errno, after a log record that names the listener.
+ * over, as are those of the service manager; old is closed as far as it was not. On an error
+ * nothing of old has changed. Returns 0 or -errno, after a log record that names the listener.
  */
 int doors_open(const struct conf *conf, struct doors *old, struct doors *ret_doors) MUST_CHECK;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * handover.c - the listener executes its own program again.
- * What is handed over stands in a memfd whose number is an argument; the descriptors in it lose their
- * CLOEXEC for the moment of the exec.
+ * What is handed over stands in a memfd whose number is an argument; the descriptors in it lose
+ * their CLOEXEC for the moment of the exec.
  */
 #include "server/handover.h"
 
@@ -78,8 +78,12 @@ int
 handover_exec(const char *conf_file, const struct doors *doors, const struct conns *conns)
 {
 	char number[16];
-	char *const argv[] = { program, (char[]){ "-c" }, (char *)(uintptr_t)conf_file,
-			       (char[]){ "--resume" }, number, NULL };
+	char *const argv[] = { program,
+			       (char[]) { "-c" },
+			       (char *)(uintptr_t)conf_file,
+			       (char[]) { "--resume" },
+			       number,
+			       NULL };
 	FD_OWN int state = -1;
 	int err = write_state(doors, conns, &state);
 
@@ -97,8 +101,13 @@ void
 handover_try(const char *conf_file)
 {
 	char version[16];
-	char *const argv[] = { program,		       (char[]){ "-t" },	   (char[]){ "-c" },
-			       (char *)(uintptr_t)conf_file, (char[]){ "--takes-over" }, version, NULL };
+	char *const argv[] = { program,
+			       (char[]) { "-t" },
+			       (char[]) { "-c" },
+			       (char *)(uintptr_t)conf_file,
+			       (char[]) { "--takes-over" },
+			       version,
+			       NULL };
 
 	ignore_result(snprintf(version, sizeof(version), "%u", HANDOVER_VERSION));
 	execve(program, argv, environ);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handover.h - the listener becomes a fresh image of itself: after a crash, so that nobody can guess
- * at one address layout twice, or with a new binary. The pid, the sockets and the children stay.
+ * handover.h - the listener becomes a fresh image of itself: after a crash, so that nobody can
+ * guess at one address layout twice, or with a new binary. The pid, the sockets and the children
+ * stay.
  */
 #ifndef SERVER_HANDOVER_H
 #define SERVER_HANDOVER_H
@@ -21,14 +22,14 @@ struct handover {
 int handover_init(void) MUST_CHECK;
 
 /*
- * Executes the program again with -c conf_file. Returns only when that failed: -errno, and everything
- * is as it was.
+ * Executes the program again with -c conf_file. Returns only when that failed: -errno, and
+ * everything is as it was.
  */
 int handover_exec(const char *conf_file, const struct doors *doors, const struct conns *conns);
 
 /*
- * In a child: executes the program with -t -c conf_file --takes-over HANDOVER_VERSION, to see whether a new
- * image would stand, and would understand us. Does not return.
+ * In a child: executes the program with -t -c conf_file --takes-over HANDOVER_VERSION, to see
+ * whether a new image would stand, and would understand us. Does not return.
  */
 NORETURN void handover_try(const char *conf_file);
 

@@ -55,8 +55,10 @@ make_spool(const struct conf *conf, const struct sandbox_ids *ids)
 		return;
 	}
 	if (conf->mode == CONF_SYSTEM && lchown(path, ids->hooks_uid, ids->hooks_gid) < 0)
-		log_error("hook", "result=%s why=\"hooks.spool cannot be given to hooks.user: make it for him\"",
-			  strerrorname_np(errno));
+		log_error(
+		    "hook",
+		    "result=%s why=\"hooks.spool cannot be given to hooks.user: make it for him\"",
+		    strerrorname_np(errno));
 }
 
 static bool

@@ -16,10 +16,9 @@ void identity_become_user(const struct account *account);
 /* Becomes uid and gid with no supplementary group; as above. */
 void identity_become_ids(uid_t uid, gid_t gid);
 
-
 /*
- * In monitor, before a PAM session: the account's supplementary groups, and nothing else of it, so that
- * modules can add to them. Returns 0 or -errno.
+ * In monitor, before a PAM session: the account's supplementary groups, and nothing else of it, so
+ * that modules can add to them. Returns 0 or -errno.
  */
 int identity_lend_groups(const struct account *account) MUST_CHECK;
 

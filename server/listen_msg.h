@@ -6,23 +6,26 @@
 enum listen_msg {
 	/* monitor -> listener */
 	LISTEN_MSG_CLAIM = 0x500, /* string user, u32 most: may he have one more session? */
-	LISTEN_MSG_FAILED, /* string user: a wrong login; answered with DELAY */
-	LISTEN_MSG_RELEASE, /* what was claimed came to nothing; no answer */
-	LISTEN_MSG_CODE,   /* string user, u64 step: may this one-time code be used? answered with GRANTED */
-	LISTEN_MSG_UNBOUND, /* u8 refused, string client, string fingerprint: for cofferctl unbound */
+	LISTEN_MSG_FAILED,	  /* string user: a wrong login; answered with DELAY */
+	LISTEN_MSG_RELEASE,	  /* what was claimed came to nothing; no answer */
+	LISTEN_MSG_CODE,    /* string user, u64 step: may this one-time code be used? answered with
+			       GRANTED */
+	LISTEN_MSG_UNBOUND, /* u8 refused, string client, string fingerprint: for cofferctl unbound
+			     */
 	/* listener -> monitor */
-	LISTEN_MSG_GRANTED, /* u8 yes, string reason; for CLAIM also TLS_SHARED_KEY bytes of ticket keys */
+	LISTEN_MSG_GRANTED, /* u8 yes, string reason; for CLAIM also TLS_SHARED_KEY bytes of ticket
+			       keys */
 	LISTEN_MSG_DELAY,   /* u32 ms: the refusal is to be held back so much longer */
 	LISTEN_MSG_STOP,    /* the server stops: end the session */
 };
 
 /* Exit status of a monitor, for the listener's accounting. */
 enum monitor_exit {
-	MONITOR_EXIT_OK = 0,	/* a session that was logged in */
-	MONITOR_EXIT_DIED = 1,	/* die() */
-	MONITOR_EXIT_NO_LOGIN,	/* the client never got in */
-	MONITOR_EXIT_LATE,	/* the same, and it used up the time for it */
-	MONITOR_EXIT_CRASH,	/* wire or worker died of a signal */
+	MONITOR_EXIT_OK = 0,   /* a session that was logged in */
+	MONITOR_EXIT_DIED = 1, /* die() */
+	MONITOR_EXIT_NO_LOGIN, /* the client never got in */
+	MONITOR_EXIT_LATE,     /* the same, and it used up the time for it */
+	MONITOR_EXIT_CRASH,    /* wire or worker died of a signal */
 };
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * listener.c - the door. Accepts connections, forks a monitor for each that may come (admit.c), and
- * kills a monitor that does not get its client logged in. Must not: read a byte of a client, or wait for one. A new configuration is the one thing that it reads and allocates while it serves.
+ * kills a monitor that does not get its client logged in. Must not: read a byte of a client, or
+ * wait for one. A new configuration is the one thing that it reads and allocates while it serves.
  */
 #include "server/listener.h"
 
@@ -519,8 +520,8 @@ say_ready(bool renewed)
 static uint8_t *
 make_secret(void)
 {
-	uint8_t *page = mmap(NULL, TLS_SECRET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1, 0);
+	uint8_t *page =
+	    mmap(NULL, TLS_SECRET, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED || madvise(page, TLS_SECRET, MADV_WIPEONFORK) < 0 ||
 	    tls_secret(page) < 0)

@@ -50,9 +50,12 @@ static void
 parse(int argc, char *argv[], struct options *ret)
 {
 	static const struct option longer[] = {
-		{ "config", required_argument, NULL, 'c' }, { "debug", no_argument, NULL, 'd' },
-		{ "test", no_argument, NULL, 't' },	    { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },	    { "resume", required_argument, NULL, 'r' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "test", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "resume", required_argument, NULL, 'r' },
 		{ "takes-over", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -80,7 +83,8 @@ parse(int argc, char *argv[], struct options *ret)
 			break;
 		case 'T': /* the same */
 			if (num_u64(optarg, UINT32_MAX, &fd) < 0 || fd != HANDOVER_VERSION) {
-				fputs("cofferd: this version cannot take over from the running one; restart it\n",
+				fputs("cofferd: this version cannot take over from the running "
+				      "one; restart it\n",
 				      stderr);
 				exit(1);
 			}
@@ -160,7 +164,9 @@ main(int argc, char *argv[], char *envp[])
 	process_titles(argc, argv, envp);
 	parse(argc, argv, &options);
 	if (handover_init() < 0) {
-		fputs("cofferd: /proc is not there; it is needed to start a fresh image of itself\n", stderr);
+		fputs(
+		    "cofferd: /proc is not there; it is needed to start a fresh image of itself\n",
+		    stderr);
 		return 1;
 	}
 	umask(077);
@@ -168,7 +174,8 @@ main(int argc, char *argv[], char *envp[])
 	    conf_check(conf, complain, NULL) < 0)
 		return 1;
 	if (conf->mode == CONF_SYSTEM && geteuid() != 0) {
-		fputs("cofferd: system mode needs root; for a server of your own set `mode: personal`\n",
+		fputs("cofferd: system mode needs root; for a server of your own set `mode: "
+		      "personal`\n",
 		      stderr);
 		return 1;
 	}

@@ -200,7 +200,8 @@ on_unbound(struct buf *b)
 	buf_put_u8(&out, refused);
 	buf_put_cstring(&out, mon.client);
 	buf_put_cstring(&out, fingerprint);
-	ignore_result(ipc_send_now(mon.m->listener_sock, &out, -1)); /* it is a table, and no more */
+	ignore_result(
+	    ipc_send_now(mon.m->listener_sock, &out, -1)); /* it is a table, and no more */
 	return AUTH_STEP_GO_ON;
 }
 

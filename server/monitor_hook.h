@@ -10,8 +10,9 @@
 void monitor_hook_login(const struct mon *mon);
 
 /*
- * Takes what worker has said, so much at a time. Events are passed on; the first message that is none is returned
- * by its type, with ret_b behind its head. Else -EAGAIN, or -errno when worker is gone.
+ * Takes what worker has said, so much at a time. Events are passed on; the first message that is
+ * none is returned by its type, with ret_b behind its head. Else -EAGAIN, or -errno when worker is
+ * gone.
  */
 int monitor_hook_hear(const struct mon *mon, struct buf *ret_b);
 

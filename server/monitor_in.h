@@ -23,8 +23,8 @@ struct mon {
 	bool unbound; /* it was told */
 	bool has_ticket_key;
 	uint8_t ticket_key[AUTH_TICKET_KEY]; /* from the listener, for wire */
-	bool stop; /* the listener wants it */
-	uint32_t asked; /* questions to the listener so far */
+	bool stop;			     /* the listener wants it */
+	uint32_t asked;			     /* questions to the listener so far */
 	char addr[SESSION_ADDR_MAX], session[17], client[128], user[ACCOUNT_NAME_MAX];
 	uint64_t started_ms;
 	enum session_end end;

@@ -78,7 +78,8 @@ run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EACCES;
 }
 
-/* Begins a question. Its number comes back with the answer, so that a late one is not taken for another. */
+/* Begins a question. Its number comes back with the answer, so that a late one is not taken for
+ * another. */
 static void
 begin_question(struct mon *mon, struct buf *b, uint8_t *room, size_t size, uint16_t type)
 {
@@ -86,8 +87,8 @@ begin_question(struct mon *mon, struct buf *b, uint8_t *room, size_t size, uint1
 }
 
 /*
- * Asks the listener and waits for the answer of this type, which stands in b then, over room. A wish to stop that
- * comes between is kept. Returns 0, -EPIPE (it is gone), -ETIMEDOUT.
+ * Asks the listener and waits for the answer of this type, which stands in b then, over room. A
+ * wish to stop that comes between is kept. Returns 0, -EPIPE (it is gone), -ETIMEDOUT.
  */
 static int
 ask_listener(struct mon *mon, const struct buf *question, uint16_t want, uint8_t *room, size_t size,
@@ -104,7 +105,8 @@ ask_listener(struct mon *mon, const struct buf *question, uint16_t want, uint8_t
 	while (clock_ms() < deadline) {
 		if (poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR)
 			return -errno;
-		err = ipc_recv(mon->m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL);
+		err =
+		    ipc_recv(mon->m->listener_sock, MSG_DONTWAIT, room, size, b, &type, &id, NULL);
 		if (err == 0 && type == want && id == mon->asked)
 			return 0;
 		if (err < 0 && err != -EAGAIN)
@@ -303,5 +305,6 @@ monitor_auth_host(struct mon *mon)
 				    .session_id = session_id,
 				    .host_key = host_key,
 				    .failed = login_failed,
-				    .use_code = use_code, .certificate = monitor_certificate };
+				    .use_code = use_code,
+				    .certificate = monitor_certificate };
 }

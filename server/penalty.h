@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * penalty.h - what the listener remembers of bad behaviour: by source (an IPv4 address, a /64 of
- * IPv6, or the network around one) and by the name that was guessed at. Both protocols count together. All memory is fixed: a
- * flood of sources pushes out those that would be forgiven first, and a ban by hand last.
+ * IPv6, or the network around one) and by the name that was guessed at. Both protocols count
+ * together. All memory is fixed: a flood of sources pushes out those that would be forgiven first,
+ * and a ban by hand last.
  *
  * A source's penalties add up in time. From 15 s on it is refused, until its time is over; never
  * longer than 10 minutes. A name has none: guesses at it are only answered later and later, so that
@@ -30,14 +31,14 @@ void penalty_init(void);
 void penalty_add(const struct source *source, enum penalty what, uint64_t now);
 
 /*
- * The same against the network around the source (source.h), at an eighth: one that sends many different
- * sources is refused as a whole, and a single bad neighbour does not harm the others.
+ * The same against the network around the source (source.h), at an eighth: one that sends many
+ * different sources is refused as a whole, and a single bad neighbour does not harm the others.
  */
 void penalty_add_network(const struct source *source, enum penalty what, uint64_t now);
 
 /*
- * Milliseconds for which the source is refused, for itself or with its network; 0: it may come. by_hand: look
- * at bans only.
+ * Milliseconds for which the source is refused, for itself or with its network; 0: it may come.
+ * by_hand: look at bans only.
  */
 uint64_t penalty_left(const struct source *source, bool by_hand, uint64_t now);
 
@@ -53,8 +54,8 @@ uint64_t penalty_digest(const char *name);
 uint64_t penalty_name(uint64_t digest, uint64_t now);
 
 /*
- * A one-time code of this name, by its number (RFC 6238: the time step). Returns false when it, or a later one, was
- * used already, or when too many were wrong lately. PENALTY_WRONG_CODE: one was.
+ * A one-time code of this name, by its number (RFC 6238: the time step). Returns false when it, or
+ * a later one, was used already, or when too many were wrong lately. PENALTY_WRONG_CODE: one was.
  */
 #define PENALTY_WRONG_CODE 0u
 bool penalty_code(uint64_t digest, uint64_t step, uint64_t now);

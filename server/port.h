@@ -2,8 +2,8 @@
 /*
  * port.h - sockets for FTP data connections. Gate holds the passive ports and gives what comes to
  * them to the session of its address (gate.h); worker makes active ones; wire can create none. It
- * checks the peer once more, and speaks TLS. Asked over the same channel as vfs.h, so answers come in
- * order with those.
+ * checks the peer once more, and speaks TLS. Asked over the same channel as vfs.h, so answers come
+ * in order with those.
  */
 #ifndef SERVER_PORT_H
 #define SERVER_PORT_H
@@ -14,10 +14,11 @@
 #include "server/base/ask.h"
 
 struct port_reply {
-	int err;	 /* 0, -EADDRINUSE (no passive port is free), -EPERM (active mode is off), -errno */
+	int err; /* 0, -EADDRINUSE (no passive port is free), -EPERM (active mode is off), -errno */
 	const char *why; /* words for the client */
 	uint16_t port;	 /* listen: the port */
-	int *fd;	 /* listen: the line for port_accept(); connect: a connecting socket, non-blocking */
+	int *
+	    fd; /* listen: the line for port_accept(); connect: a connecting socket, non-blocking */
 };
 
 typedef void port_fn(void *ctx, struct port_reply *reply);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* port_serve.h - the answering side of port.h: worker's. Addresses come from monitor, never from wire. */
+/* port_serve.h - the answering side of port.h: worker's. Addresses come from monitor, never from
+ * wire. */
 #ifndef SERVER_PORT_SERVE_H
 #define SERVER_PORT_SERVE_H
 
@@ -11,7 +12,7 @@
 
 struct port_serve {
 	const struct conf *conf;
-	int gate; /* gate.h; -1: nothing passive */
+	int gate;			     /* gate.h; -1: nothing passive */
 	struct sockaddr_storage local, peer; /* of the control connection */
 };
 

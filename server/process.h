@@ -12,14 +12,15 @@
 void process_titles(int argc, char *argv[], char *envp[]);
 
 /*
- * Names this process in its log records (word) and for ps and top (title, at most 15 bytes, and what
- * fmt adds, such as a user and an address).
+ * Names this process in its log records (word) and for ps and top (title, at most 15 bytes, and
+ * what fmt adds, such as a user and an address).
  */
 void process_name(const char *word, const char *title, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /*
- * Closes every descriptor but the given ones (in any order; -1 is none), 0 to 2, and, with log true, the one that
- * log records go to. Without log, 2 becomes what 0 is, so that nothing of ours can be written to.
+ * Closes every descriptor but the given ones (in any order; -1 is none), 0 to 2, and, with log
+ * true, the one that log records go to. Without log, 2 becomes what 0 is, so that nothing of ours
+ * can be written to.
  */
 void process_keep(const int *fds, size_t count, bool log);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * recheck.c - a child of the listener asks for each session whether its user would be let in now, since asking
- * the system's database and PAM may block. It writes the pids of the monitors that are to stop.
+ * recheck.c - a child of the listener asks for each session whether its user would be let in now,
+ * since asking the system's database and PAM may block. It writes the pids of the monitors that are
+ * to stop.
  */
 #include "server/recheck.h"
 
@@ -40,7 +41,8 @@ look_at(const struct conf *conf, const struct conn *c, int sock)
 
 	if (listener && auth_serve_again(conf, listener, c->addr, c->user, &why) == 0)
 		return;
-	log_notice("enforce", "pid=%d user=%s reason=%s", c->pid, log_q(&user, c->user), log_q(&reason, why));
+	log_notice("enforce", "pid=%d user=%s reason=%s", c->pid, log_q(&user, c->user),
+		   log_q(&reason, why));
 	ipc_begin(&b, room, sizeof(room), RECHECK_STOP, 0);
 	buf_put_u32(&b, (uint32_t)c->pid);
 	if (ipc_send(sock, &b, -1) < 0)

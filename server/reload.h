@@ -25,7 +25,8 @@ void reload_renew(const struct listener *l);
 /* A process of ours died in a way that an attacker may have caused: renew soon, but not often. */
 void reload_crashed(void);
 
-/* clock_ms() at which reload_turn() has something to do: a new image after a crash, a trial that hangs. */
+/* clock_ms() at which reload_turn() has something to do: a new image after a crash, a trial that
+ * hangs. */
 uint64_t reload_deadline(void);
 void reload_turn(const struct listener *l);
 

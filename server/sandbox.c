@@ -37,7 +37,8 @@
 /* Gate has a session's socket, and for two wishes of it a line and a port each. */
 #define GATE_FILES_EACH 5
 #define GATE_FILES_SPARE 128
-/* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the way. */
+/* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the
+ * way. */
 #define WORKER_FILES_EACH 3
 #define WORKER_FILES_SPARE 160
 
@@ -70,7 +71,8 @@ no_dumps(void)
 		die("cannot switch off core dumps: %s", strerror(errno));
 }
 
-/* A change of uid has emptied the effective set already; this empties all sets and the bounding set. */
+/* A change of uid has emptied the effective set already; this empties all sets and the bounding
+ * set. */
 static void
 no_capabilities(void)
 {
@@ -110,7 +112,8 @@ enter_empty_root(const struct conf *conf)
 		die("cannot enter the empty root %s: %s", path, strerror(errno));
 }
 
-/* What listener, monitor and the modules of PAM may need of root. Everything else is gone for good. */
+/* What listener, monitor and the modules of PAM may need of root. Everything else is gone for good.
+ */
 static void
 keep_capabilities(void)
 {
@@ -187,7 +190,8 @@ sandbox_signer_memory(void)
 	struct rlimit locked;
 
 	no_dumps();
-	/* Where locked memory is limited, later allocations must not fail for it: a best effort then. */
+	/* Where locked memory is limited, later allocations must not fail for it: a best effort
+	 * then. */
 	limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
 	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur == RLIM_INFINITY)
 		flags |= MCL_FUTURE;
@@ -217,7 +221,8 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	landlock_begin(&nothing, false);
 	limit(RLIMIT_NOFILE, conf->limits.sessions + conf->limits.waiting + SIGNER_FILES_SPARE);
 	become_nobody(conf, ids->keys_uid, ids->keys_gid);
-	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets. */
+	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets.
+	 */
 	landlock_enter(&nothing);
 	filter_enter(FILTER_SIGNER, 0, -1);
 }
@@ -256,8 +261,8 @@ sandbox_gate(const struct conf *conf, const struct sandbox_ids *ids)
 	struct landlock ports;
 
 	landlock_begin(&ports, true);
-	limit(RLIMIT_NOFILE, GATE_FILES_EACH * (conf->limits.sessions + conf->limits.waiting) +
-				 GATE_FILES_SPARE);
+	limit(RLIMIT_NOFILE,
+	      GATE_FILES_EACH * (conf->limits.sessions + conf->limits.waiting) + GATE_FILES_SPARE);
 	limit(RLIMIT_MEMLOCK, 0);
 	become_nobody(conf, ids->wire_uid, ids->wire_gid);
 	landlock_enter(&ports);
@@ -343,7 +348,8 @@ sandbox_fork_wire(const struct conf *conf)
 		args.flags = CLONE_NEWPID | CLONE_NEWIPC;
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0 && (errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == ENOSYS)) {
-		/* A container or a unit may forbid namespaces: seccomp alone keeps wire from signals then. */
+		/* A container or a unit may forbid namespaces: seccomp alone keeps wire from
+		 * signals then. */
 		log_debug("namespaces", "result=none reason=\"%s\"", strerror(errno));
 		args.flags = 0;
 		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));

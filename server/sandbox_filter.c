@@ -2,10 +2,10 @@
 /*
  * sandbox_filter.c - loads a seccomp filter from the lists of sandbox_rules.c.
  *
- * A forbidden call is never made. It raises SIGSYS: the first time our handler says which call it was,
- * so that the log can name it, and makes the call again; since the handler is good for one time only
- * (SA_RESETHAND) and nobody can install another (rt_sigaction is on no list), the kernel then ends the
- * process. Blocking the signal does not help: the kernel forces it.
+ * A forbidden call is never made. It raises SIGSYS: the first time our handler says which call it
+ * was, so that the log can name it, and makes the call again; since the handler is good for one
+ * time only (SA_RESETHAND) and nobody can install another (rt_sigaction is on no list), the kernel
+ * then ends the process. Blocking the signal does not help: the kernel forces it.
  *
  * A build with sanitizers, whose runtimes make calls of their own, logs instead (COFFER_SANITIZED).
  */
@@ -60,10 +60,10 @@ add_rule(scmp_filter_ctx filter, const struct filter_rule *r)
 	int err;
 
 	for (size_t i = 0; i < r->arg_count; i++)
-		args[i] = (struct scmp_arg_cmp){ .arg = r->args[i].index,
-						 .op = SCMP_CMP_MASKED_EQ,
-						 .datum_a = r->args[i].mask,
-						 .datum_b = r->args[i].want };
+		args[i] = (struct scmp_arg_cmp) { .arg = r->args[i].index,
+						  .op = SCMP_CMP_MASKED_EQ,
+						  .datum_a = r->args[i].mask,
+						  .datum_b = r->args[i].want };
 	err = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, r->call, r->arg_count, args);
 	if (err < 0)
 		die("seccomp rule for call %d: %s", r->call, strerror(-err));
@@ -86,7 +86,7 @@ build(enum filter_process process, uint32_t options)
 {
 	/* PAM modules are not ours: what they may not do is an error for them, not our end. */
 	const uint32_t refused = SCMP_ACT_ERRNO(process == FILTER_NEVER ? EPERM : EACCES);
-	scmp_filter_ctx filter = seccomp_init(process == FILTER_NEVER	 ? SCMP_ACT_ALLOW
+	scmp_filter_ctx filter = seccomp_init(process == FILTER_NEVER	  ? SCMP_ACT_ALLOW
 					      : process == FILTER_MONITOR ? SCMP_ACT_ERRNO(EPERM)
 									  : FORBIDDEN);
 	struct filter_list lists[4];
@@ -95,7 +95,8 @@ build(enum filter_process process, uint32_t options)
 
 	if (!filter)
 		die("no memory for a seccomp filter");
-	/* Another architecture's numbers are other calls: they end the process without a question. */
+	/* Another architecture's numbers are other calls: they end the process without a question.
+	 */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < count; i++)
@@ -166,8 +167,8 @@ filter_enter(enum filter_process process, uint32_t options, int report)
 	if (process != FILTER_NEVER && sigaction(SIGSYS, &act, NULL) < 0)
 		die("sigaction: %s", strerror(errno));
 	/*
-	 * A privileged process may filter without giving up new privileges, which helpers of PAM need;
-	 * where that privilege is missing, they are given up.
+	 * A privileged process may filter without giving up new privileges, which helpers of PAM
+	 * need; where that privilege is missing, they are given up.
 	 */
 	if (process != FILTER_NEVER && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		die("cannot set no_new_privs: %s", strerror(errno));

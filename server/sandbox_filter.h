@@ -50,8 +50,9 @@ size_t filter_lists(enum filter_process process, uint32_t options, struct filter
 void filter_prepare(void);
 
 /*
- * From now on a call that is not on the list ends this process with SIGSYS, after its number has been
- * sent to report (a socket of ipc.h, or -1) as FILTER_MSG_VIOLATION. Dies when the kernel refuses.
+ * From now on a call that is not on the list ends this process with SIGSYS, after its number has
+ * been sent to report (a socket of ipc.h, or -1) as FILTER_MSG_VIOLATION. Dies when the kernel
+ * refuses.
  */
 void filter_enter(enum filter_process process, uint32_t options, int report);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sandbox_landlock.c - Landlock by its system calls: Debian has no library for it.
- * Numbers of rights are those of the kernel's landlock.h, which may be older than the kernel itself.
+ * Numbers of rights are those of the kernel's landlock.h, which may be older than the kernel
+ * itself.
  */
 #include "server/sandbox_landlock.h"
 
@@ -25,8 +26,8 @@
 #define FS_REFER (1ull << 13)	 /* ABI 2: without it, no rename between two directories */
 #define FS_TRUNCATE (1ull << 14) /* ABI 3 */
 
-#define NET_ALL 3ull	/* ABI 4: bind and connect of TCP */
-#define SCOPE_ALL 3ull	/* ABI 6: abstract sockets and signals */
+#define NET_ALL 3ull   /* ABI 4: bind and connect of TCP */
+#define SCOPE_ALL 3ull /* ABI 6: abstract sockets and signals */
 
 #define RULE_PATH_BENEATH 1
 #define CREATE_VERSION 1u
@@ -44,7 +45,9 @@ struct path_attr {
 static uint64_t
 all_fs(int abi)
 {
-	static const unsigned int bits[] = { 0, 13, 14, 15, 15, 16 }; /* rights by ABI; ioctl from 5 on */
+	static const unsigned int bits[] = {
+		0, 13, 14, 15, 15, 16
+	}; /* rights by ABI; ioctl from 5 on */
 	size_t i = abi < (int)COUNT_OF(bits) ? (size_t)abi : COUNT_OF(bits) - 1;
 
 	return (1ull << bits[i]) - 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sandbox_landlock.h - the second wall around paths: what the kernel's Landlock lets a process reach,
- * whatever its system calls say. Best effort by the kernel's age; seccomp and openat2 are the floor.
+ * sandbox_landlock.h - the second wall around paths: what the kernel's Landlock lets a process
+ * reach, whatever its system calls say. Best effort by the kernel's age; seccomp and openat2 are
+ * the floor.
  */
 #ifndef SERVER_SANDBOX_LANDLOCK_H
 #define SERVER_SANDBOX_LANDLOCK_H
@@ -19,7 +20,8 @@ struct landlock {
  */
 void landlock_begin(struct landlock *l, bool net);
 
-/* What lies below the directory root (O_PATH) may be read, and, with write, changed. Never executed. */
+/* What lies below the directory root (O_PATH) may be read, and, with write, changed. Never
+ * executed. */
 void landlock_allow(struct landlock *l, int root, bool write);
 
 /* From now on; cannot be taken back. no_new_privs must be set. Returns the ABI, 0 for none. */

@@ -2,8 +2,8 @@
 /*
  * sandbox_rules.c - which system calls each process makes, and why.
  * How it was found: the calls of whole sessions of both protocols under strace, what glibc 2.36 and
- * 2.41 use for the same library functions (fstat is newfstatat, poll may be ppoll), and nothing else.
- * tests/rooms.txt says the same of the objects; a test compares both for wire.
+ * 2.41 use for the same library functions (fstat is newfstatat, poll may be ppoll), and nothing
+ * else. tests/rooms.txt says the same of the objects; a test compares both for wire.
  */
 #include "server/sandbox_filter.h"
 
@@ -26,18 +26,18 @@
 #define __SNR_fchmodat2 __NR_fchmodat2
 #endif
 
-#define CALL(name, reason)                                                                         \
-	{                                                                                          \
-		SCMP_SYS(name), { { 0, 0, 0 } }, 0, reason                                         \
+#define CALL(name, reason)                                 \
+	{                                                  \
+		SCMP_SYS(name), { { 0, 0, 0 } }, 0, reason \
 	}
 /* Argument i, under the mask, must be want. */
-#define CALL_IF(name, i, mask, want, reason)                                                       \
-	{                                                                                          \
-		SCMP_SYS(name), { { i, mask, want } }, 1, reason                                   \
+#define CALL_IF(name, i, mask, want, reason)                     \
+	{                                                        \
+		SCMP_SYS(name), { { i, mask, want } }, 1, reason \
 	}
-#define CALL_IF2(name, i, imask, iwant, j, jmask, jwant, reason)                                   \
-	{                                                                                          \
-		SCMP_SYS(name), { { i, imask, iwant }, { j, jmask, jwant } }, 2, reason            \
+#define CALL_IF2(name, i, imask, iwant, j, jmask, jwant, reason)                        \
+	{                                                                               \
+		SCMP_SYS(name), { { i, imask, iwant }, { j, jmask, jwant } }, 2, reason \
 	}
 #define EXACTLY UINT64_MAX
 #define NO_BIT_BUT(bits) (~(uint64_t)(bits))
@@ -73,7 +73,8 @@ static const struct filter_rule common[] = {
 	CALL(exit_group, "the end"),
 };
 
-/* wire: bytes of descriptors that it was given. No path, no new socket, no signal, no file status. */
+/* wire: bytes of descriptors that it was given. No path, no new socket, no signal, no file status.
+ */
 static const struct filter_rule wire[] = {
 	CALL(readv, "bytes of a connection"),
 	CALL(recvfrom, "bytes of a connection"),
@@ -86,25 +87,29 @@ static const struct filter_rule wire[] = {
 	CALL(getsockname, "the address to announce"),
 	CALL_IF2(getsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_ERROR,
 		 "how an active connection came out"),
-	CALL_IF2(getsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_TYPE, "what libssh asks a socket"),
-	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY, "small replies at once"),
+	CALL_IF2(getsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_TYPE,
+		 "what libssh asks a socket"),
+	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY,
+		 "small replies at once"),
 	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_CORK, "full segments"),
 	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_QUICKACK,
 		 "small uploads that wait for our acknowledgement"),
-	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_LINGER, "a connection that is cut"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_LINGER,
+		 "a connection that is cut"),
 	CALL(getrusage, "randomness of libraries"),
 	CALL(setitimer, "the watchdog over libssh"),
 };
 
 /* Libraries merely try these; an error is an answer that they know. */
 static const int wire_tried[] = {
-	SCMP_SYS(open),	  SCMP_SYS(openat),  SCMP_SYS(stat),   SCMP_SYS(newfstatat),
-	SCMP_SYS(lstat),  SCMP_SYS(fstat),   SCMP_SYS(access), SCMP_SYS(faccessat),
-	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(uname),  SCMP_SYS(ioctl),
+	SCMP_SYS(open),	  SCMP_SYS(openat),  SCMP_SYS(stat),	SCMP_SYS(newfstatat),
+	SCMP_SYS(lstat),  SCMP_SYS(fstat),   SCMP_SYS(access),	SCMP_SYS(faccessat),
+	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(uname),	SCMP_SYS(ioctl),
 	SCMP_SYS(fcntl),  SCMP_SYS(getuid),  SCMP_SYS(geteuid),
 };
 
-/* worker: paths below its shares. No plain open, no exec, no signal, no change of owner or identity. */
+/* worker: paths below its shares. No plain open, no exec, no signal, no change of owner or
+ * identity. */
 static const struct filter_rule worker[] = {
 	CALL(openat2, "the one way to a file; the kernel keeps it inside (RESOLVE_BENEATH)"),
 	CALL_IF(newfstatat, 3, NO_BIT_BUT(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), 0, "status"),
@@ -199,10 +204,13 @@ static const struct filter_rule gate[] = {
 	CALL(bind, "the address of the control connection"),
 	CALL(listen, "passive mode"),
 	CALL_IF(accept4, 3, EXACTLY, SOCK_CLOEXEC | SOCK_NONBLOCK, "data connections"),
-	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_REUSEADDR, "ports in TIME_WAIT"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_REUSEADDR,
+		 "ports in TIME_WAIT"),
 	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_SNDBUF, "lines to sessions"),
-	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_RCVLOWAT, "PROXY headers in pieces"),
-	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY, "small files at once"),
+	CALL_IF2(setsockopt, 1, EXACTLY, SOL_SOCKET, 2, EXACTLY, SO_RCVLOWAT,
+		 "PROXY headers in pieces"),
+	CALL_IF2(setsockopt, 1, EXACTLY, IPPROTO_TCP, 2, EXACTLY, TCP_NODELAY,
+		 "small files at once"),
 	CALL(recvfrom, "PROXY headers"),
 	CALL(getpeername, "whose header is wrong; a balancer that speaks for itself"),
 	CALL(getsockname, "a balancer that speaks for itself"),
@@ -213,26 +221,57 @@ static const struct filter_rule gate[] = {
  * refused, because modules are arbitrary. The listener sets it, so every process of ours has it.
  */
 static const int never[] = {
-	SCMP_SYS(ptrace),	     SCMP_SYS(process_vm_readv),  SCMP_SYS(process_vm_writev),
-	SCMP_SYS(bpf),		     SCMP_SYS(perf_event_open),	  SCMP_SYS(userfaultfd),
-	SCMP_SYS(io_uring_setup),    SCMP_SYS(io_uring_enter),	  SCMP_SYS(io_uring_register),
-	SCMP_SYS(kexec_load),	     SCMP_SYS(kexec_file_load),	  SCMP_SYS(init_module),
-	SCMP_SYS(finit_module),	     SCMP_SYS(delete_module),	  SCMP_SYS(mount),
-	SCMP_SYS(umount2),	     SCMP_SYS(move_mount),	  SCMP_SYS(open_tree),
-	SCMP_SYS(fsopen),	     SCMP_SYS(fsmount),		  SCMP_SYS(fsconfig),
-	SCMP_SYS(pivot_root),	     SCMP_SYS(setns),		  SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(swapon),	     SCMP_SYS(swapoff),		  SCMP_SYS(reboot),
-	SCMP_SYS(personality),	     SCMP_SYS(modify_ldt),	  SCMP_SYS(iopl),
-	SCMP_SYS(ioperm),	     SCMP_SYS(settimeofday),	  SCMP_SYS(clock_settime),
-	SCMP_SYS(adjtimex),	     SCMP_SYS(clock_adjtime),	  SCMP_SYS(sethostname),
-	SCMP_SYS(setdomainname),     SCMP_SYS(acct),		  SCMP_SYS(quotactl),
-	SCMP_SYS(lookup_dcookie),    SCMP_SYS(vhangup),		  SCMP_SYS(mknod),
-	SCMP_SYS(mknodat),	     SCMP_SYS(move_pages),	  SCMP_SYS(migrate_pages),
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(userfaultfd),
+	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(mount),
+	SCMP_SYS(umount2),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(fsconfig),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(setns),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(swapon),
+	SCMP_SYS(swapoff),
+	SCMP_SYS(reboot),
+	SCMP_SYS(personality),
+	SCMP_SYS(modify_ldt),
+	SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),
+	SCMP_SYS(settimeofday),
+	SCMP_SYS(clock_settime),
+	SCMP_SYS(adjtimex),
+	SCMP_SYS(clock_adjtime),
+	SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname),
+	SCMP_SYS(acct),
+	SCMP_SYS(quotactl),
+	SCMP_SYS(lookup_dcookie),
+	SCMP_SYS(vhangup),
+	SCMP_SYS(mknod),
+	SCMP_SYS(mknodat),
+	SCMP_SYS(move_pages),
+	SCMP_SYS(migrate_pages),
 };
 
 /*
  * monitor once its worker runs: it waits, relays signatures, ends its children, and closes the PAM
- * session, for which modules read files, talk to services, and write records. No program is started.
+ * session, for which modules read files, talk to services, and write records. No program is
+ * started.
  */
 static const struct filter_rule monitor[] = {
 	CALL(wait4, "how children ended"),
@@ -295,16 +334,16 @@ static const struct filter_rule monitor[] = {
 	CALL(rseq, "libraries"),
 };
 
-#define LIST(allowed)                                                                              \
-	(struct filter_list)                                                                       \
-	{                                                                                          \
-		.rules = (allowed), .rule_count = COUNT_OF(allowed)                                \
+#define LIST(allowed)                                               \
+	(struct filter_list)                                        \
+	{                                                           \
+		.rules = (allowed), .rule_count = COUNT_OF(allowed) \
 	}
-#define LIST_TRIED(allowed, errors)                                                                \
-	(struct filter_list)                                                                       \
-	{                                                                                          \
-		.rules = (allowed), .rule_count = COUNT_OF(allowed), .tried = (errors),            \
-		.tried_count = COUNT_OF(errors)                                                    \
+#define LIST_TRIED(allowed, errors)                                                     \
+	(struct filter_list)                                                            \
+	{                                                                               \
+		.rules = (allowed), .rule_count = COUNT_OF(allowed), .tried = (errors), \
+		.tried_count = COUNT_OF(errors)                                         \
 	}
 
 size_t
@@ -335,7 +374,8 @@ filter_lists(enum filter_process process, uint32_t options, struct filter_list r
 		ret_lists[n++] = LIST(monitor);
 		break;
 	case FILTER_NEVER:
-		ret_lists[0] = (struct filter_list){ .tried = never, .tried_count = COUNT_OF(never) };
+		ret_lists[0] =
+		    (struct filter_list) { .tried = never, .tried_count = COUNT_OF(never) };
 		break;
 	}
 	return n;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * servers.c - what wires need of a configuration, made once in the listener so that every wire has
- * it warm: their uid, the TLS and SSH settings with the public keys, the signer that has the others,
- * and the gate that has the ports.
+ * it warm: their uid, the TLS and SSH settings with the public keys, the signer that has the
+ * others, and the gate that has the ports.
  */
 #include "server/servers.h"
 
@@ -27,8 +27,8 @@
 #define HOOKS_PAUSE_MS 5000
 
 /*
- * Who wire, signer and the others are: accounts without privilege, each of its own. In personal mode they are
- * who we are.
+ * Who wire, signer and the others are: accounts without privilege, each of its own. In personal
+ * mode they are who we are.
  */
 static int
 find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct sandbox_ids *ret)
@@ -41,7 +41,8 @@ find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct 
 	} all[] = {
 		{ "wire-user", conf->wire_user, true, &ret->wire_uid, &ret->wire_gid },
 		{ "keys-user", conf->keys_user, true, &ret->keys_uid, &ret->keys_gid },
-		{ "hooks.user", conf->hooks.user, conf->hooks.spool, &ret->hooks_uid, &ret->hooks_gid },
+		{ "hooks.user", conf->hooks.user, conf->hooks.spool, &ret->hooks_uid,
+		  &ret->hooks_gid },
 		{ "cluster.user", conf->cluster.user, conf->cluster.redis, &ret->cluster_uid,
 		  &ret->cluster_gid },
 	};
@@ -50,15 +51,17 @@ find_ids(const struct conf *conf, conf_complain_fn *complain, void *ctx, struct 
 	struct text t;
 
 	for (size_t i = 0; i < COUNT_OF(all) && conf->mode == CONF_SYSTEM; i++) {
-		bool good = !all[i].wanted ||
-			    (account_ids(all[i].user, all[i].uid, all[i].gid) == 0 && *all[i].uid != 0 && *all[i].gid != 0);
+		bool good =
+		    !all[i].wanted || (account_ids(all[i].user, all[i].uid, all[i].gid) == 0 &&
+				       *all[i].uid != 0 && *all[i].gid != 0);
 
 		for (size_t k = 0; k < i; k++)
 			good &= !all[i].wanted || !all[k].wanted || *all[k].uid != *all[i].uid;
 		if (good)
 			continue;
 		text_init(&t, words, sizeof(words));
-		text_printf(&t, "%s is not an unprivileged user of this system, with a uid of its own",
+		text_printf(&t,
+			    "%s is not an unprivileged user of this system, with a uid of its own",
 			    all[i].key);
 		complain(ctx, &place, words);
 		return -EINVAL;

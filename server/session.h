@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.h - what a front end holds: the client's socket, the way to monitor, and after login the way
- * to worker. Lives in wire.
+ * session.h - what a front end holds: the client's socket, the way to monitor, and after login the
+ *way to worker. Lives in wire.
  *
  *	GREETED --auth_recv says OK, session_login()--> LOGGED_IN --> ended (the front end returns)
  *
@@ -62,8 +62,8 @@ void session_login(struct session *s, struct auth_verdict *verdict);
 const char *session_end_name(enum session_end end);
 
 /*
- * Names the client for logs and admin tools ("FileZilla 3.66.4", "OpenSSH_9.2p1"). May be called more
- * than once. Not trusted.
+ * Names the client for logs and admin tools ("FileZilla 3.66.4", "OpenSSH_9.2p1"). May be called
+ * more than once. Not trusted.
  */
 void session_client(struct session *s, const char *name);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sign_serve.c - relays signatures, in monitor.
- * Distrusts: wire. It gets one signature before the login, since one handshake needs one; after it, as
- * many as rekeys of a fast transfer and handshakes of data connections may need, and no more.
+ * Distrusts: wire. It gets one signature before the login, since one handshake needs one; after it,
+ * as many as rekeys of a fast transfer and handshakes of data connections may need, and no more.
  */
 #include "server/sign_serve.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sign_serve.h - monitor's part of sign.h: it passes a request of wire on to signer when its shape and
- * the quota allow, and remembers the SSH session id, which is the first hash that was signed.
+ * sign_serve.h - monitor's part of sign.h: it passes a request of wire on to signer when its shape
+ * and the quota allow, and remembers the SSH session id, which is the first hash that was signed.
  */
 #ifndef SERVER_SIGN_SERVE_H
 #define SERVER_SIGN_SERVE_H
@@ -10,7 +10,7 @@
 #include "server/sign.h"
 
 struct sign_serve {
-	int wire, signer; /* sockets; the owner's */
+	int wire, signer;	   /* sockets; the owner's */
 	enum sign_purpose purpose; /* the only one that this listener's protocol needs */
 	bool logged_in;
 	unsigned int before_login; /* signatures that were given before the login */

@@ -35,11 +35,11 @@ is_tls12(const uint8_t *tbs, size_t len)
 		uint8_t curve[2];
 		uint8_t point_len;
 	} curves[] = {
-		{ { 0x00, 0x1d }, 32 }, /* x25519 */
-		{ { 0x00, 0x17 }, 65 }, /* secp256r1 */
-		{ { 0x00, 0x18 }, 97 }, /* secp384r1 */
+		{ { 0x00, 0x1d }, 32 },	 /* x25519 */
+		{ { 0x00, 0x17 }, 65 },	 /* secp256r1 */
+		{ { 0x00, 0x18 }, 97 },	 /* secp384r1 */
 		{ { 0x00, 0x19 }, 133 }, /* secp521r1 */
-		{ { 0x00, 0x1e }, 56 }, /* x448 */
+		{ { 0x00, 0x1e }, 56 },	 /* x448 */
 	};
 
 	if (len < 68 || tbs[64] != 3 || len != 68u + tbs[67])

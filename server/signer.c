@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * signer.c - holds the private keys of TLS and SSH and signs with them.
- * Distrusts: monitors, in what they pass on from wire; a request that is not of a shape is refused and
- * its socket closed. Must not: decrypt, sign raw numbers, or give anything but signatures.
+ * Distrusts: monitors, in what they pass on from wire; a request that is not of a shape is refused
+ * and its socket closed. Must not: decrypt, sign raw numbers, or give anything but signatures.
  */
 #include "server/signer.h"
 
@@ -64,11 +64,12 @@ hold(enum sign_purpose purpose, size_t index, const char *file)
 	err = signer_key_read(file, &key);
 	if (err < 0) {
 		text_printf(&t, "%s: %s", file,
-			    err == -EINVAL ? "not a private key that we know, or one with a passphrase"
-					   : strerror(-err));
+			    err == -EINVAL
+				? "not a private key that we know, or one with a passphrase"
+				: strerror(-err));
 		return err;
 	}
-	us.held[us.count++] = (struct held){ purpose, (uint32_t)index, key };
+	us.held[us.count++] = (struct held) { purpose, (uint32_t)index, key };
 	return 0;
 }
 
@@ -151,8 +152,8 @@ sign(const struct sign_request *r, uint8_t *signature, size_t *len)
 		return -EACCES;
 	ctx = EVP_MD_CTX_new();
 	ok = ctx &&
-	     EVP_DigestSignInit_ex(ctx, &key_ctx, r->digest[0] ? r->digest : NULL, NULL, NULL, h->key,
-				   NULL) > 0 &&
+	     EVP_DigestSignInit_ex(ctx, &key_ctx, r->digest[0] ? r->digest : NULL, NULL, NULL,
+				   h->key, NULL) > 0 &&
 	     set_padding(key_ctx, r->padding) &&
 	     EVP_DigestSign(ctx, signature, len, r->tbs, r->tbs_len) > 0;
 	EVP_MD_CTX_free(ctx);
@@ -183,7 +184,8 @@ serve(int sock)
 		return -EBADMSG;
 	err = sign(&r, signature, &len);
 	if (err == -EACCES) {
-		log_error("sign-refused", "purpose=%d key=%u bytes=%zu", r.purpose, r.key, r.tbs_len);
+		log_error("sign-refused", "purpose=%d key=%u bytes=%zu", r.purpose, r.key,
+			  r.tbs_len);
 		return err;
 	}
 	ipc_begin(&b, room, sizeof(room), SIGN_MSG_ANSWER, id);
@@ -213,7 +215,7 @@ take_client(void)
 		fd_close(&fd);
 		return;
 	}
-	us.polls[++us.clients] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	us.polls[++us.clients] = (struct pollfd) { .fd = fd, .events = POLLIN };
 }
 
 NORETURN static void
@@ -260,7 +262,7 @@ signer_run(const struct conf *conf, const struct sandbox_ids *ids, int control)
 		_exit(1);
 	us.clients_max = conf->limits.sessions + conf->limits.waiting;
 	us.polls = mem_new(us.clients_max + 1, sizeof(*us.polls));
-	us.polls[0] = (struct pollfd){ .fd = control, .events = POLLIN };
+	us.polls[0] = (struct pollfd) { .fd = control, .events = POLLIN };
 	sandbox_signer(conf, ids);
 	serve_all();
 }

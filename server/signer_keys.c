@@ -116,10 +116,12 @@ static EVP_PKEY *
 get_rsa(struct buf *b)
 {
 	/* In the order of the file; iqmp stands before the primes. */
-	static const char *const names[] = { OSSL_PKEY_PARAM_RSA_N,	   OSSL_PKEY_PARAM_RSA_E,
-					     OSSL_PKEY_PARAM_RSA_D,	   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
-					     OSSL_PKEY_PARAM_RSA_FACTOR1,  OSSL_PKEY_PARAM_RSA_FACTOR2,
-					     OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2 };
+	static const char *const names[] = {
+		OSSL_PKEY_PARAM_RSA_N,	       OSSL_PKEY_PARAM_RSA_E,
+		OSSL_PKEY_PARAM_RSA_D,	       OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+		OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,
+		OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2
+	};
 	enum { N, E, D, IQMP, P, Q, DMP1, DMQ1, COUNT };
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	BN_CTX *work = BN_CTX_new();

@@ -9,8 +9,8 @@
 
 /*
  * Reads a private key file: PEM (PKCS#8 and older), or OpenSSH's own format without a passphrase.
- * Returns 0 and a key that the caller frees; or -errno, -EINVAL (not a key that we know, or one with a
- * passphrase). Every copy of its bytes but OpenSSL's is wiped.
+ * Returns 0 and a key that the caller frees; or -errno, -EINVAL (not a key that we know, or one
+ * with a passphrase). Every copy of its bytes but OpenSSL's is wiped.
  */
 int signer_key_read(const char *file, EVP_PKEY **ret_key) MUST_CHECK;
 

@@ -10,8 +10,8 @@
 #include "server/session.h"
 
 /*
- * What limits per address count: an IPv4 address, or the /64 of an IPv6 address; or the network around one,
- * which is the /24 or the /48.
+ * What limits per address count: an IPv4 address, or the /64 of an IPv6 address; or the network
+ * around one, which is the /24 or the /48.
  */
 struct source {
 	uint8_t key[16];
@@ -28,8 +28,8 @@ struct source source_of(const struct sockaddr_storage *addr);
 struct source source_network(const struct source *source);
 
 /*
- * An address as somebody writes it, or a network with /24 or /48 behind it; returns false when it is neither.
- * And back, with /64 behind the address of IPv6.
+ * An address as somebody writes it, or a network with /24 or /48 behind it; returns false when it
+ * is neither. And back, with /64 behind the address of IPv6.
  */
 bool source_parse(const char *text, struct source *ret_source);
 #define SOURCE_TEXT_MAX 64

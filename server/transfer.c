@@ -5,8 +5,8 @@
 #include "server/base/clock.h"
 
 void
-transfer_init(struct transfer *t, uint64_t offset, uint64_t stall_ms, struct pace *pace, uint32_t ticket,
-	      uint32_t lane)
+transfer_init(struct transfer *t, uint64_t offset, uint64_t stall_ms, struct pace *pace,
+	      uint32_t ticket, uint32_t lane)
 {
 	t->offset = offset;
 	t->bytes = 0;

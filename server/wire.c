@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * wire.c - the mouth. Enters its sandbox, runs one front end, says how it ended, and is gone.
- * It owns three sockets: the client's, and two to monitor (logins and signatures). Its log records go to monitor, which stamps them;
- * it writes no log of its own.
+ * It owns three sockets: the client's, and two to monitor (logins and signatures). Its log records
+ * go to monitor, which stamps them; it writes no log of its own.
  */
 #include "server/wire.h"
 

@@ -19,16 +19,17 @@ struct wire_servers {
 	struct sign_keys keys; /* public halves */
 	int signer;	       /* control socket of the process with the other halves */
 	pid_t signer_pid;
-	int hooks, hooks_in;	 /* both ends of the way to coffer-hooks; -1: no hooks */
-	pid_t hooks_pid;	 /* 0: it does not run */
-	uint64_t hooks_again_ms; /* when to start it again; CLOCK_NEVER: it runs, or is not wanted */
-	int gate; /* control socket of the process with the passive ports: gate.h */
+	int hooks, hooks_in; /* both ends of the way to coffer-hooks; -1: no hooks */
+	pid_t hooks_pid;     /* 0: it does not run */
+	uint64_t
+	    hooks_again_ms; /* when to start it again; CLOCK_NEVER: it runs, or is not wanted */
+	int gate;	    /* control socket of the process with the passive ports: gate.h */
 	pid_t gate_pid;
 };
 
 /*
- * Speaks the listener's protocol on s->client_fd until it is over; never returns. Signatures are asked
- * for on sign_sock.
+ * Speaks the listener's protocol on s->client_fd until it is over; never returns. Signatures are
+ * asked for on sign_sock.
  */
 NORETURN void wire_run(struct session *s, const struct wire_servers *servers, int sign_sock);
 

@@ -71,7 +71,9 @@ serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 static void
 serve(struct worker *w, struct vfs_serve *files)
 {
-	struct port_serve ports = { .conf = w->conf, .gate = w->gate_sock, .local = w->local, .peer = w->peer };
+	struct port_serve ports = {
+		.conf = w->conf, .gate = w->gate_sock, .local = w->local, .peer = w->peer
+	};
 	struct pollfd fds[] = {
 		{ .fd = w->wire_sock, .events = POLLIN },
 		{ .fd = w->monitor_sock, .events = POLLIN },

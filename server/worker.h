@@ -20,7 +20,7 @@ struct worker {
 
 enum worker_msg {
 	WORKER_MSG_READY = 0x400, /* the first one to monitor: u32 errno, 0: ready */
-	WORKER_MSG_EVENT,	  /* then, where hooks want them: u64 lost before it, event of hook.h */
+	WORKER_MSG_EVENT, /* then, where hooks want them: u64 lost before it, event of hook.h */
 };
 
 /* Runs until the session is over; never returns. */

@@ -46,7 +46,7 @@
 struct ssh_server {
 	const struct conf *conf;
 	ssh_bind bind;
-	bool remote;	       /* the host keys are signer's, */
+	bool remote;		/* the host keys are signer's, */
 	unsigned int stand_ins; /* and this is the set of those that stand in for them */
 };
 

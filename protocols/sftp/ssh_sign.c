@@ -32,8 +32,8 @@ struct stand_in {
 };
 
 /*
- * The stand-ins of a configuration. There are two sets at most: a reload makes the second beside the
- * first, and one of them goes when it is clear which configuration stays.
+ * The stand-ins of a configuration. There are two sets at most: a reload makes the second beside
+ * the first, and one of them goes when it is clear which configuration stays.
  */
 static struct set {
 	struct stand_in at[STAND_INS_MAX];

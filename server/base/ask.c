@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ask.c - ordered questions and answers over one ipc socket.
- * Invariant: answers carry the ids of the questions in the order in which those were sent. An answer
- * out of order means that the other side is not what it was: the channel is given up.
+ * Invariant: answers carry the ids of the questions in the order in which those were sent. An
+ * answer out of order means that the other side is not what it was: the channel is given up.
  */
 #include "server/base/ask.h"
 
@@ -179,7 +179,8 @@ ask_pump(struct ask *a)
 		uint32_t id, verdict;
 		char why[512];
 
-		err = ipc_recv(a->sock, MSG_DONTWAIT, a->room, sizeof(a->room), &b, &type, &id, &fd);
+		err =
+		    ipc_recv(a->sock, MSG_DONTWAIT, a->room, sizeof(a->room), &b, &type, &id, &fd);
 		if (err == -EAGAIN)
 			return 0;
 		if (err < 0)

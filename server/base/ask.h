@@ -18,10 +18,10 @@
 struct ask;
 
 /*
- * Takes an answer: err is 0, or -errno that the other side decided, with why (never NULL, may be "")
- * as words for the client; fields stand in b. *fd is the descriptor that came or -1; whoever keeps it
- * calls fd_give, else it is closed. b and why are gone when the function returns. It may ask again.
- * When the other side is gone, every open question is answered with -EPIPE.
+ * Takes an answer: err is 0, or -errno that the other side decided, with why (never NULL, may be
+ * "") as words for the client; fields stand in b. *fd is the descriptor that came or -1; whoever
+ * keeps it calls fd_give, else it is closed. b and why are gone when the function returns. It may
+ * ask again. When the other side is gone, every open question is answered with -EPIPE.
  */
 typedef void ask_fn(void *ctx, int err, const char *why, struct buf *b, int *fd);
 
@@ -49,8 +49,8 @@ unsigned int ask_open(const struct ask *a);
 int ask_pump(struct ask *a) MUST_CHECK;
 
 /*
- * The answering end: starts the answer to question id with its verdict; fields may follow when err is
- * 0. why may be NULL.
+ * The answering end: starts the answer to question id with its verdict; fields may follow when err
+ * is 0. why may be NULL.
  */
 void answer_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_t id, int err,
 		  const char *why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * buf.h - bounded bytes: a cursor for reading, an end for writing, and a failure that sticks, so that
- * a whole message is put or taken and looked at once: if (buf_done(&b) < 0) ...
+ * buf.h - bounded bytes: a cursor for reading, an end for writing, and a failure that sticks, so
+ * that a whole message is put or taken and looked at once: if (buf_done(&b) < 0) ...
  *
  * Numbers are big-endian. A string is a u32 length and its bytes.
  */

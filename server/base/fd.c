@@ -99,8 +99,7 @@ fd_pwrite_full(int fd, const void *at, size_t len, uint64_t offset)
 	if (offset > INT64_MAX || len > INT64_MAX - offset)
 		return -EFBIG;
 	while (done < len) {
-		ssize_t n =
-		    pwrite(fd, (const char *)at + done, len - done, (off_t)(offset + done));
+		ssize_t n = pwrite(fd, (const char *)at + done, len - done, (off_t)(offset + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -62,7 +62,7 @@ ipc_send_now(int sock, const struct buf *b, int pass_fd)
 	if (n >= 0)
 		return 0;
 	return errno == EAGAIN || errno == ENOBUFS ? -EAGAIN
-	     : errno == ECONNRESET		   ? -EPIPE
+	       : errno == ECONNRESET		   ? -EPIPE
 						   : -errno;
 }
 
@@ -124,7 +124,8 @@ ipc_recv(int sock, int flags, void *storage, size_t size, struct buf *b, uint16_
 		fd = take_fd(&msg);
 	if (n == 0)
 		return -EPIPE;
-	/* MSG_CTRUNC without a descriptor asked for is a stranger's attachment that the kernel dropped. */
+	/* MSG_CTRUNC without a descriptor asked for is a stranger's attachment that the kernel
+	 * dropped. */
 	if ((msg.msg_flags & MSG_TRUNC) || (ret_fd && (msg.msg_flags & MSG_CTRUNC)))
 		return -EBADMSG;
 	buf_init_read(b, storage, (size_t)n);

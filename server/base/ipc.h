@@ -34,8 +34,9 @@ int ipc_send(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 int ipc_send_now(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 
 /*
- * Receives one message into storage and opens it in b behind its head. Returns 0, -EAGAIN (flags had
- * MSG_DONTWAIT and there is none), -EPIPE (the other side is gone), -EBADMSG (cut or without a head).
+ * Receives one message into storage and opens it in b behind its head. Returns 0, -EAGAIN (flags
+ * had MSG_DONTWAIT and there is none), -EPIPE (the other side is gone), -EBADMSG (cut or without a
+ * head).
  *
  * With ret_fd NULL the kernel is given no room for descriptors, so that what a distrusted sender
  * attaches is discarded. Else *ret_fd is the descriptor that came (CLOEXEC) or -1.

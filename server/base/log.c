@@ -100,8 +100,9 @@ void
 log_record(enum log_level level, const char *process, const char *event, const char *fields)
 {
 	char line[LOG_RECORD_MAX], time_room[40];
-	const struct log_head head = { .time = time_room, .level = level_names[level], .process = process,
-				       .event = event };
+	const struct log_head head = {
+		.time = time_room, .level = level_names[level], .process = process, .event = event
+	};
 	struct text t, now;
 	ssize_t n;
 

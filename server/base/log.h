@@ -8,8 +8,8 @@
  *
  * Every string that came from outside goes through log_q(). Secrets go nowhere.
  *
- * error: somebody must act. warn: odd, and we went on. notice: logins, logouts, transfers, refusals.
- * info: life of processes. debug: for us, cheap when off.
+ * error: somebody must act. warn: odd, and we went on. notice: logins, logouts, transfers,
+ *refusals. info: life of processes. debug: for us, cheap when off.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -19,7 +19,13 @@
 
 #include "server/base/mem.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -61,10 +67,10 @@ void log_record(enum log_level level, const char *process, const char *event, co
 #define log_warn(...) log_event(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_notice(...) log_event(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(...) log_event(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)                                                                             \
-	do {                                                                                       \
-		if (log_wants(LOG_LEVEL_DEBUG))                                                    \
-			log_event(LOG_LEVEL_DEBUG, __VA_ARGS__);                                   \
+#define log_debug(...)                                           \
+	do {                                                     \
+		if (log_wants(LOG_LEVEL_DEBUG))                  \
+			log_event(LOG_LEVEL_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 /*

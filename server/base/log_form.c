@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log_form.c - values and fields of records. Pure. Distrusts: fields that wire made, which may be a client's by now:
- * they are taken apart and put together again, so that none of them can look like another one.
+ * log_form.c - values and fields of records. Pure. Distrusts: fields that wire made, which may be a
+ * client's by now: they are taken apart and put together again, so that none of them can look like
+ * another one.
  */
 #include "server/base/log_form.h"
 
@@ -70,7 +71,8 @@ escape_length(const char *s)
 {
 	if (s[1] == '"' || s[1] == '\\')
 		return 2;
-	return s[1] == 'x' && isxdigit((unsigned char)s[2]) && isxdigit((unsigned char)s[3]) ? 4 : 0;
+	return s[1] == 'x' && isxdigit((unsigned char)s[2]) && isxdigit((unsigned char)s[3]) ? 4
+											     : 0;
 }
 
 /* Takes the next field off *f. Returns false when what stands there is none. */
@@ -157,8 +159,8 @@ put_text(struct text *t, const char *from, size_t len)
 
 /* Puts a field as a whole or not at all. Returns whether it is there. */
 static bool
-put_field(struct text *t, enum log_format format, const char *raw, size_t raw_len, const struct field *f,
-	  bool taken)
+put_field(struct text *t, enum log_format format, const char *raw, size_t raw_len,
+	  const struct field *f, bool taken)
 {
 	size_t before = t->len;
 
@@ -212,7 +214,8 @@ log_form(struct text *t, enum log_format format, const struct log_head *head, co
 	bool json = format == LOG_FORMAT_JSON, whole;
 
 	if (json)
-		text_printf(t, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"event\":\"%s\"",
+		text_printf(t,
+			    "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"event\":\"%s\"",
 			    head->time, head->level, head->process, head->event);
 	else
 		text_printf(t, "%s %s %s %s:", head->time, head->level, head->process, head->event);

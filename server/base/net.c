@@ -27,7 +27,9 @@ parse(const char *network, uint8_t at[16], uint64_t *ret_bits)
 	if (inet_pton(family, host, at) != 1)
 		return 0;
 	/* Clients are never seen under such an address, so a rule with it would be none. */
-	return family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)at) ? 0 : family;
+	return family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)at)
+		   ? 0
+		   : family;
 }
 
 bool

@@ -15,6 +15,7 @@ bool net_is_network(const char *network);
 bool net_has(const char *network, const char *addr);
 
 /* An address and a port, as 192.0.2.1:6379 or [2001:db8::1]:6379. Returns 0 or -EINVAL. */
-int net_endpoint(const char *text, struct sockaddr_storage *ret_addr, socklen_t *ret_len) MUST_CHECK;
+int net_endpoint(const char *text, struct sockaddr_storage *ret_addr,
+		 socklen_t *ret_len) MUST_CHECK;
 
 #endif

@@ -24,8 +24,8 @@
 int resolve_at(int dir, const char *path, int flags, uint32_t mode, int *ret_fd) MUST_CHECK;
 
 /*
- * A directory that the administrator's configuration names, O_PATH: links in its path are his. Never
- * for anything that a client or a user can choose.
+ * A directory that the administrator's configuration names, O_PATH: links in its path are his.
+ * Never for anything that a client or a user can choose.
  */
 int resolve_host_dir(const char *path, int *ret_fd) MUST_CHECK;
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hostile.c - a wire that has gone bad, and a worker that does what it is told. A test build: the real
- * daemon with this file in place of both front ends and of the port service.
+ * hostile.c - a wire that has gone bad, and a worker that does what it is told. A test build: the
+ *real daemon with this file in place of both front ends and of the port service.
  *
- * The tester connects to either port and sends one line; what follows is done inside wire, after its
- * sandbox was entered, with everything that wire has: its sockets. One line is answered:
+ * The tester connects to either port and sends one line; what follows is done inside wire, after
+ *its sandbox was entered, with everything that wire has: its sockets. One line is answered:
  *
- *	call NAME          makes the system call in wire            -> "NAME errno" when it comes back
- *	worker NAME        logs in, then has worker make the call
- *	claim USER         says that a key login was verified       -> verdict
- *	sign PURPOSE LEN   asks for a signature over LEN zero bytes -> errno or "signed"
- *	hash N             asks N times for a signature of the right shape
- *	monitor KIND       sends monitor a bad message: short, type, huge, state, flood, fds
- *	ask KIND [PATH]    logs in, then sends worker a bad message, or a path
- *	smuggle            logs in, then attaches descriptors to a question for worker
+ *	call NAME          makes the system call in wire            -> "NAME errno" when it comes
+ *back worker NAME        logs in, then has worker make the call claim USER         says that a key
+ *login was verified       -> verdict sign PURPOSE LEN   asks for a signature over LEN zero bytes ->
+ *errno or "signed" hash N             asks N times for a signature of the right shape monitor KIND
+ *sends monitor a bad message: short, type, huge, state, flood, fds ask KIND [PATH]    logs in, then
+ *sends worker a bad message, or a path smuggle            logs in, then attaches descriptors to a
+ *question for worker
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,8 +48,7 @@
 static struct session *us;
 static int worker = -1;
 
-static void
-say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 static void
 say(const char *fmt, ...)
@@ -110,7 +108,9 @@ static const struct {
 	{ "prlimit64", SYS_prlimit64, { 0, 7, 0, 0 } },
 	{ "rt_sigaction", SYS_rt_sigaction, { SIGSYS, 0, 0, 8 } },
 	{ "mprotect", SYS_mprotect, { 0, 4096, PROT_READ | PROT_EXEC } },
-	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+	{ "mmap",
+	  SYS_mmap,
+	  { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
 	{ "shmget", SYS_shmget, { 0, 4096, 01600 } },
 	{ "msgget", SYS_msgget, { 0, 01600 } },
 	{ "semget", SYS_semget, { 0, 1, 01600 } },
@@ -227,17 +227,20 @@ send_fds(int sock, uint16_t type)
 	} control;
 	uint8_t room[16];
 	struct iovec part;
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr msg = { .msg_iov = &part,
+			      .msg_iovlen = 1,
+			      .msg_control = control.room,
 			      .msg_controllen = sizeof(control.room) };
 	struct buf b;
 
 	ipc_begin(&b, room, sizeof(room), type, 0);
-	part = (struct iovec){ room, b.end };
+	part = (struct iovec) { room, b.end };
 	control.head.cmsg_level = SOL_SOCKET;
 	control.head.cmsg_type = SCM_RIGHTS;
 	control.head.cmsg_len = CMSG_LEN(N * sizeof(int));
 	for (int i = 0; i < N; i++)
-		memcpy(CMSG_DATA(&control.head) + (size_t)i * sizeof(int), &us->client_fd, sizeof(int));
+		memcpy(CMSG_DATA(&control.head) + (size_t)i * sizeof(int), &us->client_fd,
+		       sizeof(int));
 	(void)!sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -282,7 +285,8 @@ hear_worker(void)
 	if (err < 0)
 		say("gone");
 	else if (fd >= 0)
-		say("descriptor %s", fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? "directory" : "file");
+		say("descriptor %s",
+		    fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? "directory" : "file");
 	else
 		say("errno %u", verdict);
 }
@@ -334,8 +338,10 @@ ask_signature(unsigned int purpose, size_t len, bool right, unsigned int times)
 {
 	static const char label[] = "TLS 1.3, server CertificateVerify";
 	uint8_t tbs[SIGN_TBS_MAX] = { 0 }, signature[SIGN_SIGNATURE_MAX];
-	struct sign_request r = { .purpose = (enum sign_purpose)purpose, .digest = "SHA256",
-				  .tbs = tbs, .tbs_len = len };
+	struct sign_request r = { .purpose = (enum sign_purpose)purpose,
+				  .digest = "SHA256",
+				  .tbs = tbs,
+				  .tbs_len = len };
 	unsigned int granted = 0;
 	int err = 0;
 
@@ -369,7 +375,8 @@ obey(char *line)
 			say("%s", calls[j].name);
 	else if (strcmp(verb, "claim") == 0) {
 		/* A key that nobody has, "verified" by us. */
-		if (auth_send_key(us->auth, one, "ssh-ed25519", "\0\0\0\13ssh-ed25519\0\0\0\40AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		if (auth_send_key(us->auth, one, "ssh-ed25519",
+				  "\0\0\0\13ssh-ed25519\0\0\0\40AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 				  51, two ? "forged" : NULL, two ? 6 : 0, true) == 0)
 			hear_monitor();
 	} else if (strcmp(verb, "sign") == 0)

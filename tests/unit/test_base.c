@@ -58,7 +58,7 @@ test_a_failure_sticks_until_the_end(void **state)
 	buf_reset(&b);
 	buf_put_u32(&b, 5); /* a string of five bytes, of which three are there */
 	buf_put_bytes(&b, "abc", 3);
-	assert_null(buf_get_string(&b, &(size_t){ 0 }));
+	assert_null(buf_get_string(&b, &(size_t) { 0 }));
 	assert_int_equal(buf_get_u8(&b), 0);
 	assert_int_equal(buf_done(&b), -EBADMSG);
 }
@@ -99,11 +99,16 @@ test_numbers_from_outside(void **state)
 		int err;
 		uint64_t value;
 	} cases[] = {
-		{ "0", 9, 0, 0 },	 { "9", 9, 0, 9 },
-		{ "10", 9, -EINVAL, 0 }, { "", 9, -EINVAL, 0 },
-		{ "-1", 9, -EINVAL, 0 }, { "+1", 9, -EINVAL, 0 },
-		{ " 1", 9, -EINVAL, 0 }, { "1 ", 9, -EINVAL, 0 },
-		{ "1x", 9, -EINVAL, 0 }, { "0x1", 9, -EINVAL, 0 },
+		{ "0", 9, 0, 0 },
+		{ "9", 9, 0, 9 },
+		{ "10", 9, -EINVAL, 0 },
+		{ "", 9, -EINVAL, 0 },
+		{ "-1", 9, -EINVAL, 0 },
+		{ "+1", 9, -EINVAL, 0 },
+		{ " 1", 9, -EINVAL, 0 },
+		{ "1 ", 9, -EINVAL, 0 },
+		{ "1x", 9, -EINVAL, 0 },
+		{ "0x1", 9, -EINVAL, 0 },
 		{ "1e3", UINT64_MAX, -EINVAL, 0 },
 		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX },
 		{ "18446744073709551616", UINT64_MAX, -EINVAL, 0 },
@@ -144,12 +149,18 @@ test_utf8(void **state)
 		const char *text;
 		bool ok;
 	} cases[] = {
-		{ "", true },		       { "plain", true },
-		{ "\xc3\xbc", true },	       { "\xf0\x9f\x90\xbf", true },
-		{ "\xc0\xaf", false },	       { "\xe0\x80\xaf", false },
-		{ "\xed\xa0\x80", false },     { "\xf4\x90\x80\x80", false },
-		{ "\xc3", false },	       { "\x80", false },
-		{ "\xf8\x88\x80\x80", false }, { "\xef\xbf\xbf", true },
+		{ "", true },
+		{ "plain", true },
+		{ "\xc3\xbc", true },
+		{ "\xf0\x9f\x90\xbf", true },
+		{ "\xc0\xaf", false },
+		{ "\xe0\x80\xaf", false },
+		{ "\xed\xa0\x80", false },
+		{ "\xf4\x90\x80\x80", false },
+		{ "\xc3", false },
+		{ "\x80", false },
+		{ "\xf8\x88\x80\x80", false },
+		{ "\xef\xbf\xbf", true },
 	};
 
 	(void)state;
@@ -371,8 +382,8 @@ main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_log_values_are_one_harmless_word),
 		cmocka_unit_test(test_a_rate_lets_a_burst_pass_and_then_no_more),
-		cmocka_unit_test_setup_teardown(test_a_message_arrives_with_its_descriptor, make_pair,
-						close_pair),
+		cmocka_unit_test_setup_teardown(test_a_message_arrives_with_its_descriptor,
+						make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_a_descriptor_that_nobody_asked_for_is_dropped,
 						make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_a_cut_or_short_message_is_bad, make_pair,

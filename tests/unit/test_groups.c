@@ -51,7 +51,8 @@ test_members_get_their_groups_and_never_that_of_root(void **state)
 static void
 test_line_that_may_be_about_him_must_be_readable(void **state)
 {
-	static const char *const lines[] = { "root:x:0:alice\n", "ten:x:ten:alice\n", "denied:x:alice\n" };
+	static const char *const lines[] = { "root:x:0:alice\n", "ten:x:ten:alice\n",
+					     "denied:x:alice\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
@@ -81,7 +82,9 @@ test_file_of_others_gives_nothing(void **state)
 static void
 test_groups_are_written_found_and_deleted(void **state)
 {
-	struct group_line g = { .name = "staff", .has_gid = true, .gid = 500, .members = (char[]){ "alice,bob" } };
+	struct group_line g = {
+		.name = "staff", .has_gid = true, .gid = 500, .members = (char[]) { "alice,bob" }
+	};
 	struct group_line found;
 
 	(void)state;
@@ -89,12 +92,13 @@ test_groups_are_written_found_and_deleted(void **state)
 	assert_int_equal(groups_set(file, &g), 0);
 	assert_int_equal(groups_find(file, "staff", &found), 0);
 	assert_int_equal(found.gid, 500);
-	assert_true(groups_has(&found, "bob") && !groups_has(&found, "bo") && !groups_has(&found, ""));
+	assert_true(groups_has(&found, "bob") && !groups_has(&found, "bo") &&
+		    !groups_has(&found, ""));
 	free(found.members);
 	assert_int_equal(groups_delete(file, "staff"), 0);
 	assert_int_equal(groups_find(file, "staff", &found), -ENOENT);
 	assert_int_equal(groups_delete(file, "staff"), -ENOENT);
-	g.members = (char[]){ "a:b" };
+	g.members = (char[]) { "a:b" };
 	assert_int_equal(groups_set(file, &g), -EINVAL);
 }
 

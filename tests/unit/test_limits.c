@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_limits.c - the limits of one user: what can be written, whom it lets in, how it is changed. */
+/* test_limits.c - the limits of one user: what can be written, whom it lets in, how it is changed.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,9 @@
 static time_t
 friday_noon(void)
 {
-	struct tm tm = { .tm_year = 126, .tm_mon = 10, .tm_mday = 27, .tm_hour = 12, .tm_isdst = -1 };
+	struct tm tm = {
+		.tm_year = 126, .tm_mon = 10, .tm_mday = 27, .tm_hour = 12, .tm_isdst = -1
+	};
 
 	return mktime(&tm);
 }
@@ -21,12 +24,23 @@ friday_noon(void)
 static void
 test_what_cannot_be_read_is_a_fault_and_fits_nobody(void **state)
 {
-	static const char *const good[] = { "", "expires=2027-01-31", "protocols=sftp;protocols=ftps",
+	static const char *const good[] = { "", "expires=2027-01-31",
+					    "protocols=sftp;protocols=ftps",
 					    "networks=2001:db8::/32;hours=Mon-Fri 08:00-18:00" };
-	static const char *const bad[] = { ";", "expires", "expires=", "expires=2027-02-30", "expires=27-02-03",
-					   "expires=2027-1-31", "protocols=ftp", "networks=example.com",
-					   "hours=always", "color=blue", "expires=2027-01-31;",
-					   ";expires=2027-01-31", "EXPIRES=2027-01-31", "expires =2027-01-31" };
+	static const char *const bad[] = { ";",
+					   "expires",
+					   "expires=",
+					   "expires=2027-02-30",
+					   "expires=27-02-03",
+					   "expires=2027-1-31",
+					   "protocols=ftp",
+					   "networks=example.com",
+					   "hours=always",
+					   "color=blue",
+					   "expires=2027-01-31;",
+					   ";expires=2027-01-31",
+					   "EXPIRES=2027-01-31",
+					   "expires =2027-01-31" };
 	const char *reason;
 
 	(void)state;
@@ -65,8 +79,8 @@ test_whom_they_let_in(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(table); i++)
-		if ((limits_check(table[i].limits, table[i].sftp, table[i].addr, friday_noon(), &reason) == 0) !=
-		    table[i].in)
+		if ((limits_check(table[i].limits, table[i].sftp, table[i].addr, friday_noon(),
+				  &reason) == 0) != table[i].in)
 			fail_msg("row %zu: %s", i, table[i].limits);
 }
 

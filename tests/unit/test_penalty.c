@@ -69,7 +69,8 @@ test_many_sources_of_one_network_are_refused_with_it(void **state)
 static void
 test_networks_are_written_banned_and_forgiven(void **state)
 {
-	struct source net = at("203.0.113.77/24"), six = at("2001:db8:7:9::1/48"), inside = at("203.0.113.5"), s;
+	struct source net = at("203.0.113.77/24"), six = at("2001:db8:7:9::1/48"),
+		      inside = at("203.0.113.5"), s;
 	struct source inside6 = at("2001:db8:7:ffff::9");
 	char shown[SOURCE_TEXT_MAX];
 
@@ -79,7 +80,8 @@ test_networks_are_written_banned_and_forgiven(void **state)
 	source_print(&six, shown);
 	assert_string_equal(shown, "2001:db8:7::/48");
 	assert_false(source_parse("203.0.113.0/25", &s) || source_parse("2001:db8::/32", &s) ||
-		     source_parse("203.0.113.0/", &s) || source_parse("/24", &s) || source_parse("203.0.113.0/48", &s));
+		     source_parse("203.0.113.0/", &s) || source_parse("/24", &s) ||
+		     source_parse("203.0.113.0/48", &s));
 	penalty_ban(&net, 60 * S, NOW);
 	penalty_ban(&six, 60 * S, NOW);
 	assert_int_equal(penalty_left(&inside, true, NOW), 60 * S);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_policy.c - auth.rules: the first that fits decides, and what is shown tells nothing of users. */
+/* test_policy.c - auth.rules: the first that fits decides, and what is shown tells nothing of
+ * users. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,38 +18,42 @@ load(const char *auth)
 {
 	char text[2048];
 	struct conf *conf;
-	int len = snprintf(text, sizeof(text),
-			   "mode: personal\n"
-			   "listeners: {inside: {protocol: sftp, port: 2222}, outside: {protocol: ftps}}\n"
-			   "tls: {certificates: [{certificate: /c, key: /k}]}\n"
-			   "sftp: {host-keys: /h}\n"
-			   "auth: {users-file: /u, %s}\n"
-			   "shares: {files: {path: /srv}}\n",
-			   auth);
+	int len = snprintf(
+	    text, sizeof(text),
+	    "mode: personal\n"
+	    "listeners: {inside: {protocol: sftp, port: 2222}, outside: {protocol: ftps}}\n"
+	    "tls: {certificates: [{certificate: /c, key: /k}]}\n"
+	    "sftp: {host-keys: /h}\n"
+	    "auth: {users-file: /u, %s}\n"
+	    "shares: {files: {path: /srv}}\n",
+	    auth);
 
 	assert_int_equal(conf_load_text("test", text, (size_t)len, NULL, NULL, &conf), 0);
 	return conf;
 }
 
 static char *staff[] = { (char[]) { "staff" }, NULL };
-static const struct account alice = { .name = "alice", .group_names = staff }, bob = { .name = "bob" }; /* of the system */
+static const struct account alice = { .name = "alice", .group_names = staff },
+			    bob = { .name = "bob" }; /* of the system */
 
 static struct policy_case
 from(const struct conf *conf, const char *listener, const char *addr)
 {
 	for (size_t i = 0; i < conf->listener_count; i++)
 		if (strcmp(conf->listeners[i].name, listener) == 0)
-			return (struct policy_case){ conf, &conf->listeners[i], addr };
+			return (struct policy_case) { conf, &conf->listeners[i], addr };
 	fail();
-	return (struct policy_case){ 0 };
+	return (struct policy_case) { 0 };
 }
 
 static void
 test_first_rule_that_fits_decides(void **state)
 {
-	struct conf *conf = load("rules: [{users: alice, networks: 192.0.2.0/24},"
-				 " {users: '@staff', allow: no}, {listeners: outside, users: bob, allow: no}]");
-	struct policy_case near = from(conf, "inside", "192.0.2.9"), far = from(conf, "inside", "198.51.100.1"),
+	struct conf *conf =
+	    load("rules: [{users: alice, networks: 192.0.2.0/24},"
+		 " {users: '@staff', allow: no}, {listeners: outside, users: bob, allow: no}]");
+	struct policy_case near = from(conf, "inside", "192.0.2.9"),
+			   far = from(conf, "inside", "198.51.100.1"),
 			   outside = from(conf, "outside", "192.0.2.9");
 	const char *reason = NULL;
 
@@ -65,8 +70,9 @@ test_first_rule_that_fits_decides(void **state)
 static void
 test_factors_and_sessions_are_those_of_the_rule(void **state)
 {
-	struct conf *conf = load("factors: [password], rules: [{users: alice, factors: [publickey+totp], sessions: 2},"
-				 " {protocols: ftps, factors: [password+totp]}]");
+	struct conf *conf = load(
+	    "factors: [password], rules: [{users: alice, factors: [publickey+totp], sessions: 2},"
+	    " {protocols: ftps, factors: [password+totp]}]");
 	struct policy_case in = from(conf, "inside", "::1"), out = from(conf, "outside", "::1");
 
 	(void)state;

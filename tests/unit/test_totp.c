@@ -88,11 +88,13 @@ test_sets_of_factors(void **state)
 	(void)state;
 	assert_true(factor_enough(&conf.auth.factors, p) && factor_enough(&conf.auth.factors, k));
 	assert_false(factor_enough(&conf.auth.factors, 0) || factor_enough(&conf.auth.factors, c));
-	assert_int_equal(auth_methods(&conf, &listener, "192.0.2.1"), AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE);
+	assert_int_equal(auth_methods(&conf, &listener, "192.0.2.1"),
+			 AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE);
 	conf.auth.factors = (struct conf_list) { both, 2 };
 	assert_false(factor_enough(&conf.auth.factors, p) || factor_enough(&conf.auth.factors, k) ||
 		     factor_enough(&conf.auth.factors, k | c));
-	assert_true(factor_enough(&conf.auth.factors, p | k) && factor_enough(&conf.auth.factors, p | c));
+	assert_true(factor_enough(&conf.auth.factors, p | k) &&
+		    factor_enough(&conf.auth.factors, p | c));
 	assert_int_equal(factor_missing(&conf.auth.factors, 0), p | k);
 	assert_int_equal(factor_missing(&conf.auth.factors, p), k | c);
 	assert_int_equal(factor_missing(&conf.auth.factors, k), p);

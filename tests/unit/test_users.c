@@ -36,7 +36,7 @@ remove_dir(void **state)
 	(void)state;
 	unlink(path);
 	snprintf(lock, sizeof(lock), "%s/.users.lock", dir);
-	unlink(lock); /* a lock stays: who waits for it has it open */
+	unlink(lock);	   /* a lock stays: who waits for it has it open */
 	return rmdir(dir); /* fails, and the test with it, when something was left behind */
 }
 
@@ -110,7 +110,8 @@ test_lines_that_cannot_be_read_are_no_users(void **state)
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		put_file(lines[i], 0600);
 		/* He is there, so he is nobody of the system's either. */
-		assert_int_equal(users_find(path, "u", &u), lines[i][1] == ':' ? -EBADMSG : -ENOENT);
+		assert_int_equal(users_find(path, "u", &u),
+				 lines[i][1] == ':' ? -EBADMSG : -ENOENT);
 	}
 	/* The shell may be missing; a line without its end is a line. */
 	put_file("u:h:1:2:g:/h", 0600);
