@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * listener.c - the door. Accepts connections, forks a monitor for each that may come (admit.c), and
- * kills a monitor that does not get its client logged in. Must not: read a byte of a client, or
- * wait for one. A new configuration is the one thing that it reads and allocates while it serves.
+ * listener.c - the loop of the first process: new connections (arrive.c), what monitors ask
+ * (claims.c), signals, and children that end. Kills a monitor that does not get its client logged
+ * in. Must not: read a byte of a client, or wait for one. A new configuration is the one thing that
+ * it reads and allocates while it serves.
  */
 #include "server/listener.h"
 
@@ -12,43 +13,32 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "server/admin.h"
+#include "server/arrive.h"
 #include "server/admit.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
-#include "server/base/ipc.h"
 #include "server/base/log.h"
-#include "server/base/net.h"
 #include "server/base/notify.h"
-#include "server/base/text.h"
 #include "server/certs.h"
 #include "server/claims.h"
 #include "server/cluster.h"
 #include "server/control.h"
-#include "server/gate.h"
 #include "server/handover.h"
 #include "server/listener_in.h"
 #include "server/listen_msg.h"
-#include "server/monitor.h"
 #include "server/penalty.h"
 #include "server/process.h"
 #include "server/recheck.h"
 #include "server/reload.h"
 #include "server/resolve.h"
 #include "server/servers.h"
-#include "server/signer.h"
-#include "server/source.h"
 
-/* Connections taken off one door before the others are looked at again. */
-#define ACCEPT_BATCH 16
-/* Monitor ends itself at the deadline; PAM can hang it. */
-#define KILL_GRACE_MS 10000
-/* Without descriptors or processes, accepting waits this long. */
+/* Without a process that it needs, accepting waits this long. */
 #define PAUSE_MS 100
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
@@ -56,186 +46,7 @@
 static struct listener us;
 static struct pollfd *polls;
 static int signals;
-static bool once;		/* serve one connection, then stop */
-static uint64_t pause_until_ms; /* 0: accepting */
-
-/* ---- a new connection ---- */
-
-struct arrival {
-	int fd;
-	const struct door *door;
-	struct sockaddr_storage peer, local; /* the client's view, also through a balancer */
-	struct sockaddr_storage bound;	     /* where the socket is */
-};
-
-/* An FTP client is told in the words of its protocol; SSH has none before the key exchange. */
-static void
-turn_away(int fd, const struct door *door, const char *addr, const char *limit)
-{
-	static const char words[] = "421 Too many connections; try again later.\r\n";
-
-	if (door->listener->protocol == CONF_FTPS)
-		(void)send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	log_notice("turned-away", "addr=%s listener=%s limit=%s", addr, door->listener->name,
-		   limit);
-}
-
-NORETURN static void
-become_monitor(const struct arrival *a, int sock, int signer, int gate)
-{
-	struct monitor m = {
-		.conf = us.conf,
-		.listener = a->door->listener,
-		.servers = &us.servers,
-		.client_fd = a->fd,
-		.listener_sock = sock,
-		.signer_sock = signer,
-		.hooks_sock = us.servers.hooks,
-		.gate_sock = gate,
-		.peer = a->peer,
-		.local = a->local,
-		.bound = a->bound,
-		.login_deadline_ms = clock_after(us.conf->limits.login_ms),
-	};
-	sigset_t none;
-
-	process_keep((int[]) { a->fd, sock, signer, gate, us.servers.hooks }, 5, true);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* ^C on a terminal reaches every process; only the listener decides what it means. */
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	monitor_run(&m);
-}
-
-static void
-start_monitor(struct conn *c, const struct arrival *a)
-{
-	const struct conf_listener *l = a->door->listener;
-	const bool is_sftp = l->protocol == CONF_SFTP;
-	FD_OWN int signer = -1, gate = -1;
-	int ends[2];
-	pid_t pid;
-
-	if (signer_connect(us.servers.signer, &signer) < 0 ||
-	    (!is_sftp && gate_connect(us.servers.gate, &a->bound, &a->peer, &gate) < 0) ||
-	    ipc_pair(ends) < 0) {
-		pause_until_ms = clock_ms() + PAUSE_MS;
-		return;
-	}
-	pid = fork();
-	if (pid == 0)
-		become_monitor(a, ends[1], signer, gate);
-	fd_close(&ends[1]);
-	if (pid < 0) {
-		log_error("fork", "reason=\"%s\"", strerror(errno));
-		pause_until_ms = clock_ms() + PAUSE_MS;
-		fd_close(&ends[0]);
-		return;
-	}
-	c->pid = pid;
-	c->sock = ends[0];
-	c->source = source_of(&a->peer);
-	c->logged_in = c->failed = c->stopped = false;
-	c->is_sftp = is_sftp;
-	c->since_ms = clock_ms();
-	c->user[0] = '\0';
-	ignore_result(text_copy(c->listener, sizeof(c->listener), l->name)); /* same size */
-	source_text(&a->peer, c->addr);
-	c->kill_ms = us.conf->limits.login_ms
-			 ? clock_after(us.conf->limits.login_ms + KILL_GRACE_MS)
-			 : CLOCK_NEVER;
-}
-
-/* Is it a load balancer, which says by a PROXY header for whom it comes? */
-static bool
-is_balancer(const struct door *door, const char *addr)
-{
-	for (size_t i = 0; i < door->listener->proxies.count; i++)
-		if (net_has(door->listener->proxies.at[i], addr))
-			return true;
-	return false;
-}
-
-static void
-greet(struct arrival *a)
-{
-	socklen_t len = sizeof(a->bound);
-	char addr[SESSION_ADDR_MAX];
-	struct source source;
-	const char *limit;
-	struct conn *c;
-
-	if (getsockname(a->fd, (struct sockaddr *)&a->bound, &len) < 0)
-		return; /* it is gone already */
-	source_unmap(&a->bound);
-	if (a->local.ss_family == AF_UNSPEC)
-		a->local = a->bound;
-	source_unmap(&a->peer);
-	source_unmap(&a->local);
-	source_text(&a->peer, addr);
-	source = source_of(&a->peer);
-	limit = admit_connection(&us, &source, addr);
-	c = conns_free(&us.conns);
-	if (limit || !c) {
-		turn_away(a->fd, a->door, addr, limit ? limit : "limits.sessions");
-		return;
-	}
-	start_monitor(c, a);
-	/* A balancer that comes for itself looks whether we live, and does not log in. */
-	c->exempt = c->pid && (admit_exempt(&us, addr) || is_balancer(a->door, addr));
-}
-
-static void
-accept_some(const struct door *door)
-{
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		struct arrival a = { .door = door };
-		socklen_t len = sizeof(a.peer);
-		char addr[SESSION_ADDR_MAX];
-		FD_OWN int fd = -1;
-
-		fd = accept4(door->fd, (struct sockaddr *)&a.peer, &len,
-			     SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			    errno == ENOMEM) {
-				log_warn("accept", "reason=\"%s\" pause_ms=%d", strerror(errno),
-					 PAUSE_MS);
-				pause_until_ms = clock_ms() + PAUSE_MS;
-			}
-			return;
-		}
-		source_unmap(&a.peer);
-		source_text(&a.peer, addr);
-		a.fd = fd;
-		if (!is_balancer(door, addr))
-			greet(&a);
-		else if (gate_read_header(us.servers.gate, (uint32_t)(door - us.doors.at), fd) < 0)
-			pause_until_ms = clock_ms() + PAUSE_MS;
-	}
-}
-
-/* Connections of balancers, with the addresses of their headers. */
-static void
-hear_gate(void)
-{
-	struct gate_headed headed;
-	int err;
-
-	while ((err = gate_headed(us.servers.gate, &headed)) == 0) {
-		FD_OWN int fd = headed.fd;
-		struct arrival a = { .fd = fd, .peer = headed.peer, .local = headed.local };
-
-		if (headed.door >= us.doors.count)
-			continue;
-		a.door = &us.doors.at[headed.door];
-		if (!us.stopping)
-			greet(&a);
-	}
-	if (err != -EAGAIN)
-		fd_close(&us.servers.gate); /* its end follows */
-}
+static bool once; /* serve one connection, then stop */
 
 /* ---- monitors ---- */
 
@@ -265,7 +76,7 @@ restart_signer(int status)
 	reload_crashed();
 	fd_close(&us.servers.signer);
 	if (servers_start_signer(us.conf, servers_complain, NULL, &us.servers) < 0)
-		pause_until_ms = clock_ms() + PAUSE_MS;
+		us.pause_until_ms = clock_ms() + PAUSE_MS;
 }
 
 /* Sessions go on, and so does the queue; what does not fit into that is counted as lost. */
@@ -287,7 +98,7 @@ restart_gate(int status)
 	reload_crashed();
 	fd_close(&us.servers.gate);
 	if (servers_start_gate(us.conf, &us.servers) < 0)
-		pause_until_ms = clock_ms() + PAUSE_MS;
+		us.pause_until_ms = clock_ms() + PAUSE_MS;
 }
 
 static void
@@ -385,7 +196,7 @@ enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_RESOLVE, POLL_F
 static uint64_t
 next_deadline(void)
 {
-	uint64_t first = pause_until_ms ? pause_until_ms : CLOCK_NEVER;
+	uint64_t first = us.pause_until_ms ? us.pause_until_ms : CLOCK_NEVER;
 
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
 	first = clock_first(clock_first(first, certs_deadline(&us)), resolve_deadline());
@@ -407,7 +218,7 @@ static void
 turn(uint64_t deadline)
 {
 	size_t n, conns_at, doors_at, control_at;
-	bool paused = pause_until_ms != 0 || us.stopping;
+	bool paused = us.pause_until_ms != 0 || us.stopping;
 
 	polls[POLL_SIGNALS] = (struct pollfd) { .fd = signals, .events = POLLIN };
 	polls[POLL_RECHECK] = (struct pollfd) { .fd = recheck_fd(), .events = POLLIN };
@@ -429,17 +240,17 @@ turn(uint64_t deadline)
 			die("poll: %s", strerror(errno));
 		return;
 	}
-	if (pause_until_ms && clock_ms() >= pause_until_ms)
-		pause_until_ms = 0;
+	if (us.pause_until_ms && clock_ms() >= us.pause_until_ms)
+		us.pause_until_ms = 0;
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (polls[conns_at + i].revents && us.conns.at[i].pid)
 			claims_hear(&us, &us.conns.at[i]);
 	for (size_t i = 0; doors_at + i < n; i++)
 		if (polls[doors_at + i].revents)
-			accept_some(&us.doors.at[i]);
+			arrive_accept(&us, &us.doors.at[i]);
 	admin_serve(&polls[control_at]);
 	if (polls[POLL_GATE].revents)
-		hear_gate();
+		arrive_hear_gate(&us);
 	if (polls[POLL_RECHECK].revents)
 		recheck_hear(&us);
 	cluster_turn(&us);

@@ -17,7 +17,8 @@ struct listener {
 	struct doors doors;
 	struct conns conns;
 	bool stopping;
-	uint8_t *secret; /* TLS_SECRET bytes of shared ticket keys; no child has them */
+	uint64_t pause_until_ms; /* 0: accepting */
+	uint8_t *secret;	 /* TLS_SECRET bytes of shared ticket keys; no child has them */
 };
 
 #endif
