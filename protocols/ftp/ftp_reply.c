@@ -27,7 +27,7 @@ static const struct {
 	{ EROFS, 550, "The filesystem is read-only." },
 	{ EINVAL, 550, "The server's filesystem does not accept this." },
 	{ EOPNOTSUPP, 550, "The server's filesystem cannot do this." },
-	{ ENAMETOOLONG, 553, "The name is too long." },
+	{ ENAMETOOLONG, 550, "The name is too long." },
 	{ EXDEV, 553, "That lies in another share." },
 	{ EBUSY, 450, "Somebody else is writing this file; try again later." },
 	{ EAGAIN, 450, "It is busy; try again later." },

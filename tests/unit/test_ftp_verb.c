@@ -336,10 +336,10 @@ test_errors_have_the_codes_of_the_contract(void **state)
 {
 	static const struct {
 		int err, code;
-	} cases[] = { { ENOENT, 550 }, { EACCES, 550 },	   { EPERM, 550 }, { EBUSY, 450 },
-		      { ENOSPC, 452 }, { EDQUOT, 552 },	   { EFBIG, 552 }, { EIO, 451 },
-		      { ESTALE, 554 }, { ERANGE, 554 },	   { EPIPE, 451 }, { EXDEV, 553 },
-		      { ENOTTY, 451 }, { EADDRINUSE, 425 } };
+	} cases[] = { { ENOENT, 550 },	     { EACCES, 550 }, { EPERM, 550 },	  { EBUSY, 450 },
+		      { ENOSPC, 452 },	     { EDQUOT, 552 }, { EFBIG, 552 },	  { EIO, 451 },
+		      { ESTALE, 554 },	     { ERANGE, 554 }, { EPIPE, 451 },	  { EXDEV, 553 },
+		      { ENAMETOOLONG, 550 }, { ENOTTY, 451 }, { EADDRINUSE, 425 } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
