@@ -98,6 +98,30 @@ class Raw:
         self.transport.close()
 
 
+def readdir(r, path):
+    """[(name, longname)] of a directory, . and .. included."""
+    kind, body = r.ask(OPENDIR, s(path))
+    assert kind == HANDLE
+    handle, found = body[4:], []
+    while True:
+        kind, body = r.ask(READDIR, s(handle))
+        if kind == STATUS:
+            assert body == EOF and r.ask(CLOSE, s(handle)) == (STATUS, OK)
+            return found
+        assert kind == NAME
+        count, at = struct.unpack(">I", body[:4])[0], 4
+        for _ in range(count):
+            pair = []
+            for _ in range(2):
+                n = struct.unpack(">I", body[at:at + 4])[0]
+                pair.append(body[at + 4:at + 4 + n])
+                at += 4 + n
+            flags = struct.unpack(">I", body[at:at + 4])[0]
+            at += 4 + sum(size for bit, size in ((1, 8), (2, 8), (4, 4), (8, 8)) if flags & bit)
+            found.append(tuple(pair))
+        assert at == len(body)
+
+
 def connect(server):
     t = paramiko.Transport((server.host, server.sftp_port))
     t.connect(username=server.user, password=server.password)
@@ -248,23 +272,7 @@ def test_sf11_names_are_bytes_and_longnames_one_line(raw, server):
     for name in names:
         with open(os.path.join(server.path("odd").encode(), name), "wb"):
             pass
-    kind, body = raw.ask(OPENDIR, s("/odd"))
-    h, found = body[4:], {}
-    while True:
-        kind, body = raw.ask(READDIR, s(h))
-        if kind == STATUS:
-            assert body == EOF
-            break
-        count, at = struct.unpack(">I", body[:4])[0], 4
-        for _ in range(count):
-            pair = []
-            for _ in range(2):
-                n = struct.unpack(">I", body[at:at + 4])[0]
-                pair.append(body[at + 4:at + 4 + n])
-                at += 4 + n
-            flags = struct.unpack(">I", body[at:at + 4])[0]
-            at += 4 + (8 if flags & 1 else 0) + (8 if flags & 2 else 0) + (4 if flags & 4 else 0) + (8 if flags & 8 else 0)
-            found[pair[0]] = pair[1]
+    found = dict(readdir(raw, "/odd"))
     assert set(names) <= set(found)
     assert not any(c < 0x20 or c == 0x7f for long in found.values() for c in long)
 
