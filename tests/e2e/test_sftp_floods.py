@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Clients that flood and do not read (ledger SS05, SS06, SF10), while another session moves files with checksums."""
+"""Clients that flood and do not read (ledger SS05, SS06, SF10, RX04), while another session moves files with checksums."""
 
 import contextlib
 import os
@@ -95,7 +95,7 @@ FLOODS = {"ss05-global-requests": global_requests, "ss05-unknown-messages": unkn
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_is_bounded_and_another_session_does_not_notice(flooded, here, flood):
+def test_rx04_a_flood_is_bounded_and_another_session_does_not_notice(flooded, here, flood):
     digest = big_file(here / "up", 32 * MEBI)
     f = Flooder(flooded)
     f.handle = f.raw.open("/zeros", R) if "reads" in flood else b""
