@@ -341,7 +341,7 @@ def test_sshfs_carries_git_tar_and_a_compiler(server, here, mounted):
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
 def test_sshfs_carries_a_compile_of_this_project(server, mounted):
     """A linker has hundreds of files open, a compiler reads what another has just written."""
-    shutil.copytree(TOP, mounted / "project", ignore=shutil.ignore_patterns("build", "run", ".git", "__pycache__"))
+    shutil.copytree(TOP, mounted / "project", ignore=shutil.ignore_patterns("build", "run", ".git", "__pycache__", "unpacked", "node_modules"))
     plain = {k: v for k, v in os.environ.items() if k not in ("BUILD", "VARIANT", "MAKEFLAGS")}
     run("make", "-s", "-j2", "-C", str(mounted / "project"), "all", timeout=3000, env=plain)
     assert "cofferd" in run(str(mounted / "project" / "build" / "release" / "cofferd"), "-V").text
