@@ -370,8 +370,8 @@ const struct schema_key schema_keys[] = {
 	C("limits.waiting-per-address", SCHEMA_U32, limits.waiting_per_address, "8",
 	  "The same from one address (IPv6: one /64).", RANGE(1, 100000)),
 	C("limits.waiting-drop-from", SCHEMA_U32, limits.waiting_drop_from, "10",
-	  "From so many of them on, new ones are turned away at random: 30 of 100 at first, all at limits.waiting. So a "
-	  "flood cannot keep everybody else out.", RANGE(1, 100000)),
+	  "From so many of them on, new ones are turned away at random: 30 of 100 at first, all at limits.waiting. But "
+	  "whoever has fewer of them than another gets the place of that one's oldest, so a flood keeps nobody out but itself.", RANGE(1, 100000)),
 	C("limits.rate-up", SCHEMA_SIZE, limits.rate_up, "none",
 	  "Bytes a second that one session may upload.", .flags = SCHEMA_NONE, RANGE(KIB, ANY_SIZE)),
 	C("limits.rate-down", SCHEMA_SIZE, limits.rate_down, "none",

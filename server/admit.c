@@ -10,12 +10,15 @@
 #include <sys/wait.h>
 
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/net.h"
 #include "server/cluster.h"
 #include "server/listen_msg.h"
 
 /* Percent that are turned away at limits.waiting-drop-from. */
 #define DROP_FIRST 30u
+/* Who gives his place up has this long to hear it. */
+#define MAKE_ROOM_MS 2000
 
 bool
 admit_exempt(const struct listener *l, const char *addr)
@@ -65,6 +68,24 @@ sessions(const struct listener *l, const struct source *source, const char *user
 	return conns_count(&l->conns, source, user, true) + cluster_count(source, user);
 }
 
+/*
+ * The waiting room is full, or nearly: whoever has the most places in it gives one to somebody who
+ * will have fewer. So a flood, from one address or fifty, keeps nobody out but itself.
+ */
+static bool
+make_room(const struct listener *l, const struct source *source)
+{
+	struct conn *crowd =
+	    conns_crowd(&l->conns, conns_count(&l->conns, source, NULL, false) + 1);
+
+	if (!crowd)
+		return false;
+	log_info("made-room", "pid=%d addr=%s limit=limits.waiting", crowd->pid, crowd->addr);
+	conns_stop(crowd);
+	crowd->kill_ms = clock_after(MAKE_ROOM_MS);
+	return true;
+}
+
 const char *
 admit_connection(const struct listener *l, const struct source *source, const char *addr)
 {
@@ -76,9 +97,10 @@ admit_connection(const struct listener *l, const struct source *source, const ch
 	if (conns_count(&l->conns, source, NULL, false) >= l->conf->limits.waiting_per_address)
 		return "limits.waiting-per-address";
 	waiting = conns_count(&l->conns, NULL, NULL, false);
-	if (waiting >= l->conf->limits.waiting)
+	if (waiting >= l->conf->limits.waiting && !make_room(l, source))
 		return "limits.waiting";
-	if (drop_at_random(l, waiting))
+	if (waiting < l->conf->limits.waiting && drop_at_random(l, waiting) &&
+	    !make_room(l, source))
 		return "limits.waiting-drop-from";
 	if (sessions(l, source, NULL) >= l->conf->limits.sessions_per_address)
 		return "limits.sessions-per-address";

@@ -12,6 +12,9 @@
 #include "server/base/ipc.h"
 #include "server/listen_msg.h"
 
+/* Waiting connections whose sources are counted to find a crowd. */
+#define CROWD_LOOKS 32
+
 void
 conns_init(struct conns *t, size_t max)
 {
@@ -53,11 +56,41 @@ conns_count(const struct conns *t, const struct source *source, const char *user
 	for (size_t i = 0; i < t->max; i++) {
 		const struct conn *c = &t->at[i];
 
-		n += c->pid && c->logged_in == logged_in &&
+		n += c->pid && !c->stopped && c->logged_in == logged_in &&
 		     (!source || source_equal(source, &c->source)) &&
 		     (!user || strcmp(user, c->user) == 0);
 	}
 	return n;
+}
+
+struct conn *
+conns_crowd(const struct conns *t, unsigned int more_than)
+{
+	struct conn *found = NULL;
+	unsigned int most = more_than, looked = 0;
+
+	/* From wherever the clock points: a look at all of all would cost a flood's square. */
+	for (size_t i = 0, first = clock_ms() % t->max; i < t->max && looked < CROWD_LOOKS; i++) {
+		struct conn *c = &t->at[(first + i) % t->max];
+		unsigned int count;
+
+		if (!c->pid || c->logged_in || c->stopped)
+			continue;
+		looked++;
+		count = conns_count(t, &c->source, NULL, false);
+		if (count > most) {
+			most = count;
+			found = c;
+		}
+	}
+	for (size_t i = 0; found && i < t->max; i++) {
+		struct conn *c = &t->at[i];
+
+		if (c->pid && !c->logged_in && !c->stopped &&
+		    source_equal(&c->source, &found->source) && c->since_ms < found->since_ms)
+			found = c;
+	}
+	return found;
 }
 
 void

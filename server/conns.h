@@ -45,9 +45,16 @@ struct conn *conns_free(struct conns *t);
 struct conn *conns_find(struct conns *t, pid_t pid);
 bool conns_any(const struct conns *t);
 
-/* How many there are with this state, of this source (NULL: any) and this user (NULL: any). */
+/* How many there are with this state that nobody has told to end, of this source (NULL: any) and
+ * this user (NULL: any). */
 unsigned int conns_count(const struct conns *t, const struct source *source, const char *user,
 			 bool logged_in);
+
+/*
+ * Among those that are not logged in: the oldest of a source that has the most of them, as far as a
+ * few looks tell; NULL when none has more than more_than.
+ */
+struct conn *conns_crowd(const struct conns *t, unsigned int more_than);
 
 /* Asks its monitor to end the session; one that cannot hear is killed. */
 void conns_stop(struct conn *c);

@@ -40,6 +40,8 @@
 
 /* Without a process that it needs, accepting waits this long. */
 #define PAUSE_MS 100
+/* Rows for connections that were told to end and are not counted any more. */
+#define ENDING 64
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
 
@@ -349,7 +351,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	certs_note(conf);
 	resolve_start(conf);
 	once = only_once;
-	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting);
+	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting + ENDING);
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)

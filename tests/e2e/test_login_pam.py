@@ -287,6 +287,12 @@ def test_pam_faillock_locks_and_unlocks(tmp_path):
         assert both_work(s) == [True, True]
 
 
+def limits_of_worker(s, name):
+    worker = eventually(lambda: s.sessions().get("coffer-worker"))[0]
+    with open("/proc/%d/limits" % worker, encoding="ascii") as f:
+        return next(line for line in f if line.startswith(name)).split()[3:5]
+
+
 def test_pam_limits_reach_the_worker(tmp_path):
     limits = tmp_path / "limits"
     limits.write_text("%s hard fsize 16\n%s hard core 0\n" % (SYSTEM_USER, SYSTEM_USER))
@@ -294,14 +300,17 @@ def test_pam_limits_reach_the_worker(tmp_path):
              "session required pam_limits.so conf=%s" % limits]
     with pam_serving(tmp_path, lines) as s:
         with contextlib.closing(s.ftp()) as f:
-            with open("/proc/%d/limits" % s.sessions()["coffer-worker"][0], encoding="ascii") as fd:
-                row = next(line for line in fd if line.startswith("Max file size"))
-            assert row.split()[3:5] == ["16384", "16384"]
+            assert limits_of_worker(s, "Max file size") == ["16384", "16384"]
             small = tmp_path / "small"
             small.write_bytes(b"s" * 10000)
             with open(small, "rb") as data:
                 f.storbinary("STOR small", data)
         assert os.path.getsize(s.path("small")) == 10000
+        eventually(lambda: not s.sessions())
+        with ssh(s) as t:
+            t.auth_password(SYSTEM_USER, SYSTEM_PASSWORD)
+            paramiko.SFTPClient.from_transport(t).listdir("/")
+            assert limits_of_worker(s, "Max file size") == ["16384", "16384"]
 
 
 def test_pam_mkhomedir_makes_a_home(tmp_path):
@@ -330,6 +339,12 @@ def test_groups_of_pam_group_reach_the_worker_au10(tmp_path):
         with contextlib.closing(s.ftp()):
             st = status(s.sessions()["coffer-worker"][0])
             assert set(map(int, st["Groups"].split())) == {SYSTEM_UID, 61099, *SYSTEM_GROUPS.values()}
+        eventually(lambda: not s.sessions())
+        with ssh(s) as t:
+            t.auth_password(SYSTEM_USER, SYSTEM_PASSWORD)
+            paramiko.SFTPClient.from_transport(t).listdir("/")
+            st = status(eventually(lambda: s.sessions().get("coffer-worker"))[0])
+            assert 61099 in set(map(int, st["Groups"].split()))
 
 
 def test_expired_shadow_password_is_changed_in_earnest_au09(tmp_path):

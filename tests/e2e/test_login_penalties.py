@@ -220,6 +220,26 @@ def test_flood_of_silent_connections_leaves_room_for_others_rx01(tmp_path):
         assert ftp_login(s, "127.0.0.90", s.user, s.password) is True
 
 
+@pytest.mark.parametrize("sources", [1, 50])
+def test_standing_flood_does_not_keep_a_good_client_out_rx01(tmp_path, sources):
+    """Connections that stay and say nothing fill the waiting room; whoever has many places in it gives one up."""
+    config = tmp_path / "flood.yaml"
+    config.write_text("limits: {waiting: 60, waiting-per-address: 60, waiting-drop-from: 30, login-time: 60s}\n")
+    with serving("--config", str(config)) as s:
+        held = []
+        try:
+            for i in range(200):
+                held.append(connect(s, "127.0.0.%d" % (100 + i % sources)))
+            eventually(lambda: "turned-away" in s.log())
+            for login in (ftp_login, ssh_login, ftp_login, ssh_login):
+                assert login(s, "127.0.0.9", s.user, s.password) is True
+            assert len(s.sessions().get("coffer-monitor", [])) <= 64
+            assert " made-room: " in s.log()
+        finally:
+            for c in held:
+                c.close()
+
+
 def test_drop_is_random_and_early_rx01(tmp_path):
     """At half of the room, some get in and some do not."""
     with tight(tmp_path) as s:
