@@ -313,3 +313,11 @@ def nothing_left(request):
         if name in request.fixturenames:
             s = request.getfixturevalue(name)
             eventually(lambda s=s: not s.sessions(), 15, "end of all sessions of %s" % name)
+
+
+def let_others_pass(where):
+    """Directories of the test, up to the one for all temporary files, can be gone through by other users."""
+    at, top = os.path.realpath(where), os.path.realpath(tempfile.gettempdir())
+    while at.startswith(top + "/"):
+        os.chmod(at, (os.stat(at).st_mode | 0o711) & ~0o022)
+        at = os.path.dirname(at)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import eventually, serving, status
+from conftest import eventually, needs_root, serving, status
 from rawftps import Raw, cut, read, until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -771,6 +771,7 @@ def test_FD10_patterns_and_options_cost_nothing(server):
         assert c.get("LIST -R many")[1].count(b"\r\n") == 300
 
 
+@needs_root  # to count descriptors of wire
 def test_FD11_stalled_transfers_end_and_leave_nothing(fast):
     with Raw(fast) as c:
         wire = wires(fast)[0]

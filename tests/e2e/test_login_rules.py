@@ -115,7 +115,7 @@ def test_reload_ends_sessions_of_those_who_may_not_come_any_more_au11(tmp_path, 
             bob.login("bob", PASSWORD)
             t.auth_password("alice", PASSWORD)
             sftp = paramiko.SFTPClient.from_transport(t)
-            conf.write_text(conf.read_text().replace("nobody", "alice"))
+            conf.write_text(conf.read_text().replace("- nobody", "- alice"))
             os.kill(s.pid, signal.SIGHUP)
             s.wait_for_log("reload: result=ok")
             if enforce == "now":

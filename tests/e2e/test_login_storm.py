@@ -17,7 +17,7 @@ import time
 
 import paramiko
 
-from conftest import descendants, eventually, run, serving
+from conftest import descendants, eventually, needs_root, run, serving
 
 RATE, SECONDS = int(os.environ.get("STORM_RATE", "40")), int(os.environ.get("STORM_SECONDS", "5"))
 CONFIG = """
@@ -97,6 +97,7 @@ def storm(s, rate, seconds):
     return outcome, time.monotonic() - began
 
 
+@needs_root  # to look into listener and signer
 def test_storm_of_logins_leaves_nothing_behind_rx03(tmp_path):
     config = tmp_path / "storm.yaml"
     config.write_text(CONFIG)

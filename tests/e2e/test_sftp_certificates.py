@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from conftest import IS_ROOT, SYSTEM_USER, comm, eventually, run, serving
+from conftest import IS_ROOT, SYSTEM_USER, comm, eventually, let_others_pass, run, serving
 from test_sftp_ledger import s, u32
 
 KINDS = {"ed25519": ("ed25519", None), "ecdsa256": ("ecdsa", "256"), "ecdsa384": ("ecdsa", "384"), "ecdsa521": ("ecdsa", "521"),
@@ -39,10 +39,7 @@ def keys(tmp_path_factory):
 def served(tmp_path_factory, keys):
     where = tmp_path_factory.mktemp("served")
     os.chmod(where, 0o755)
-    at = where
-    while str(at) != "/":  # where keys are read as the user
-        os.chmod(at, os.stat(at).st_mode | 0o711)
-        at = at.parent
+    let_others_pass(where)  # keys are read as the user
     trusted = where / "trusted"
     trusted.write_text("# nobody yet\n")
     lines = where / "lines"
@@ -350,10 +347,7 @@ def test_times_are_those_of_the_clock(served, keys, trust):
 def test_the_administrators_directory_of_keys(tmp_path_factory, keys):
     """authorized-keys: DIR/%u, which only root can write: the user's own file does not count then."""
     where = tmp_path_factory.mktemp("directory")
-    at = where
-    while str(at) != "/":
-        os.chmod(at, os.stat(at).st_mode | 0o711)
-        at = at.parent
+    let_others_pass(where)
     os.mkdir(where / "keys")
     extra = where / "extra.yaml"
     extra.write_text("auth: { failure-delay: 100ms }\nsftp: { authorized-keys: [%s/keys/%%u] }\n" % where)
@@ -379,10 +373,7 @@ def test_the_administrators_directory_of_keys(tmp_path_factory, keys):
 def commanded(tmp_path_factory, keys):
     """A server whose keys come from a program; server.say(shell) is what the program does."""
     where = tmp_path_factory.mktemp("command")
-    at = where
-    while str(at) != "/":
-        os.chmod(at, (os.stat(at).st_mode | 0o711) & ~0o022 if at != at.parent and at.name != "tmp" else os.stat(at).st_mode)
-        at = at.parent
+    let_others_pass(where)
     os.mkdir(where / "out")
     os.chmod(where / "out", 0o777)
     extra = where / "extra.yaml"

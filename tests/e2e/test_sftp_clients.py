@@ -339,7 +339,7 @@ def mounted(server, where):
         run("fusermount3", "-u", where)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/fuse") or not shutil.which("sshfs"), reason="sshfs or /dev/fuse is not here")
+@pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK) or not shutil.which("sshfs"), reason="sshfs or /dev/fuse is not here")
 def test_sshfs_locks_logs_and_reads_what_it_writes(server, here):
     with mounted(server, "mount"):
         work = os.path.join("mount", "work")

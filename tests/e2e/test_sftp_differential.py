@@ -19,7 +19,7 @@ import zlib
 
 import pytest
 
-from conftest import IS_ROOT, SYSTEM_UID, SYSTEM_USER, run, serving
+from conftest import IS_ROOT, SYSTEM_UID, SYSTEM_USER, needs_root, run, serving
 from test_sftp_ledger import (APPEND, ATTRS, CLOSE, CREAT, DATA, EXCL, EXTENDED, EXTENDED_REPLY, FSETSTAT, FSTAT, HANDLE, INIT, LSTAT,
                               MKDIR, NAME, OPEN, OPENDIR, R, READ, READDIR, READLINK, REALPATH, REMOVE, RENAME, RMDIR, SETSTAT, STAT,
                               STATUS, SYMLINK, TRUNC, VERSION, W, WRITE, s, u32, u64)
@@ -684,6 +684,7 @@ def one_sequence(pair, peers, number, seed, burst, met):
         shutil.rmtree(os.path.join(root, base))
 
 
+@needs_root  # to look into directories whose modes the requests took away
 @pytest.mark.parametrize("burst", [1, 16])
 def test_random_requests_have_the_same_outcome_as_with_openssh(pair, burst):
     met = collections.Counter()
