@@ -82,6 +82,21 @@ feed(struct ssh_pipe *p, const uint8_t *at, size_t len)
 	return taken;
 }
 
+/*
+ * Nothing follows EOF (RFC 4254, 5.3): what does is dropped, as OpenSSH does. libssh hands it over
+ * behind the bytes that came before EOF and were left lying, which are taken out of its way.
+ */
+static size_t
+drop_behind_end(struct ssh_pipe *p, const uint8_t *at, size_t len)
+{
+	size_t n = p->left < len ? p->left : len;
+
+	memcpy(carry_room(p, n), at, n);
+	p->carry_len += n;
+	p->left = 0;
+	return len;
+}
+
 static int
 on_data(ssh_session ssh, ssh_channel channel, void *data, uint32_t len, int is_stderr,
 	void *userdata)
@@ -93,6 +108,8 @@ on_data(ssh_session ssh, ssh_channel channel, void *data, uint32_t len, int is_s
 	(void)channel;
 	if (is_stderr || !p->owner || p->closed)
 		return (int)len; /* nobody wants it */
+	if (p->ended)
+		return (int)drop_behind_end(p, data, len);
 	if (len > 2 * p->wire->window + 2 * SSH_WINDOW_OWN) {
 		p->wire->broken = true; /* far more than was granted: libssh lets it pass */
 		return 0;
