@@ -56,6 +56,7 @@ struct ssh_seen {
 	uint32_t password_bytes[SSH_SEEN_PASSWORDS]; /* [n % SSH_SEEN_PASSWORDS] */
 	uint32_t answers_bytes;			     /* payload of the last answers */
 	char signature[64]; /* the algorithm of the last signature that was looked at */
+	bool stray; /* a message that has no place in a key exchange, before the first keys */
 };
 /* Starts and ends the listening; one session per process. */
 const struct ssh_seen *ssh_seen_start(void);

@@ -441,7 +441,7 @@ exchange_keys(struct login *l)
 		if (!l->w->event || ssh_event_add_session(l->w->event, l->w->ssh) != SSH_OK)
 			rc = SSH_ERROR;
 	}
-	if (rc == SSH_ERROR) {
+	if (rc == SSH_ERROR || l->seen->stray) {
 		stop(l, SESSION_PROTOCOL, NULL);
 	} else if (rc == SSH_OK) {
 		l->state = READY;

@@ -3,10 +3,11 @@
  * ssh_seen.c - listens to libssh's log during a login. libssh drops a request whose key it does not
  * know, or whose signature is wrong, without any answer, and the client would wait for ever; its
  * log is the only sign that there was one. It also tells by which algorithm a signature was made,
- * and how large each packet was: libssh hands passwords on as C strings, so that what stands behind
- * a 0 byte would go unseen. All these texts are the same from 0.10 to 0.12; were one ever missing,
- * such a client would wait for its deadline, an RSA key would be said to sign by rsa-sha2-256, and
- * every password would be refused.
+ * and of what type and how large each packet was: libssh hands passwords on as C strings, so that
+ * what stands behind a 0 byte would go unseen. All these texts are the same from 0.10 to 0.12; were
+ * one ever missing, such a client would wait for its deadline, an RSA key would be said to sign by
+ * rsa-sha2-256, every password would be refused, and what does not belong into a key exchange would
+ * be met by libssh's own rules alone.
  */
 #include <string.h>
 
@@ -16,6 +17,32 @@
 #define WATCHED_LEVEL 4
 
 static struct ssh_seen seen;
+static bool seen_keys;
+
+/* Messages that may come before the first keys are in use (RFC 4253, 7.1 and section 12). */
+#define MSG_DISCONNECT 1
+#define MSG_DEBUG 4
+#define MSG_KEXINIT 20
+#define MSG_NEWKEYS 21
+#define MSG_KEX_INIT 30
+
+/*
+ * libssh answers a message that is none of these with UNIMPLEMENTED, and ends the connection at
+ * NEWKEYS only, when strict key exchange was agreed on. text: "NUMBER [...". NEWKEYS is the last.
+ */
+static void
+watch_exchange(const char *text)
+{
+	unsigned int type = 0;
+
+	for (; *text >= '0' && *text <= '9' && type < 1000; text++)
+		type = 10 * type + (unsigned int)(*text - '0');
+	if (type == MSG_NEWKEYS)
+		seen_keys = true;
+	else if (!seen_keys && type != MSG_KEXINIT && type != MSG_KEX_INIT &&
+		 (type < MSG_DISCONNECT || type > MSG_DEBUG))
+		seen.stray = true;
+}
 
 /* "...,payload=NUMBER]". 0: it does not say. */
 static uint32_t
@@ -62,6 +89,7 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 		seen.answers_bytes = payload;
 	} else if (strncmp(text, read, sizeof(read) - 1) == 0) {
 		payload = payload_of(text);
+		watch_exchange(text + sizeof(read) - 1);
 	} else if (strncmp(text, verify, sizeof(verify) - 1) == 0) {
 		text += sizeof(verify) - 1;
 		n = strcspn(text, " ");
@@ -76,6 +104,7 @@ const struct ssh_seen *
 ssh_seen_start(void)
 {
 	memset(&seen, 0, sizeof(seen));
+	seen_keys = false;
 	(void)ssh_set_log_callback(watch_log);
 	(void)ssh_set_log_level(WATCHED_LEVEL);
 	return &seen;
