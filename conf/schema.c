@@ -264,7 +264,7 @@ const struct schema_key schema_keys[] = {
 	C("sftp.rekey-bytes", SCHEMA_SIZE, sftp.rekey_bytes, "1G",
 	  "New session keys are made after so many bytes.", RANGE(16 * MIB, 64 * GIB)),
 	C("sftp.rekey-time", SCHEMA_TIME, sftp.rekey_ms, "1h",
-	  "New session keys are made after this time.", RANGE(MINUTE, DAY)),
+	  "New session keys are made after this time.", RANGE(SECOND, DAY)),
 	C("sftp.max-channels", SCHEMA_U32, sftp.max_channels, "10",
 	  "Channels that one connection may open.", RANGE(1, 64)),
 	C("sftp.max-handles", SCHEMA_U32, sftp.max_handles, "1024",

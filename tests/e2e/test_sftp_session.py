@@ -2,7 +2,11 @@
 """What happens on one SSH connection over time: several channels, rekeys by the server, keepalives, a banner."""
 
 import contextlib
+import hashlib
 import os
+import shutil
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -33,6 +37,42 @@ def test_the_server_makes_new_keys_in_mid_transfer(short, here, cipher):
     assert sha256(short.path("rekeyed")) == digest == sha256("down")
     # The client's own limits are gigabytes: every one of these was begun by the server.
     assert done.text.count("SSH2_MSG_NEWKEYS received") >= 8, done.text.count("SSH2_MSG_NEWKEYS received")
+
+
+@pytest.fixture(scope="module")
+def often(user_key, tmp_path_factory):
+    """New keys after a second."""
+    extra = tmp_path_factory.mktemp("often") / "extra.yaml"
+    extra.write_text("sftp: { rekey-time: 1s }\n")
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+        server.key = user_key
+        yield server
+
+
+def test_the_server_makes_new_keys_after_a_time_in_mid_transfer(often, here):
+    """One session sends, one reads, each for some seconds; and one that slept is served."""
+    digest = big_file(here / "up", 6 * MEBI)
+    shutil.copy("up", often.path("there"))
+    sleeper = often.sftp()
+    command = ["sftp", "-v", "-l", "16000", "-P", str(often.sftp_port), "-i", often.key, "-o", "IdentitiesOnly=yes", "-o",
+               "UserKnownHostsFile=" + often.known_hosts, "-b", "-", "%s@127.0.0.1" % often.user]
+    with tempfile.TemporaryFile() as said_up, tempfile.TemporaryFile() as said_down:
+        up = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said_up, stderr=said_up)
+        down = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said_down, stderr=said_down)
+        up.stdin.write(b"put up timed\n")
+        up.stdin.close()
+        down.stdin.write(b"get there down\n")
+        down.stdin.close()
+        assert (up.wait(60), down.wait(60)) == (0, 0)
+        for said in (said_up, said_down):
+            said.seek(0)
+            # One comes with the login; a transfer that were over at once would have no other.
+            assert said.read().count(b"SSH2_MSG_NEWKEYS received") >= 3
+    assert sha256(often.path("timed")) == digest == sha256("down")
+    assert set(sleeper.listdir("/")) == {"there", "timed"}
+    with sleeper.open("timed", "rb") as f:
+        assert hashlib.sha256(f.read()).hexdigest() == digest
+    sleeper.transport.close()
 
 
 def test_the_banner_is_shown_before_the_login(short):
