@@ -99,13 +99,16 @@ class Peer:
 
 
 class Coffer(Peer):
-    def __init__(self, root, keys, build=None):
-        self.name, self.root = "coffer", root
-        self.meter = Meter("coffer")
-        env = dict(os.environ, BUILD=build) if build else os.environ
+    """This tree's server, or with "coffer@DIR" that of another tree that is built, e.g. of an older commit."""
+
+    def __init__(self, name, root, keys):
+        self.name, self.root = name, root
+        self.meter = Meter(name.replace("/", "-"))
+        tree = name.partition("@")[2]
+        serve = os.path.join(tree, "tests", "serve") if tree else conftest.SERVE
         self.process = subprocess.Popen(
-            [conftest.SERVE, "--mode", "root", "--user", USER, "--password", PASSWORD, "--share", root,
-             "--authorized-keys", keys + ".pub"], stdout=subprocess.PIPE, text=True, preexec_fn=self.meter.join, env=env)
+            [serve, "--mode", "root", "--user", USER, "--password", PASSWORD, "--share", root,
+             "--authorized-keys", keys + ".pub"], stdout=subprocess.PIPE, text=True, preexec_fn=self.meter.join)
         facts = {}
         for line in self.process.stdout:
             if line == "READY\n":
@@ -264,13 +267,13 @@ def side_by_side(names):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", root], check=True)
     os.chown(root, UID, UID)
     make_keys(where)
-    makers = {"coffer": lambda: Coffer(root, where + "/user"), "proftpd": lambda: proftpd(where, root),
+    makers = {"proftpd": lambda: proftpd(where, root),
               "vsftpd": lambda: vsftpd(where, root), "pure-ftpd": lambda: pureftpd(where, root),
               "sshd": lambda: sshd(where, root)}
     peers = []
     try:
         for name in names:
-            peer = makers[name]()
+            peer = Coffer(name, root, where + "/user") if name.partition("@")[0] == "coffer" else makers[name]()
             if peer:
                 peer.keys, peer.where = where + "/user", where
                 peers.append(peer)
