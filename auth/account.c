@@ -15,10 +15,15 @@
 
 #include "server/base/text.h"
 
-/* Bytes that one passwd or group entry may take; a group of thousands of members fits. */
-#define ENTRY_MAX ((size_t)1024 * 1024)
+/* Bytes that a passwd entry may take; the C library thinks of 1 KiB. */
+#define PASSWD_MAX ((size_t)16 * 1024)
+/*
+ * Bytes for a group entry at first. Its members make it long, few groups have many, and every login
+ * asks for each of its groups: room of a megabyte at once costs more than the rest of a login.
+ */
+#define GROUP_FIRST ((size_t)4 * 1024)
 /* A group of more is one that nobody can tell us about. */
-#define ENTRY_LIMIT (64 * ENTRY_MAX)
+#define GROUP_LIMIT ((size_t)64 * 1024 * 1024)
 
 bool
 account_name_ok(const char *name)
@@ -57,12 +62,12 @@ static int
 name_group(struct account *a, gid_t gid)
 {
 	struct group entry, *found = NULL;
-	size_t size = ENTRY_MAX;
+	size_t size = GROUP_FIRST;
 	char *room = mem_new(1, size);
 	int err;
 
 	while ((err = getgrgid_r(gid, &entry, room, size, &found)) == ERANGE &&
-	       size < ENTRY_LIMIT) {
+	       size < GROUP_LIMIT) {
 		free(room);
 		size *= 2;
 		room = mem_new(1, size);
@@ -119,10 +124,10 @@ account_find(const char *name, struct account *ret_account)
 {
 	struct account a = { 0 };
 	struct passwd entry, *found = NULL;
-	char *room = mem_new(1, ENTRY_MAX);
+	char *room = mem_new(1, PASSWD_MAX);
 	int err;
 
-	err = -getpwnam_r(name, &entry, room, ENTRY_MAX, &found);
+	err = -getpwnam_r(name, &entry, room, PASSWD_MAX, &found);
 	if (err == 0 && !found)
 		err = -ENOENT;
 	if (err == 0 && !account_name_ok(entry.pw_name))
@@ -149,11 +154,11 @@ int
 account_find_groups(struct account *account)
 {
 	struct passwd entry, *found = NULL;
-	char *room = mem_new(1, ENTRY_MAX);
+	char *room = mem_new(1, PASSWD_MAX);
 	int err = 0;
 
 	account->group_count = 0;
-	if (getpwuid_r(account->uid, &entry, room, ENTRY_MAX, &found) == 0 && found)
+	if (getpwuid_r(account->uid, &entry, room, PASSWD_MAX, &found) == 0 && found)
 		err = find_groups(account, entry.pw_name);
 	else
 		err = name_groups(account);
@@ -208,8 +213,8 @@ account_ids(const char *word, uid_t *ret_uid, gid_t *ret_gid)
 		*ret_gid = (gid_t)number;
 		return 0;
 	}
-	room = mem_new(1, ENTRY_MAX);
-	if (getpwnam_r(word, &entry, room, ENTRY_MAX, &found) != 0 || !found)
+	room = mem_new(1, PASSWD_MAX);
+	if (getpwnam_r(word, &entry, room, PASSWD_MAX, &found) != 0 || !found)
 		err = -ENOENT;
 	if (err == 0) {
 		*ret_uid = entry.pw_uid;
