@@ -56,16 +56,31 @@ factor_enough(const struct conf_list *list, uint32_t have)
 	return false;
 }
 
+/* What is missing in the alternatives; with all of have in them, or in any of them. */
+static uint32_t
+missing(const struct conf_list *list, uint32_t have, bool with_all)
+{
+	uint32_t set, all = 0;
+
+	for (size_t i = 0; (set = alternative(list, i)) != 0; i++)
+		if (!with_all || (set & have) == have)
+			all |= set & ~have;
+	/* A code alone says nothing about who somebody is: it never comes first. */
+	return have == 0 ? all & ~(uint32_t)FACTOR_CODE : all;
+}
+
 uint32_t
 factor_missing(const struct conf_list *list, uint32_t have)
 {
-	uint32_t set, missing = 0;
+	return missing(list, have, false);
+}
 
-	for (size_t i = 0; (set = alternative(list, i)) != 0; i++)
-		if ((set & have) == have)
-			missing |= set & ~have;
-	/* A code alone says nothing about who somebody is: it never comes first. */
-	return have == 0 ? missing & ~(uint32_t)FACTOR_CODE : missing;
+uint32_t
+factor_next(const struct conf_list *list, uint32_t have)
+{
+	uint32_t next = missing(list, have, true);
+
+	return next ? next : missing(list, have, false);
 }
 
 uint32_t

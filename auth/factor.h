@@ -22,8 +22,14 @@ enum factor { FACTOR_PASSWORD = 1, FACTOR_KEY = 2, FACTOR_CODE = 4, FACTOR_CERTI
 /* Is this set of factors a whole alternative? */
 bool factor_enough(const struct conf_list *alternatives, uint32_t have);
 
-/* What is missing in those alternatives that all of have is part of; 0: have leads nowhere. */
+/*
+ * What could still come: all that is missing in any alternative. A key that was right does not
+ * shut the way of a password that is enough alone; agents show keys unasked.
+ */
 uint32_t factor_missing(const struct conf_list *alternatives, uint32_t have);
+
+/* What to ask for next: what is missing in those that all of have is part of, if there are any. */
+uint32_t factor_next(const struct conf_list *alternatives, uint32_t have);
 
 /* The methods of auth.h that can bring these factors to an SFTP listener. */
 uint32_t factor_methods(const struct conf *conf, uint32_t factors);

@@ -100,7 +100,8 @@ int serve_prove_password(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_key(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_asking(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_certificate(struct auth_serve *s, struct proof *p) MUST_CHECK;
-/* FTPS has one line for everything: the digits of a code stand behind the password. */
+/* FTPS has one line for everything: the digits of a code stand behind the password, or alone when
+ * nothing but a code is missing. */
 int serve_prove_line(struct auth_serve *s, const char *user, char *password) MUST_CHECK;
 
 #endif

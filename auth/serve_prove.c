@@ -24,6 +24,17 @@ serve_missing(const struct auth_serve *s)
 	return factor_missing(policy_factors(&c, &s->account), s->have);
 }
 
+/* Of what is missing, what to ask for. */
+static uint32_t
+next_factors(const struct auth_serve *s)
+{
+	const struct policy_case c = serve_case(s);
+
+	if (!s->have)
+		return policy_first_factors(&c);
+	return factor_next(policy_factors(&c, &s->account), s->have);
+}
+
 bool
 serve_enough(const struct auth_serve *s)
 {
@@ -162,23 +173,34 @@ check_signature(struct auth_serve *s, const char *user, const struct keys_questi
 	return verify_signature(&q);
 }
 
+/* Only the shape: whether it is the right one is for check_code(). */
+static bool
+is_code(const char *line)
+{
+	return strlen(line) == TOTP_DIGITS && strspn(line, "0123456789") == TOTP_DIGITS;
+}
+
 /*
  * What one line of FTPS must hold for this name: that decides where a password ends, so it must be
- * known before it is weighed. A name that nobody has is treated like one without rules. 0: no line
- * is enough.
+ * known before it is weighed, and it is weighed as one thing only. The code alone, where it is all
+ * that is missing behind a certificate; beside alternatives with a password, if the line looks like
+ * one. A name that nobody has is treated like one without rules. 0: no line is enough.
  */
 static uint32_t
-line_factors(struct auth_serve *s, const char *user)
+line_factors(struct auth_serve *s, const char *user, const char *line)
 {
-	static const uint32_t lines[] = { FACTOR_PASSWORD, FACTOR_PASSWORD | FACTOR_CODE };
+	static const uint32_t lines[] = { FACTOR_CODE, FACTOR_PASSWORD,
+					  FACTOR_PASSWORD | FACTOR_CODE };
 	const struct policy_case c = serve_case(s);
 	struct account claimed = { 0 };
 	const struct conf_list *factors;
 	uint32_t found = 0;
+	bool may_be_code;
 
 	ignore_result(serve_look_up(s, user, &claimed));
 	factors = policy_factors(&c, &claimed);
-	for (size_t i = 0; i < COUNT_OF(lines) && !found; i++)
+	may_be_code = is_code(line) || !(factor_missing(factors, s->have) & FACTOR_PASSWORD);
+	for (size_t i = may_be_code ? 0 : 1; i < COUNT_OF(lines) && !found; i++)
 		if (factor_enough(factors, s->have | lines[i]))
 			found = lines[i];
 	account_clear(&claimed);
@@ -193,7 +215,9 @@ serve_prove_line(struct auth_serve *s, const char *user, char *password)
 	size_t len = strlen(password);
 	int err;
 
-	switch (line_factors(s, user)) {
+	switch (line_factors(s, user, password)) {
+	case FACTOR_CODE: /* of the account that the certificate named */
+		return check_code(s, password);
 	case FACTOR_PASSWORD:
 		return prove(s, FACTOR_PASSWORD, weigh_password, &p);
 	case FACTOR_PASSWORD | FACTOR_CODE:
@@ -253,18 +277,18 @@ serve_prove_certificate(struct auth_serve *s, struct proof *p)
 int
 serve_prove_asking(struct auth_serve *s, struct proof *p)
 {
-	uint32_t missing = serve_missing(s);
+	uint32_t next = next_factors(s);
 	int err = 0;
 
-	if (!(missing & (FACTOR_PASSWORD | FACTOR_CODE))) {
+	if (!(next & (FACTOR_PASSWORD | FACTOR_CODE))) {
 		s->reason = "auth.factors wants nothing that can be asked for";
 		return -EACCES;
 	}
-	if (!(missing & FACTOR_PASSWORD))
+	if (!(next & FACTOR_PASSWORD))
 		return ask_code(s);
 	err = serve_prove_password(s, p);
 	/* The code in the same conversation, when nothing else could come next. */
-	if (err == 0 && !serve_enough(s) && serve_missing(s) == FACTOR_CODE)
+	if (err == 0 && !serve_enough(s) && next_factors(s) == FACTOR_CODE)
 		err = ask_code(s);
 	return err;
 }

@@ -315,7 +315,8 @@ const struct schema_key schema_keys[] = {
 	C("auth.factors", SCHEMA_LIST, auth.factors, NULL,
 	  "What is enough for a login, on both protocols: a list of alternatives, each of password, publickey, totp and "
 	  "certificate, joined with +. Without it: a password, or a public key. An SFTP client is asked for one after the other. "
-	  "Over FTPS the six digits of totp stand behind the password, there is no publickey, and certificate is that of the "
+	  "Over FTPS the six digits of totp stand behind the password, or alone where a certificate and a code are enough; "
+	  "there is no publickey, and certificate is that of the "
 	  "TLS client (tls.client-ca): where it is enough, no password is asked for. Secrets for totp are lines "
 	  "NAME:BASE32 in a file named like auth.users-file with .totp behind it, which only its owner may read.",
 	  .item = SCHEMA_FACTORS, RANGE(1, 8)),

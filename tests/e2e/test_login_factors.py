@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: ISC
 """auth.factors, allow and deny rules, and refusals that all look alike. Ledger AU01, AU04, AU06, AU09.
 
-The table is generated: every combination of factors, each right, wrong or missing, over both protocols. COFFER_TIMING
-in the environment is the number of attempts per kind in the timing test (12 without it).
+The table is generated: every set of factors, and alternatives of them, each factor right, wrong or missing, over both
+protocols. COFFER_TIMING in the environment is the number of attempts per kind in the timing test (12 without it).
 """
 
 import base64
+import concurrent.futures
 import contextlib
 import ftplib
 import hmac
@@ -17,17 +18,26 @@ import time
 
 import paramiko
 import pytest
+import yaml
 
 from conftest import TOP, eventually, run, serving
+from rawftps import Raw
+from test_ftps_client_certificates import Authority
 
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build", "release"))
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 PASSWORD = "Rk4-silver-heron"
-FACTORS = ("publickey", "password", "totp")
-POLICIES = [
-    ["password"], ["publickey"], ["publickey+password"], ["password+totp"], ["totp+publickey"],
-    ["publickey+password+totp"], ["password+totp", "publickey"], ["publickey+password", "password+totp"],
+FACTORS = ("publickey", "password", "totp")  # what SFTP can bring
+LINE = ("certificate", "password", "totp")  # what FTPS can bring; the last two in one line
+ALL = ("publickey", "password", "totp", "certificate")
+# Every set that is one (a code alone is none), then alternatives.
+POLICIES = [["+".join(one)] for n in range(1, 5) for one in itertools.combinations(ALL, n) if one != ("totp",)] + [
+    ["password+totp", "publickey"], ["publickey+password", "password+totp"], ["certificate", "password+totp"],
+    ["certificate+totp", "certificate+password"], ["publickey", "certificate+totp"], ["certificate+totp", "password"], ["publickey+totp", "password"],
 ]
+# An OpenSSH certificate is a key whose signer is known, so it is right where the key is; the last is signed by a stranger.
+KEYS = ("right", "certified", "wrong", "foreign", "missing")
+VALUES = ("right", "wrong", "missing")
 
 
 def code(offset=0):
@@ -42,13 +52,24 @@ def wrong_code():
 
 
 class Keys:
+    """right, wrong: plain keys; certified, foreign: keys with a certificate of the authority ca, and of another."""
     def __init__(self, where):
-        self.right, self.wrong = (str(where / name) for name in ("right", "wrong"))
-        for path in (self.right, self.wrong):
-            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path)
+        for name in ("right", "wrong", "certified", "foreign", "ca", "stranger"):
+            setattr(self, name, str(where / name))
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(where / name))
+        for name, ca in (("certified", self.ca), ("foreign", self.stranger)):
+            run("ssh-keygen", "-q", "-s", ca, "-I", name, "-n", "everybody", getattr(self, name) + ".pub")
+        self.lines = str(where / "lines")
+        with open(self.lines, "w", encoding="ascii") as f:
+            for path, options in ((self.right, ""), (self.ca, 'cert-authority,principals="everybody" ')):
+                with open(path + ".pub", encoding="ascii") as pub:
+                    f.write(options + pub.read())
 
     def key(self, what):
-        return paramiko.Ed25519Key.from_private_key_file(getattr(self, what))
+        key = paramiko.Ed25519Key.from_private_key_file(getattr(self, what))
+        if what in ("certified", "foreign"):
+            key.load_certificate(getattr(self, what) + "-cert.pub")
+        return key
 
 
 @pytest.fixture(scope="module")
@@ -118,40 +139,93 @@ def ftp_login(s, user, password):
         return True
 
 
-def rows(factors):
-    used = sorted({f for one in factors for f in one.split("+")}, key=FACTORS.index)
-    for values in itertools.product(("right", "wrong", "missing"), repeat=len(used)):
-        given = dict.fromkeys(FACTORS, "missing")
-        given.update(zip(used, values))
-        yield given
+def rows(policy, names):
+    """Everything that a client could bring of these factors; those that the policy does not want are missing."""
+    wanted = {f for one in policy for f in one.split("+")}
+    values = [(KEYS if f == "publickey" else VALUES) if f in wanted else ("missing",) for f in names]
+    return [dict(zip(names, some)) for some in itertools.product(*values)]
 
 
-@pytest.mark.parametrize("factors", POLICIES, ids=",".join)
-def test_table_of_factors_over_sftp_au04(tmp_path, keys, factors):
-    with policy(tmp_path, keys, factors) as s:
-        wrong = []
-        for i, given in enumerate(rows(factors)):
-            add_user(s, "u%d" % i)
-            want = any(all(given[f] == "right" for f in one.split("+")) for one in factors)
-            if ssh_login(s, keys, "u%d" % i, given) != want:
-                wrong.append((given, want))
-        assert not wrong, s.log()[-2000:]
+TABLE = {"sftp": [(p, given) for p in POLICIES for given in rows(p, FACTORS)],
+         "ftps": [(p, given) for p in POLICIES for given in rows(["certificate+password+totp"], LINE)]}
 
 
-@pytest.mark.parametrize("factors", POLICIES, ids=",".join)
-def test_table_of_factors_over_ftps_au04(tmp_path, keys, factors):
-    with policy(tmp_path, keys, factors) as s:
-        wrong = []
-        for i, (p, c) in enumerate(itertools.product(("right", "wrong", "missing"), repeat=2)):
-            user = "u%d" % i
-            add_user(s, user)
-            text = {"right": PASSWORD, "wrong": "wrong", "missing": ""}[p]
-            text += {"right": code(), "wrong": wrong_code(), "missing": ""}[c]
-            want = ("password" in factors and p == "right" and c == "missing") or (
-                "password+totp" in factors and p == c == "right")
-            if ftp_login(s, user, text) != want:
-                wrong.append((p, c, want))
-        assert not wrong, s.log()[-2000:]
+def lets_in(protocol, policy, given):
+    """The table. Over SFTP one factor after the other, in any order, and a wrong one does not undo a right one. Over FTPS the
+    line must be exactly what is missing behind the certificate."""
+    right = {f for f, value in given.items() if value in ("right", "certified")}
+    sets = [set(one.split("+")) for one in policy]
+    if protocol == "sftp":
+        return any(one <= right for one in sets)
+    by_name = right & {"certificate"}
+    if any(one <= by_name for one in sets):
+        return True
+    line = {f for f in ("password", "totp") if given[f] != "missing"}
+    return line <= right and any(one - by_name == line for one in sets)
+
+
+def ftps_login(s, user, given):
+    """Like ftp_login(), with a client certificate."""
+    context = s.tls()
+    if given["certificate"] != "missing":
+        context.load_cert_chain(*s.certificates[given["certificate"]])
+    line = {"right": PASSWORD, "wrong": "wrong", "missing": ""}[given["password"]]
+    line += {"right": code, "wrong": wrong_code, "missing": str}[given["totp"]]()
+    with Raw(s, context=context, login=False) as c:
+        reply = c("USER " + user)
+        if reply[:3] == "331":
+            reply = c("PASS " + line)
+        assert reply[:3] in ("230", "232") or reply == "530 Login incorrect.", reply
+        return reply[:3] != "530" and c("PWD")[:3] == "257"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory, keys):
+    """One server for all policies: a rule for the users of each, a user for each row."""
+    where = tmp_path_factory.mktemp("table")
+    authority = Authority(where)
+    certificates = {"right": authority.issue("anna", "anna"), "wrong": authority.issue("bert", "bert")}
+    print_ = run("openssl", "x509", "-in", certificates["right"][0], "-noout", "-fingerprint", "-sha256").text.split("=")[1].strip()
+    names = {protocol: ["%s%d" % (protocol, i) for i in range(len(some))] for protocol, some in TABLE.items()}
+    users = names["sftp"] + names["ftps"]
+    (where / "prints").write_text("".join("%s:%s\n" % (u, print_) for u in users))
+    rules = [{"factors": policy, "users": [u for protocol, some in TABLE.items() for u, row in zip(names[protocol], some)
+                                           if row[0] == policy]} for policy in POLICIES]
+    (where / "extra.yaml").write_text(yaml.safe_dump({
+        "tls": {"client-ca": authority.cert},
+        "auth": {"failure-delay": "100ms", "certificate-file": str(where / "prints"), "rules": rules}}))
+    (where / "d").mkdir()
+    with serving("--config", str(where / "extra.yaml"), "--dir", str(where / "d"), "--authorized-keys", keys.lines) as s:
+        # What is slow to weigh is for guessers; here everybody has the same quick hash.
+        hashed = run("openssl", "passwd", "-6", "-salt", "rounds=1000$saltsalt", PASSWORD).text.strip()
+        with open(where / "d" / "users", "a", encoding="ascii") as f:
+            f.writelines("%s:%s:%d:%d::%s:\n" % (u, hashed, os.geteuid() or 61001, os.getegid() or 61001, where) for u in users)
+        with open(os.open(where / "d" / "users.totp", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+            f.writelines("%s:%s\n" % (u, SECRET) for u in users)
+        s.certificates, s.names = certificates, names
+        yield s
+
+
+@pytest.mark.parametrize("protocol", TABLE)
+def test_every_set_of_factors_right_wrong_or_missing_says_what_the_table_says_au04(table, keys, protocol):
+    def differs(user, row):
+        policy, given = row
+        got = ssh_login(table, keys, user, given) if protocol == "sftp" else ftps_login(table, user, given)
+        return None if got == lets_in(protocol, policy, given) else (user, policy, given, got)
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        wrong = [w for w in pool.map(differs, table.names[protocol], TABLE[protocol]) if w]
+    assert not wrong, "%d: %s" % (len(wrong), wrong[:20])
+
+
+def test_the_table_has_every_set_of_factors_and_both_verdicts_where_they_can_be():
+    sets = {frozenset(one.split("+")) for policy in POLICIES if len(policy) == 1 for one in policy}
+    assert len(sets) == 2 ** len(ALL) - 2
+    for protocol, some in TABLE.items():
+        for policy in POLICIES:
+            verdicts = {lets_in(protocol, policy, given) for p, given in some if p == policy}
+            can = any(set(one.split("+")) <= set(FACTORS if protocol == "sftp" else LINE) for one in policy)
+            assert verdicts == ({True, False} if can else {False}), (protocol, policy)
 
 
 def test_method_lists_name_what_is_missing_only_after_a_right_factor(tmp_path, keys):

@@ -30,10 +30,12 @@
 static char users[] = "/tmp/coffer-auth-XXXXXX", totp_file[64];
 static char *all[] = { (char[]) { "password" }, (char[]) { "publickey" },
 		       (char[]) { "keyboard-interactive" } };
+static char *names[] = { (char[]) { "cn" } };
 static char *two[] = { (char[]) { "password+totp" }, (char[]) { "publickey+password" } };
 static struct conf conf;
 static struct conf_listener sftp = { .protocol = CONF_SFTP }, ftps = { .protocol = CONF_FTPS };
-static unsigned int failures;
+static char *certified[] = { (char[]) { "certificate+totp" }, (char[]) { "certificate+password" } };
+static unsigned int failures, wrong_codes;
 static bool code_fresh;
 
 static uint64_t
@@ -47,11 +49,25 @@ count_failure(void *ctx, const char *user)
 static bool
 use_code(void *ctx, const char *user, uint64_t step)
 {
-	(void)ctx, (void)user, (void)step;
+	(void)ctx, (void)user;
+	wrong_codes += step == 0;
 	return code_fresh;
 }
 
-static const struct auth_host host = { .failed = count_failure, .use_code = use_code };
+static int
+certify_alice(void *ctx, const uint8_t *handshake, size_t len, struct auth_certificate *ret,
+	      char *ret_reason, size_t reason_size)
+{
+	(void)ctx, (void)handshake, (void)len, (void)ret_reason, (void)reason_size;
+	*ret = (struct auth_certificate) { .count = 1 };
+	snprintf(ret->names[0].text, sizeof(ret->names[0].text), "alice");
+	ret->names[0].kind = AUTH_CERTIFICATE_CN;
+	return 0;
+}
+
+static const struct auth_host host = { .failed = count_failure,
+				       .use_code = use_code,
+				       .certificate = certify_alice };
 
 static void
 quiet(void *ctx, enum log_level level, const char *event, const char *fields)
@@ -72,7 +88,7 @@ begin(struct login *l, const struct conf_listener *listener)
 	assert_int_equal(ipc_pair(l->ends), 0);
 	l->wire = auth_new(l->ends[0]);
 	l->serve = auth_serve_new(&conf, listener, l->ends[1], "192.0.2.1", &host);
-	failures = 0;
+	failures = wrong_codes = 0;
 	code_fresh = true;
 }
 
@@ -128,15 +144,15 @@ test_right_password_logs_in_and_nothing_is_served_after_it(void **state)
 static void
 test_guesses_are_counted_whatever_the_name(void **state)
 {
-	static const char *const names[] = { "alice", "nobody-here", "../x", "alice" };
+	static const char *const guessed[] = { "alice", "nobody-here", "../x", "alice" };
 	struct login l;
 
 	(void)state;
 	begin(&l, &ftps);
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		bool last = i == COUNT_OF(names) - 1;
+	for (size_t i = 0; i < COUNT_OF(guessed); i++) {
+		bool last = i == COUNT_OF(guessed) - 1;
 
-		assert_int_equal(password(&l, names[i], "bad"),
+		assert_int_equal(password(&l, guessed[i], "bad"),
 				 last ? AUTH_STEP_END : AUTH_STEP_GO_ON);
 		assert_int_equal(answer(&l), last ? AUTH_LAST : AUTH_NO);
 	}
@@ -199,16 +215,23 @@ test_one_factor_of_two_is_partial_and_another_name_begins_anew(void **state)
 }
 
 static void
+code_of_now(char code[TOTP_DIGITS + 1])
+{
+	uint8_t secret[TOTP_SECRET_MAX];
+	size_t len;
+
+	assert_int_equal(totp_secret(SECRET, secret, &len), 0);
+	totp_code(secret, len, (uint64_t)time(NULL) / 30, code);
+}
+
+static void
 test_ftps_takes_the_code_behind_the_password_once(void **state)
 {
 	char code[TOTP_DIGITS + 1], glued[64];
-	uint8_t secret[TOTP_SECRET_MAX];
 	struct login l;
-	size_t len;
 
 	(void)state;
-	assert_int_equal(totp_secret(SECRET, secret, &len), 0);
-	totp_code(secret, len, (uint64_t)time(NULL) / 30, code);
+	code_of_now(code);
 	snprintf(glued, sizeof(glued), "good%s", code);
 	conf.auth.factors = (struct conf_list) { two, 2 };
 	begin(&l, &ftps);
@@ -219,6 +242,101 @@ test_ftps_takes_the_code_behind_the_password_once(void **state)
 	assert_int_equal(answer(&l), AUTH_NO);
 	code_fresh = true;
 	assert_int_equal(password(&l, "alice", glued), AUTH_STEP_LOGGED_IN);
+	end(&l);
+	conf.auth.factors.count = 0;
+}
+
+/* The client shows alice's certificate, and names a user: both are answered by PARTIAL. */
+static void
+show_certificate(struct login *l, const char *user)
+{
+	static const uint8_t handshake[] = "believed";
+
+	assert_int_equal(auth_send_certificate(l->wire, handshake, sizeof(handshake)), 0);
+	assert_int_equal(turn(l), AUTH_STEP_GO_ON);
+	assert_int_equal(auth_send_certified(l->wire, user), 0);
+	assert_int_equal(turn(l), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(l), AUTH_PARTIAL);
+}
+
+static void
+test_behind_a_certificate_the_line_is_the_code_alone_when_only_that_is_missing(void **state)
+{
+	char code[TOTP_DIGITS + 1];
+	struct login l;
+
+	(void)state;
+	code_of_now(code);
+	conf.auth.factors = (struct conf_list) { certified, 1 };
+	begin(&l, &ftps);
+	show_certificate(&l, "alice");
+	assert_int_equal(password(&l, "alice", "good"), AUTH_STEP_GO_ON); /* never weighed */
+	assert_int_equal(answer(&l), AUTH_NO);
+	code_fresh = false;
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	assert_int_equal(failures, 2);
+	assert_int_equal(wrong_codes, 1);
+	code_fresh = true;
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_LOGGED_IN);
+	end(&l);
+	conf.auth.factors.count = 0;
+}
+
+static void
+test_beside_a_password_only_what_looks_like_a_code_is_one(void **state)
+{
+	char code[TOTP_DIGITS + 1];
+	struct login l;
+
+	(void)state;
+	code_of_now(code);
+	conf.auth.factors = (struct conf_list) { certified, 2 };
+	begin(&l, &ftps);
+	show_certificate(&l, "alice");
+	assert_int_equal(password(&l, "alice", "bad"), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	assert_int_equal(wrong_codes, 0);
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_LOGGED_IN);
+	end(&l);
+	begin(&l, &ftps);
+	show_certificate(&l, "alice");
+	assert_int_equal(password(&l, "alice", "good"), AUTH_STEP_LOGGED_IN);
+	end(&l);
+	conf.auth.factors.count = 0;
+}
+
+static void
+test_a_code_alone_is_nothing_where_a_password_is_wanted_too(void **state)
+{
+	char all_three[] = "certificate+password+totp", code[TOTP_DIGITS + 1], glued[64];
+	char *list[] = { all_three };
+	struct login l;
+
+	(void)state;
+	code_of_now(code);
+	snprintf(glued, sizeof(glued), "good%s", code);
+	conf.auth.factors = (struct conf_list) { list, 1 };
+	begin(&l, &ftps);
+	show_certificate(&l, "alice");
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	assert_int_equal(auth_send_certified(l.wire, "alice"), 0);
+	assert_int_equal(turn(&l), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_PARTIAL);
+	assert_int_equal(password(&l, "alice", glued), AUTH_STEP_LOGGED_IN);
+	end(&l);
+	/* And without the certificate, where that is what the code would stand behind. */
+	conf.auth.factors = (struct conf_list) { certified, 1 };
+	begin(&l, &ftps);
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	show_certificate(&l, "bob"); /* alice's certificate is none of his */
+	assert_int_equal(password(&l, "bob", code), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	assert_int_equal(password(&l, "alice", code), AUTH_STEP_GO_ON);
+	assert_int_equal(answer(&l), AUTH_NO);
+	assert_int_equal(failures, 3);
 	end(&l);
 	conf.auth.factors.count = 0;
 }
@@ -241,6 +359,7 @@ prepare(void **state)
 	conf.mode = CONF_PERSONAL;
 	conf.auth.users_file = users;
 	conf.auth.tries = 4;
+	conf.auth.certificate_names = (struct conf_list) { names, 1 };
 	conf.auth.failure_delay_ms = 1;
 	conf.auth.methods = (struct conf_list) { all, 3 };
 	log_to(quiet, NULL);
@@ -264,6 +383,10 @@ main(void)
 		cmocka_unit_test(test_answers_without_a_question_end_the_session),
 		cmocka_unit_test(test_one_factor_of_two_is_partial_and_another_name_begins_anew),
 		cmocka_unit_test(test_ftps_takes_the_code_behind_the_password_once),
+		cmocka_unit_test(
+		    test_behind_a_certificate_the_line_is_the_code_alone_when_only_that_is_missing),
+		cmocka_unit_test(test_beside_a_password_only_what_looks_like_a_code_is_one),
+		cmocka_unit_test(test_a_code_alone_is_nothing_where_a_password_is_wanted_too),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, clean);

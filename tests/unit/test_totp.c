@@ -97,8 +97,10 @@ test_sets_of_factors(void **state)
 		    factor_enough(&conf.auth.factors, p | c));
 	assert_int_equal(factor_missing(&conf.auth.factors, 0), p | k);
 	assert_int_equal(factor_missing(&conf.auth.factors, p), k | c);
-	assert_int_equal(factor_missing(&conf.auth.factors, k), p);
-	assert_int_equal(factor_missing(&conf.auth.factors, k | c), 0);
+	assert_int_equal(factor_missing(&conf.auth.factors, k), p | c);
+	assert_int_equal(factor_missing(&conf.auth.factors, k | p | c), 0);
+	assert_int_equal(factor_next(&conf.auth.factors, k), p);
+	assert_int_equal(factor_next(&conf.auth.factors, k | c), p);
 	assert_int_equal(factor_methods(&conf, c), AUTH_INTERACTIVE);
 	conf.auth.factors.count = 0;
 	conf.auth.methods.count = 1;
