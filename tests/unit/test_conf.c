@@ -703,7 +703,7 @@ test_keys_that_others_can_read_are_refused(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		snprintf(text, sizeof(text),
 			 "mode: personal\nlisteners: { s: { protocol: sftp, port: 2222 } }\n"
-			 "shares: { f: { path: /%%u } }\nauth: { users-file: /nonexistent }\n"
+			 "shares: { f: { path: /%%u } }\nauth: { users-file: /nonexistent/file }\n"
 			 "sftp: { host-keys: [%s] }\n",
 			 put("key", cases[i].bytes, cases[i].mode));
 		assert_int_equal(check(text), cases[i].told ? -EINVAL : 0);
@@ -781,7 +781,7 @@ test_what_does_not_meet_is_allowed(void **state)
 		 "shares: { a: { path: /%%u, mount: /, users: [u] }, b: { path: /%%u, mount: /, "
 		 "users: ['@g'] },\n"
 		 "  process: { path: /processes/%%u } }\n"
-		 "auth: { users-file: /nonexistent }\n"
+		 "auth: { users-file: /nonexistent/file }\n"
 		 "sftp: { host-keys: [%s] }\n",
 		 put("key", "-----BEGIN PRIVATE KEY-----\n", 0600));
 	assert_int_equal(check(text), 0);
