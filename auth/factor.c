@@ -34,14 +34,15 @@ parse(const char *word)
 	return set;
 }
 
-/* The alternative at this place; 0 behind the last. Without the key each factor alone is one. */
+/* Without the key each of the first two alone is enough. */
+#define USUAL_COUNT 2
+
+/* The alternative at this place; 0 behind the last. */
 static uint32_t
 alternative(const struct conf_list *list, size_t i)
 {
-	static const uint32_t usual[] = { FACTOR_PASSWORD, FACTOR_KEY };
-
 	if (list->count == 0)
-		return i < COUNT_OF(usual) ? usual[i] : 0;
+		return i < USUAL_COUNT ? names[i].factor : 0;
 	return i < list->count ? parse(list->at[i]) : 0;
 }
 
@@ -83,25 +84,63 @@ factor_next(const struct conf_list *list, uint32_t have)
 	return next ? next : missing(list, have, false);
 }
 
+static const struct method {
+	const char *word;
+	uint32_t method, factors;
+} ssh_methods[] = {
+	{ "password", AUTH_PASSWORD, FACTOR_PASSWORD },
+	{ "publickey", AUTH_PUBLICKEY, FACTOR_KEY },
+	{ "keyboard-interactive", AUTH_INTERACTIVE, FACTOR_PASSWORD | FACTOR_CODE },
+};
+
+static bool
+has_method(const struct conf *conf, const struct method *m)
+{
+	for (size_t i = 0; i < conf->auth.methods.count; i++)
+		if (strcmp(conf->auth.methods.at[i], m->word) == 0)
+			return true;
+	return false;
+}
+
 uint32_t
 factor_methods(const struct conf *conf, uint32_t factors)
 {
-	static const struct {
-		const char *word;
-		uint32_t method, factors;
-	} table[] = {
-		{ "password", AUTH_PASSWORD, FACTOR_PASSWORD },
-		{ "publickey", AUTH_PUBLICKEY, FACTOR_KEY },
-		{ "keyboard-interactive", AUTH_INTERACTIVE, FACTOR_PASSWORD | FACTOR_CODE },
-	};
 	uint32_t all = 0;
 
-	for (size_t i = 0; i < conf->auth.methods.count; i++)
-		for (size_t k = 0; k < COUNT_OF(table); k++)
-			if (strcmp(conf->auth.methods.at[i], table[k].word) == 0 &&
-			    (factors & table[k].factors))
-				all |= table[k].method;
+	for (size_t i = 0; i < COUNT_OF(ssh_methods); i++)
+		if ((factors & ssh_methods[i].factors) && has_method(conf, &ssh_methods[i]))
+			all |= ssh_methods[i].method;
 	return all;
+}
+
+uint32_t
+factor_possible(const struct conf *conf, const struct conf_listener *listener)
+{
+	uint32_t all = 0;
+
+	if (listener->protocol != CONF_SFTP)
+		return FACTOR_PASSWORD | FACTOR_CODE |
+		       (conf->tls.client_ca ? (uint32_t)FACTOR_CERTIFICATE : 0);
+	for (size_t i = 0; i < COUNT_OF(ssh_methods); i++)
+		if (has_method(conf, &ssh_methods[i]))
+			all |= ssh_methods[i].factors;
+	return all;
+}
+
+size_t
+factor_put(struct text *t, const struct conf_list *list, uint32_t possible, bool can)
+{
+	size_t count = 0;
+	uint32_t set;
+
+	for (size_t i = 0; (set = alternative(list, i)) != 0; i++) {
+		if (((set & ~possible) == 0) != can)
+			continue;
+		text_puts(t, count ? ", or " : "");
+		text_puts(t, list->count ? list->at[i] : names[i].name);
+		count++;
+	}
+	return count;
 }
 
 uint32_t

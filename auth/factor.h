@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "server/base/text.h"
 
 enum factor { FACTOR_PASSWORD = 1, FACTOR_KEY = 2, FACTOR_CODE = 4, FACTOR_CERTIFICATE = 8 };
 
@@ -33,5 +34,15 @@ uint32_t factor_next(const struct conf_list *alternatives, uint32_t have);
 
 /* The methods of auth.h that can bring these factors to an SFTP listener. */
 uint32_t factor_methods(const struct conf *conf, uint32_t factors);
+
+/* The factors that clients of this listener can bring at all. */
+uint32_t factor_possible(const struct conf *conf, const struct conf_listener *listener);
+
+/*
+ * Writes those alternatives that can be brought with these factors, or those that cannot, as
+ * "publickey+totp, or password". Returns how many.
+ */
+size_t factor_put(struct text *t, const struct conf_list *alternatives, uint32_t possible,
+		  bool can);
 
 #endif

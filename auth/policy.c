@@ -45,15 +45,18 @@ any_hours(const struct conf_list *list)
 	return false;
 }
 
+bool
+policy_is_for(const struct conf_auth_rule *rule, const struct conf_listener *listener)
+{
+	return any_word(&rule->protocols, listener->protocol == CONF_SFTP ? "sftp" : "ftps") &&
+	       any_word(&rule->listeners, listener->name);
+}
+
 /* Everything that can be known of a connection before anybody says who he is. */
 static bool
 fits_connection(const struct conf_auth_rule *rule, const struct policy_case *c)
 {
-	const char *protocol = c->listener->protocol == CONF_SFTP ? "sftp" : "ftps";
-
-	return any_word(&rule->protocols, protocol) &&
-	       any_word(&rule->listeners, c->listener->name) &&
-	       any_network(&rule->networks, c->addr);
+	return policy_is_for(rule, c->listener) && any_network(&rule->networks, c->addr);
 }
 
 const struct conf_auth_rule *

@@ -18,6 +18,9 @@ struct policy_case {
 	const char *addr; /* of the client, as text */
 };
 
+/* Can the rule decide about anybody at this listener? */
+bool policy_is_for(const struct conf_auth_rule *rule, const struct conf_listener *listener);
+
 /* The rule that decides about this account now, or NULL. */
 const struct conf_auth_rule *policy_find(const struct policy_case *c,
 					 const struct account *account);

@@ -29,6 +29,12 @@ int ctl_signal(int argc, char *argv[]);
 bool ctl_explain_login(const struct conf *conf, const struct account *account, const char *protocol,
 		       const char *addr);
 
+/* Warns of listeners at which nobody can bring what auth.factors and auth.rules want. */
+void ctl_check_logins(const struct conf *conf);
+
+/* "SFTP" or "FTPS", implicit or not. */
+const char *ctl_protocol(const struct conf_listener *listener);
+
 /* Who the name is, by the users file or the system. Complains and returns -errno when nobody. */
 int ctl_account(const struct conf *conf, const char *name, struct account *ret_account) MUST_CHECK;
 

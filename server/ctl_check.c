@@ -92,6 +92,8 @@ ctl_check(int argc, char *argv[])
 	if (err == 0 && conf->auth.users_file && access(conf->auth.users_file, F_OK) == 0)
 		err = users_each(conf->auth.users_file, look_at_user, ctl_complain, &tally);
 	if (err == 0)
+		ctl_check_logins(conf);
+	if (err == 0)
 		print_summary(conf, tally.users);
 	conf_free(conf);
 	return err < 0 ? 1 : 0;

@@ -4,16 +4,34 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/factor.h"
 #include "auth/policy.h"
+#include "server/base/text.h"
 #include "server/ctl.h"
 
-static void
-print_factors(const struct conf_list *factors)
+/* What is enough, and what of it cannot be brought over this protocol. Returns whether any can. */
+static bool
+print_factors(const struct policy_case *c, const struct account *account)
 {
-	if (factors->count == 0)
-		printf("password, or publickey");
-	for (size_t i = 0; i < factors->count; i++)
-		printf("%s%s", i ? ", or " : "", factors->at[i]);
+	const struct conf_list *factors = policy_factors(c, account);
+	const char *protocol = ctl_protocol(c->listener);
+	char can_room[512], cannot_room[512];
+	struct text can, cannot;
+	size_t ways, shut;
+	uint32_t possible = factor_possible(c->conf, c->listener);
+
+	text_init(&can, can_room, sizeof(can_room));
+	text_init(&cannot, cannot_room, sizeof(cannot_room));
+	ways = factor_put(&can, factors, possible, true);
+	shut = factor_put(&cannot, factors, possible, false);
+	if (ways == 0)
+		printf("refused: only with %s, which cannot be brought over %s here\n", cannot.at,
+		       protocol);
+	else
+		printf("allowed, with %s; %u sessions\n", can.at, policy_sessions(c, account));
+	if (ways > 0 && shut > 0)
+		printf("  cannot be brought over %s here: %s\n", protocol, cannot.at);
+	return ways > 0;
 }
 
 static void
@@ -51,10 +69,8 @@ ctl_explain_login(const struct conf *conf, const struct account *account, const 
 		if (policy_check(&c, account, &reason) < 0) {
 			printf("refused: %s\n", reason);
 			all = false;
-		} else {
-			printf("allowed, with ");
-			print_factors(policy_factors(&c, account));
-			printf("; %u sessions\n", policy_sessions(&c, account));
+		} else if (!print_factors(&c, account)) {
+			all = false;
 		}
 		print_rule(conf, policy_find(&c, account));
 	}

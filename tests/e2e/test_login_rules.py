@@ -141,9 +141,34 @@ def test_explain_says_what_a_login_would_meet(tmp_path, keys):
         assert status == 0 and "allowed, with password+totp; 3 sessions" in said and "coffer.yaml:" in said, said
         status, said = explain("--addr", "127.0.0.1")
         assert status == 1 and "listener sftp from 127.0.0.1: refused: refused by auth.rules" in said, said
-        assert "listener ftps from 127.0.0.1: allowed, with password, or publickey" in said, said
+        assert "listener ftps from 127.0.0.1: allowed, with password; " in said, said
+        assert "  cannot be brought over FTPS here: publickey\n" in said, said
         status, said = explain("--addr", "127.0.0.1", "--proto", "sftp", "--path", "/", "--op", "list")
         assert status == 1 and "list: allowed" in said, said
         run(BUILD + "/cofferctl", "user", "set", "-f", s.where + "/users", "alice", "--expires", "2020-01-01")
         assert "his account has expired" in explain("--proto", "ftps")[1]
         assert explain("--addr", "nowhere")[0] == 2
+
+
+@pytest.mark.parametrize("auth,warned,explained", [
+    ("factors: [publickey]", ["nobody can log in at listener ftps: publickey cannot be brought over FTPS"],
+     ["ftps: refused: only with publickey, which cannot be brought over FTPS", "sftp: allowed, with publickey;"]),
+    ("factors: [certificate+totp, publickey+password]",
+     ["nobody can log in at listener ftps: certificate+totp, or publickey+password cannot be brought over FTPS"],
+     ["ftps: refused: only with certificate+totp, or publickey+password", "brought over SFTP here: certificate+totp"]),
+    ("factors: [publickey], rules: [{protocols: ftps, factors: [password+totp]}]", [], ["ftps: allowed, with password+totp;"]),
+    ("factors: [publickey], rules: [{listeners: ftps, allow: no}]", [], ["ftps: refused: refused by auth.rules"]),
+    ("factors: [password], rules: [{users: alice, factors: [certificate]}]",
+     ["nobody whom this rule is for can log in at listener " + name for name in ("ftps: certificate", "sftp: certificate")],
+     ["ftps: refused: only with certificate", "sftp: refused: only with certificate"]),
+    ("methods: [publickey], factors: [password]", ["nobody can log in at listener sftp: password cannot be brought over SFTP"],
+     ["sftp: refused: only with password", "ftps: allowed, with password;"]),
+])
+def test_what_no_client_can_bring_to_a_listener_is_said_by_check_and_explain(tmp_path, keys, auth, warned, explained):
+    with ruled(tmp_path, keys, auth):
+        conf = str(tmp_path / "d" / "coffer.yaml")
+        said = run(BUILD + "/cofferctl", "check", "-c", conf).text
+        assert said.count("can log in at listener") == len(warned) and all(w in said for w in warned), said
+        assert all("coffer.yaml:" in line for line in said.splitlines() if "at listener" in line), said
+        done = run(BUILD + "/cofferctl", "explain", "-c", conf, "--user", "alice", ok=False)
+        assert all(e in done.text for e in explained) and done.returncode == ("refused:" in done.text), done.text
