@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_check_login.c - `cofferctl check`: can what is wanted of users be brought to each listener? */
+/* ctl_check_login.c - `cofferctl check`: can what is wanted of users be brought to each listener?
+ */
 #include "auth/factor.h"
 #include "auth/policy.h"
 #include "server/base/text.h"
@@ -25,9 +26,10 @@ warn_if_shut(const struct conf *conf, const struct conf_listener *listener,
 	factor_put(&list, factors, possible, false); /* all of them */
 	text_init(&t, storage, sizeof(storage));
 	text_printf(&t,
-		  "warning: %s can log in at listener %s: %s cannot be brought over %s here (auth.rules can "
-		  "want other factors there, or refuse with a reason)",
-		  whom, listener->name, ways, ctl_protocol(listener));
+		    "warning: %s can log in at listener %s: %s cannot be brought over %s here "
+		    "(auth.rules can "
+		    "want other factors there, or refuse with a reason)",
+		    whom, listener->name, ways, ctl_protocol(listener));
 	ctl_complain(NULL, place, t.at);
 }
 

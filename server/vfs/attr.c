@@ -338,7 +338,7 @@ change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_
 	if (err < 0)
 		return err;
 	if (mode && p->is_mount)
-		return world_why(w, -EBUSY, "a share is mounted here");
+		return place_is_held(w, p, -EACCES);
 	if (change->set & VFS_SET_SIZE)
 		err = set_size(w, p, &st, change->size);
 	if (err == 0 && mode)

@@ -35,8 +35,7 @@ name_find(struct world *w, const char *path, enum place_wish wish, struct place 
 	if (err < 0)
 		return err;
 	if (p->is_mount || p->is_above_mount)
-		return world_why(w, wish == PLACE_NEW ? -EEXIST : -EBUSY,
-				 "a share is mounted here");
+		return place_is_held(w, p, wish == PLACE_NEW ? -EEXIST : -EACCES);
 	err = place_parent(w, p, ret_dir, ret_name);
 	return err == 0 ? writing_settle(w, p) : err;
 }

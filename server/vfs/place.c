@@ -157,6 +157,15 @@ check_parent(struct world *w, const struct place *p, int dir)
 }
 
 int
+place_is_held(struct world *w, const struct place *p, int err)
+{
+	if (p->share && p->inner[0] == '\0')
+		return world_why(w, err, "this is where the share \"%s\" is mounted",
+				 p->share->conf->name);
+	return world_why(w, err, "shares are mounted below this directory");
+}
+
+int
 place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_name)
 {
 	char dir[VFS_PATH_MAX];
@@ -165,7 +174,7 @@ place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_na
 	if (!p->share)
 		return world_why(w, -EACCES, "this directory only leads to shares");
 	if (p->inner[0] == '\0')
-		return world_why(w, -EBUSY, "a share is mounted here");
+		return place_is_held(w, p, -EACCES);
 	for (int i = 0; i < 2; i++) {
 		*ret_name = split(p->inner, dir);
 		err = resolve_at(p->share->root, dir, O_PATH | O_DIRECTORY, 0, ret_dir);

@@ -51,7 +51,13 @@ int place_find(struct world *w, const char *path, enum place_wish wish,
 int place_look(struct world *w, struct place *p, bool follow, int *ret_fd,
 	       struct stat *ret_st) MUST_CHECK;
 
-/* Opens its directory with O_PATH; *ret_name is the last component. -EBUSY for a share's root. */
+/*
+ * Says that a place stays as it is since shares are mounted at it or below, and returns err: for
+ * good, so it is not EBUSY, which asks the client to try again.
+ */
+int place_is_held(struct world *w, const struct place *p, int err) MUST_CHECK;
+
+/* Opens its directory with O_PATH; *ret_name is the last component. -EACCES for a share's root. */
 int place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_name) MUST_CHECK;
 
 /* Moves the place to where its last component, a link, leads. What is missing there stays missing.

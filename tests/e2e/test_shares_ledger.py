@@ -398,6 +398,36 @@ def test_vf14_files_of_others_in_a_sticky_directory_stay(tmp):
     assert (common / "theirs").read_text() == "of root"
 
 
+# ---- mount points of shares: refused for good, so no client tries again ----
+
+
+def test_what_a_share_is_mounted_at_stays_and_the_refusal_says_so(tmp):
+    for name in ("top", "docs"):
+        (tmp / name).mkdir()
+    (tmp / "top" / "d").mkdir()
+    words = 'this is where the share "docs" is mounted'
+    with shares(tmp, root={"path": str(tmp / "top"), "mount": "/", "rights": "read-write"},
+                docs={"path": str(tmp / "docs"), "mount": "/d/docs", "rights": "read-write"}) as server:
+        with Raw(server) as c:
+            for line in ("RMD /d/docs", "DELE /d/docs", "SITE CHMOD 700 /d/docs"):
+                assert words in c.expect(line, "550"), line
+            assert "shares are mounted below" in c.expect("RMD /d", "550")
+            c.expect("RNFR /d/docs", "350")
+            assert words in c.expect("RNTO /away", "550", "553")
+            c.expect("RNFR /d", "350")
+            assert "shares are mounted below" in c.expect("RNTO /away", "550", "553")
+        with contextlib.closing(server.sftp()) as f:
+            for ask, said in ((lambda: f.rmdir("/d/docs"), words), (lambda: f.remove("/d/docs"), words),
+                              (lambda: f.chmod("/d/docs", 0o700), words), (lambda: f.rename("/d/docs", "/away"), words),
+                              (lambda: f.posix_rename("/d/docs", "/away"), words),
+                              (lambda: f.rmdir("/d"), "shares are mounted below this directory")):
+                with pytest.raises(PermissionError) as refused:
+                    ask()
+                assert said in str(refused.value)
+            f.transport.close()
+    assert (tmp / "top" / "d").is_dir() and (tmp / "docs").is_dir()
+
+
 # ---- LC11: when the power fails ----
 
 SYNCS, RENAMES, SENDS = ("fsync", "fdatasync"), ("renameat2", "renameat", "rename", "linkat"), ("write", "writev", "sendto", "sendmsg")

@@ -245,16 +245,17 @@ test_mount_points_stay(void **state)
 	assert_int_equal(mkdir(fx_path("/a/d"), 0755), 0);
 	fx_write("/a/f", "x");
 	fx_begin();
-	assert_int_equal(FX_ASK(vfs_rmdir, "/data"), -EBUSY);
-	assert_string_equal(fx_answer.why, "a share is mounted here");
-	assert_int_equal(FX_ASK(vfs_rmdir, "/"), -EBUSY);
-	assert_int_equal(FX_ASK(vfs_rmdir, "/sub"), -EBUSY);
-	assert_int_equal(FX_ASK(vfs_unlink, "/data"), -EBUSY);
-	assert_int_equal(do_rename("/data", "/x", 0), -EBUSY);
+	assert_int_equal(FX_ASK(vfs_rmdir, "/data"), -EACCES);
+	assert_string_equal(fx_answer.why, "this is where the share \"data\" is mounted");
+	assert_int_equal(FX_ASK(vfs_rmdir, "/"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_rmdir, "/sub"), -EACCES);
+	assert_string_equal(fx_answer.why, "shares are mounted below this directory");
+	assert_int_equal(FX_ASK(vfs_unlink, "/data"), -EACCES);
+	assert_int_equal(do_rename("/data", "/x", 0), -EACCES);
 	assert_int_equal(do_rename("/d", "/data", VFS_REPLACE), -EEXIST);
 	assert_int_equal(do_rename("/f", "/data/f", VFS_REPLACE), -EXDEV);
 	assert_int_equal(FX_ASK(vfs_link, "/f", "/data/f"), -EXDEV);
-	assert_int_equal(FX_ASK(vfs_setattr, "/data", 0, &change), -EBUSY);
+	assert_int_equal(FX_ASK(vfs_setattr, "/data", 0, &change), -EACCES);
 	assert_string_equal(fx_read("/a/f"), "x");
 }
 
