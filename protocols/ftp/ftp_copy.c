@@ -16,6 +16,7 @@
 
 static void copy_next(struct ftp *f);
 static void check_next(struct ftp *f);
+static void open_target(struct ftp *f);
 
 static void
 commit_answer(void *ctx, struct vfs_reply *reply)
@@ -74,8 +75,23 @@ source_answer(void *ctx, struct vfs_reply *reply)
 		j->at = 0;
 		j->end = reply->attr.size;
 	}
-	if (ftp_job_answered(f, reply))
+	if (!ftp_job_answered(f, reply))
+		return;
+	if (j->has_to)
 		copy_next(f);
+	else
+		open_target(f);
+}
+
+/* Asks for the next source. False: there is none, or the job is over. */
+static bool
+open_source(struct ftp *f)
+{
+	if (!take_name(f))
+		return false;
+	ftp_job_asked(f, vfs_open(f->s->vfs, f->path2, VFS_OPEN_READ | VFS_OPEN_STREAM,
+				  VFS_MODE_DEFAULT, 0, source_answer, f));
+	return true;
 }
 
 /* Goes on with the open source, or with the next one, or publishes the target. */
@@ -93,10 +109,7 @@ copy_next(struct ftp *f)
 		return;
 	}
 	ftp_job_release(f);
-	if (take_name(f)) {
-		ftp_job_asked(f, vfs_open(f->s->vfs, f->path2, VFS_OPEN_READ | VFS_OPEN_STREAM,
-					  VFS_MODE_DEFAULT, 0, source_answer, f));
-	} else if (j->kind != FTP_JOB_NONE && j->taken == j->count) {
+	if (!open_source(f) && j->kind != FTP_JOB_NONE && j->taken == j->count) {
 		j->has_to = false;
 		j->ending = true;
 		ftp_job_asked(f, vfs_commit(f->s->vfs, j->to, j->written, commit_answer, f));
@@ -130,20 +143,32 @@ target_answer(void *ctx, struct vfs_reply *reply)
 		copy_next(f);
 }
 
-/* All sources are files, and none is the target: what is there may be replaced. */
 static void
 open_target(struct ftp *f)
 {
 	struct ftp_job *j = &f->job;
 	uint32_t flags = VFS_OPEN_WRITE | VFS_OPEN_CREATE | VFS_OPEN_STREAM;
 
-	j->name = j->names;
-	j->taken = 0;
 	flags |= j->append ? VFS_OPEN_APPEND : VFS_OPEN_TRUNC;
-	if (j->append && !take_name(f)) /* the target itself */
-		return;
 	ftp_job_asked(f,
 		      vfs_open(f->s->vfs, f->path, flags, VFS_MODE_DEFAULT, 0, target_answer, f));
+}
+
+/*
+ * All sources are files, and none is the target: what is there may be replaced. The first source
+ * is opened before it, since beginning may empty it.
+ */
+static void
+start(struct ftp *f)
+{
+	struct ftp_job *j = &f->job;
+
+	j->name = j->names;
+	j->taken = 0;
+	if (j->append && !take_name(f)) /* the target itself */
+		return;
+	if (!open_source(f) && j->kind != FTP_JOB_NONE)
+		open_target(f);
 }
 
 static void
@@ -175,7 +200,7 @@ check_next(struct ftp *f)
 	if (take_name(f))
 		ftp_job_asked(f, vfs_stat(f->s->vfs, f->path2, 0, check_answer, f));
 	else if (f->job.kind != FTP_JOB_NONE)
-		open_target(f);
+		start(f);
 }
 
 static void

@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from conftest import serving
 from rawftps import Raw, read, until
 
 CONTENT = bytes(range(256)) * 3000 + b"tail"
@@ -121,7 +122,6 @@ def test_files_are_combined_in_order_and_the_target_goes_first(server, c):
 
 
 def test_a_share_without_the_rights_refuses(tmp_path):
-    from conftest import serving
     extra = tmp_path / "extra.yaml"
     extra.write_text("shares: {root: {rights: read-only}}\n")
     with serving("--config", str(extra)) as s:
@@ -139,3 +139,19 @@ def test_a_share_without_the_rights_refuses(tmp_path):
         with Raw(s) as c:
             for line in ("XMD5 x", "HASH x", "COMB y x"):
                 c.expect(line, "550")
+
+
+@pytest.mark.parametrize("upload", ["atomic", "direct"])
+def test_a_copy_of_what_may_not_be_read_leaves_the_target_as_it_was(tmp_path, upload):
+    (tmp_path / "share").mkdir()
+    for name in ("secret", "target"):
+        (tmp_path / "share" / name).write_text("content of " + name)
+    (tmp_path / "extra.yaml").write_text("shares: {root: {path: %s/share, mount: /, rights: 'list, create, overwrite', upload: %s}}\n" % (
+        tmp_path, upload))
+    with serving("--config", str(tmp_path / "extra.yaml")) as server, Raw(server) as c:
+        c.expect("SITE CPFR secret", "350")
+        assert "read" in c.expect("SITE CPTO target", "550")
+        c.expect("COMB target secret", "550")
+        c.expect("COMB new secret", "550")
+    assert sorted(os.listdir(tmp_path / "share")) == ["secret", "target"]
+    assert read(tmp_path, "share", "target") == b"content of target"
