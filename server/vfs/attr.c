@@ -145,12 +145,8 @@ attr_force_group(struct world *w, const struct share *share, int fd)
 			 share->conf->name);
 }
 
-/*
- * Where neither listing nor reading is allowed, only directories (so that one can go there) and
- * what this session made are to be seen; the rest is not there.
- */
-static bool
-is_visible(struct world *w, const struct place *p, int fd, const struct stat *st)
+bool
+attr_is_visible(struct world *w, const struct place *p, int fd, const struct stat *st)
 {
 	/* Who may rename it learns that it is there anyway; and FTP's RNFR has to ask first. */
 	return (p->rights & (RIGHT_LIST | RIGHT_READ | RIGHT_RENAME)) || S_ISDIR(st->st_mode) ||
@@ -184,7 +180,7 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 		err = 0; /* a link led to what we are writing */
 	else if (err == -ENOENT)
 		err = writing_stat_kept(w, p, &st);
-	else if (err == 0 && !is_visible(w, p, fd, &st))
+	else if (err == 0 && !attr_is_visible(w, p, fd, &st))
 		err = -ENOENT;
 	if (err == 0)
 		attr_put(w, out, p->share, &st, p->rights);

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "server/base/fd.h"
+#include "server/vfs/attr.h"
 #include "server/vfs/charge.h"
 #include "server/vfs/place.h"
 #include "server/vfs/world.h"
@@ -143,6 +144,8 @@ quota_space(struct world *w, const char *path, struct buf *out)
 	share = p->share ? p->share : &w->shares.at[0];
 	if (p->share) {
 		err = place_look(w, p, true, &fd, &st);
+		if (err == 0 && !attr_is_visible(w, p, fd, &st))
+			err = -ENOENT;
 		/* What is not there yet, although this session sees it, will be in the share. */
 		if (err < 0 && !(err == -ENOENT && (p->is_above_mount || writing_find(w, p))))
 			return err;
