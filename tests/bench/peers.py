@@ -40,7 +40,7 @@ class Meter:
             return int(f.readline().split()[1]) / 1e6 - self.starters()
 
     def starters(self):
-        """What starts a server is no part of it: tests/serve, which also copies each line of the log."""
+        """What starts a server is no part of it: tests/serve."""
         total = 0
         for pid in self.pids():
             if conftest.comm(pid) in ("serve", "python3"):
