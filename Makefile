@@ -91,8 +91,9 @@ $(BUILD)/pam_coffer_test.so: tests/pam/pam_coffer_test.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $< -lpam
 
-# A filesystem that breaks when a test wants it to: tests/e2e/test_faults.py. Never installed.
-$(BUILD)/faultfs: tests/faultfs/faultfs.c
+# A filesystem that breaks when a test wants it to (tests/e2e/test_faults.py), and a disk that remembers what was
+# written to it (tests/e2e/test_power.py). Never installed.
+$(BUILD)/faultfs $(BUILD)/logdisk: $(BUILD)/%: tests/faultfs/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $$(pkg-config --cflags --libs fuse3)
 
