@@ -89,6 +89,8 @@ tls_warm(const struct tls_server *ts, conf_complain_fn *complain, void *complain
 	SSL_CTX *client = SSL_CTX_new(TLS_client_method());
 	char name[256];
 	bool ok = client != NULL;
+	/* Sessions of our own client are nothing to remember. */
+	long cache = SSL_CTX_set_session_cache_mode(ts->ctx, SSL_SESS_CACHE_OFF);
 
 	ERR_clear_error();
 	for (size_t i = 0; ok && i < COUNT_OF(versions); i++)
@@ -97,7 +99,7 @@ tls_warm(const struct tls_server *ts, conf_complain_fn *complain, void *complain
 					  k ? first_name(ts->pairs[k].leaf, name, sizeof(name))
 					    : NULL);
 	SSL_CTX_free(client);
-	SSL_CTX_flush_sessions(ts->ctx, 0);
+	SSL_CTX_set_session_cache_mode(ts->ctx, cache);
 	if (!ok) {
 		char room[256];
 		struct text t;
