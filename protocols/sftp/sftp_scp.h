@@ -32,6 +32,7 @@ struct scp {
 	struct sftp_handle *handle; /* the file that is under way, or NULL */
 	uint64_t at, left;
 	int64_t mtime, atime;
+	uint32_t mode; /* that the client gave the file */
 	bool has_times;
 
 	/* sink */

@@ -93,11 +93,15 @@ answer_written(void *ctx, struct vfs_reply *reply)
 	leave(s);
 }
 
-/* All bytes are there: the file gets its times, and its name. */
+/* All bytes are there: the file gets its times and, under -p, its mode also where it was there
+ * before; and its name. */
 static void
 end_file(struct sftp_channel *ch, struct scp *s)
 {
-	struct vfs_change times = { .set = VFS_SET_TIMES, .mtime = s->mtime, .atime = s->atime };
+	const struct vfs_change times = { .set = VFS_SET_TIMES,
+					  .mtime = s->mtime,
+					  .atime = s->atime };
+	const struct vfs_change mode = { .set = VFS_SET_MODE, .mode = s->mode };
 	struct sftp_handle *h = s->handle;
 	struct vfs *v = ch->f->s->vfs;
 	struct sftp_ask *a;
@@ -112,9 +116,11 @@ end_file(struct sftp_channel *ch, struct scp *s)
 		scp_complain(ch, s, err, s->why);
 		leave(s);
 	} else {
-		/* Whether the times could be set is no reason to lose the file. */
-		if (s->has_times)
+		/* Whether they could be set is no reason to lose the file. */
+		if (s->has_times) {
 			ignore_result(vfs_fsetattr(v, h->ticket, &times, NULL, NULL));
+			ignore_result(vfs_fsetattr(v, h->ticket, &mode, NULL, NULL));
+		}
 		a = sftp_ask_new(ch, 0, NULL);
 		err = sftp_asked(a, vfs_commit(v, h->ticket, h->bytes_written, answer_written, a));
 	}
@@ -165,6 +171,7 @@ open_file(struct sftp_channel *ch, struct scp *s, uint32_t mode, uint64_t size)
 
 	s->at = 0;
 	s->left = size;
+	s->mode = mode;
 	s->err = 0;
 	s->why[0] = '\0';
 	if (err == 0) {
