@@ -7,7 +7,8 @@
  * TLS 1.3 (RFC 8446, section 4.4): the server signed a hash of all messages up to its Certificate.
  * The messages must have that hash; so they are this connection's. The client signed a hash of all
  * up to its own Certificate. TLS 1.2 (RFC 5246, section 7.4.8): the server signed both randoms and
- * its key share, which must stand in the messages; the client signed all messages.
+ * its key share, which must stand in the messages; the client signed all messages. The server's
+ * certificate in them must be one of ours.
  */
 #include "protocols/tls/tls_proof.h"
 
@@ -211,11 +212,10 @@ get_u24(struct buf *b)
 	return high << 16 | buf_get_u16(b);
 }
 
-/* The first certificate is the client's; the others go into chain. */
+/* One side's certificates: the first is its own, the others go into chain. */
 static X509 *
-read_certificates(const struct handshake *h, bool v13, STACK_OF(X509) * chain)
+read_certificates(const struct handshake *h, const struct part *p, bool v13, STACK_OF(X509) * chain)
 {
-	const struct part *p = &h->certificate[1];
 	X509 *leaf = NULL;
 	struct buf b;
 
@@ -242,6 +242,24 @@ read_certificates(const struct handshake *h, bool v13, STACK_OF(X509) * chain)
 		return leaf;
 	X509_free(leaf);
 	return NULL;
+}
+
+/*
+ * Is it us whom the client talked to? What is signed comes from wire, so the messages may be those
+ * of a handshake with a server of somebody who has taken a wire over.
+ */
+static bool
+server_is_us(const struct tls_server *ts, const struct handshake *h, bool v13)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509 *leaf = chain ? read_certificates(h, &h->certificate[0], v13, chain) : NULL;
+	bool ours = false;
+
+	for (size_t i = 0; leaf && i < ts->pair_count; i++)
+		ours |= X509_cmp(leaf, ts->pairs[i].leaf) == 0;
+	X509_free(leaf);
+	sk_X509_pop_free(chain, X509_free);
+	return ours;
 }
 
 static bool
@@ -319,8 +337,14 @@ tls_proof_check(const struct tls_server *ts, const struct tls_proof *proof,
 
 	ERR_clear_error();
 	*ret_reason = "the messages are no handshake with two certificates";
-	if (ts->clients && chain && take_apart(&h))
-		leaf = read_certificates(&h, v13, chain);
+	if (ts->clients && chain && take_apart(&h)) {
+		leaf = read_certificates(&h, &h.certificate[1], v13, chain);
+		if (leaf && !server_is_us(ts, &h, v13)) {
+			*ret_reason = "the client shook hands with another server";
+			X509_free(leaf);
+			leaf = NULL;
+		}
+	}
 	if (leaf) {
 		EVP_PKEY *key = X509_get0_pubkey(leaf);
 

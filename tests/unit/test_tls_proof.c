@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_tls_proof.c - only the handshake of this very connection proves a client's certificate: not
- * one with a byte changed, cut, or of another connection. Client and server are real.
+ * one with a byte changed, cut, of another connection, or with a server that is not ours. Client
+ * and servers are real.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,11 +23,16 @@
 
 #include "protocols/tls/tls_proof.h"
 
-static char cert_file[] = "/tmp/coffer-test-cert-XXXXXX",
-	    key_file[] = "/tmp/coffer-test-key-XXXXXX";
-static struct tls_server *server;
-static X509 *cert;
-static EVP_PKEY *key;
+/* A certificate that vouches for itself, and its key; also in files. */
+struct pair {
+	const char *name;
+	char cert_file[40], key_file[40];
+	X509 *cert;
+	EVP_PKEY *key;
+	struct tls_server *server; /* which has it */
+};
+
+static struct pair anna = { .name = "anna" }, evil = { .name = "evil.example" };
 
 static void
 no_complaint(void *ctx, const struct conf_place *place, const char *text)
@@ -36,50 +42,80 @@ no_complaint(void *ctx, const struct conf_place *place, const char *text)
 	fail_msg("%s", text);
 }
 
-/* One certificate for server, client and authority: it vouches for itself. */
-static int
-make(void **state)
+static FILE *
+new_file(char *path, size_t size)
 {
-	static struct conf_certificate pair = { .certificate = cert_file, .key = key_file };
-	static struct conf_listener listener = { .protocol = CONF_FTPS };
-	static struct conf conf = { .listeners = &listener, .listener_count = 1 };
+	snprintf(path, size, "/tmp/coffer-test-tls-XXXXXX");
+	return fdopen(mkstemp(path), "w");
+}
+
+static void
+make_pair(struct pair *p)
+{
 	X509_NAME *name;
 	FILE *out;
 
-	(void)state;
-	key = EVP_EC_gen("P-256");
-	cert = X509_new();
-	assert_true(key && cert);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	name = X509_get_subject_name(cert);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"anna", -1, -1, 0);
-	X509_set_issuer_name(cert, name);
-	X509_set_pubkey(cert, key);
-	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-	out = fdopen(mkstemp(cert_file), "w");
-	PEM_write_X509(out, cert);
+	p->key = EVP_EC_gen("P-256");
+	p->cert = X509_new();
+	assert_true(p->key && p->cert);
+	ASN1_INTEGER_set(X509_get_serialNumber(p->cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(p->cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(p->cert), 3600);
+	name = X509_get_subject_name(p->cert);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)p->name, -1, -1, 0);
+	X509_set_issuer_name(p->cert, name);
+	X509_set_pubkey(p->cert, p->key);
+	assert_true(X509_sign(p->cert, p->key, EVP_sha256()) > 0);
+	out = new_file(p->cert_file, sizeof(p->cert_file));
+	PEM_write_X509(out, p->cert);
 	fclose(out);
-	out = fdopen(mkstemp(key_file), "w");
-	PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
+	out = new_file(p->key_file, sizeof(p->key_file));
+	PEM_write_PrivateKey(out, p->key, NULL, NULL, 0, NULL, NULL);
 	fclose(out);
+}
+
+/* Both ask for a certificate of anna's authority, which is she. */
+static void
+make_server(struct pair *p)
+{
+	struct conf_certificate pair = { .certificate = p->cert_file, .key = p->key_file };
+	struct conf_listener listener = { .protocol = CONF_FTPS };
+	struct conf conf = { .listeners = &listener, .listener_count = 1 };
+
 	conf.tls.certificates = &pair;
 	conf.tls.certificate_count = 1;
-	conf.tls.client_ca = cert_file;
-	assert_int_equal(tls_server_new(&conf, no_complaint, NULL, &server), 0);
-	return tls_server_own(server);
+	conf.tls.client_ca = anna.cert_file;
+	assert_int_equal(tls_server_new(&conf, no_complaint, NULL, &p->server), 0);
+	assert_int_equal(tls_server_own(p->server), 0);
+}
+
+static int
+make(void **state)
+{
+	(void)state;
+	make_pair(&anna);
+	make_pair(&evil);
+	make_server(&anna);
+	make_server(&evil);
+	return 0;
+}
+
+static void
+unmake_pair(struct pair *p)
+{
+	tls_server_free(p->server);
+	X509_free(p->cert);
+	EVP_PKEY_free(p->key);
+	unlink(p->cert_file);
+	unlink(p->key_file);
 }
 
 static int
 unmake(void **state)
 {
 	(void)state;
-	tls_server_free(server);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	unlink(cert_file);
-	unlink(key_file);
+	unmake_pair(&anna);
+	unmake_pair(&evil);
 	return 0;
 }
 
@@ -118,8 +154,9 @@ find_signed(struct seen *s, bool v13)
 		   EVP_sha256(), NULL);
 }
 
+/* Anna's client with the server of that certificate. */
 static void
-shake_hands(int version, struct seen *ret)
+shake_hands(int version, struct pair *with, struct seen *ret)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	struct tls_conn *c;
@@ -130,12 +167,12 @@ shake_hands(int version, struct seen *ret)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	SSL_CTX_set_max_proto_version(ctx, version);
 	SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256");
-	SSL_CTX_use_certificate(ctx, cert);
-	SSL_CTX_use_PrivateKey(ctx, key);
+	SSL_CTX_use_certificate(ctx, anna.cert);
+	SSL_CTX_use_PrivateKey(ctx, anna.key);
 	client = SSL_new(ctx);
 	SSL_set_fd(client, ends[1]);
 	SSL_set_connect_state(client);
-	c = tls_new(server, ends[0], TLS_CONTROL);
+	c = tls_new(with->server, ends[0], TLS_CONTROL);
 	for (int i = 0; i < 20 && (done != 1 || err < 0); i++) {
 		done = SSL_do_handshake(client);
 		err = tls_handshake(c);
@@ -161,7 +198,7 @@ check(const struct seen *s, const struct seen *signed_by, size_t len, struct aut
 					 .len = len };
 	const char *reason;
 
-	return tls_proof_check(server, &proof, ret, &reason);
+	return tls_proof_check(anna.server, &proof, ret, &reason);
 }
 
 static void
@@ -170,8 +207,8 @@ only_this_handshake(int version)
 	struct seen *mine = malloc(sizeof(*mine)), *other = malloc(sizeof(*other));
 	struct auth_certificate who;
 
-	shake_hands(version, mine);
-	shake_hands(version, other);
+	shake_hands(version, &anna, mine);
+	shake_hands(version, &anna, other);
 	assert_int_equal(check(mine, mine, mine->len, &who), 0);
 	assert_int_equal(who.count, 1);
 	assert_string_equal(who.names[0].text, "anna");
@@ -188,6 +225,9 @@ only_this_handshake(int version)
 		mine->messages[i] ^= 1u << (i % 8);
 	}
 	assert_int_equal(check(mine, mine, mine->len, &who), 0);
+	/* She was at a server of another certificate, and a bad wire had that signed here. */
+	shake_hands(version, &evil, other);
+	assert_int_equal(check(other, other, other->len, &who), -EACCES);
 	/* Nothing was signed for this connection. */
 	mine->tbs_len = 0;
 	assert_int_equal(check(mine, mine, mine->len, &who), -EACCES);
