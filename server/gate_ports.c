@@ -261,6 +261,18 @@ take_any(const struct client *c, struct hold **ret)
 	return -EADDRINUSE;
 }
 
+/*
+ * Who comes is a descriptor in flight until wire takes him off the line, and the kernel bounds
+ * those of all sessions together. The least buffer holds about six: GATE_FILES_EACH counts them.
+ */
+static void
+keep_short(int line)
+{
+	const int least = 1;
+
+	(void)setsockopt(line, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+}
+
 static int
 wish(const struct client *c, uint16_t *ret_port, int *ret_end)
 {
@@ -274,6 +286,8 @@ wish(const struct client *c, uint16_t *ret_port, int *ret_end)
 	if (err < 0)
 		return err;
 	err = ipc_pair(ends);
+	if (err == 0)
+		keep_short(ends[0]);
 	if (err < 0) {
 		if (h->wishes == 0)
 			fd_close(&h->fd);
@@ -305,7 +319,15 @@ serve(struct client *c)
 	ipc_begin(&b, room, sizeof(room), GATE_MSG_PORT, id);
 	buf_put_u32(&b, (uint32_t)-err);
 	buf_put_u16(&b, port);
-	return ipc_send_now(c->sock, &b, end);
+	err = ipc_send_now(c->sock, &b, end);
+	if (err != -ETOOMANYREFS)
+		return err;
+	/* Too many descriptors are in flight. That is over soon, and no reason to lose the session;
+	 * its line ends here, which drops the wish. */
+	ipc_begin(&b, room, sizeof(room), GATE_MSG_PORT, id);
+	buf_put_u32(&b, EADDRINUSE);
+	buf_put_u16(&b, 0);
+	return ipc_send_now(c->sock, &b, -1);
 }
 
 /* ---- who comes ---- */

@@ -71,6 +71,21 @@ def test_two_sessions_of_one_address_never_share_a_port(configured):
             until(lambda: three("EPSV").startswith("229"), 5)
 
 
+def test_a_crowd_at_one_port_takes_no_data_connection_from_others(configured):
+    """Who is accepted for a session that does not take him off is a descriptor in flight, and those are counted together."""
+    with configured("limits: {sessions: 20, waiting: 20, waiting-per-address: 20}\n") as s, contextlib.ExitStack() as stack:
+        one, two, other = [stack.enter_context(Raw(s)) for _ in range(3)]
+        for port in (one.epsv(), two.epsv()):
+            for _ in range(400):
+                crowd = stack.enter_context(socket.socket())
+                crowd.settimeout(10)
+                crowd.connect(("127.0.0.1", port))
+        for n in range(20):
+            assert other.put("f%d" % n, b"x")[:3] == "226"
+        with Raw(s) as third:
+            assert third.put("third", b"x")[:3] == "226"
+
+
 def test_ports_are_closed_when_nobody_wants_them(configured):
     with configured("ftps: {passive-ports: 31990-31990}\n") as s:
         with Raw(s) as c:
