@@ -36,6 +36,7 @@ enum conf_mode {
 
 enum conf_protocol { CONF_FTPS, CONF_FTPS_IMPLICIT, CONF_SFTP };
 
+enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
 enum conf_policy { CONF_POLICY_MODERN, CONF_POLICY_COMPATIBLE };
 
 enum conf_enforce { CONF_ENFORCE_LATER, CONF_ENFORCE_NOW };
@@ -168,6 +169,7 @@ struct conf {
 		struct conf_certificate *certificates;
 		size_t certificate_count;
 		enum conf_policy policy;
+		enum conf_tls_version minimum_version;
 		enum conf_names unknown_names;
 		char *client_ca, *client_crl; /* NULL: no client is asked for a certificate */
 		uint64_t check_files_ms;      /* 0: never */

@@ -42,6 +42,11 @@ static const struct schema_word names[] = {
 	{ "refuse", CONF_NAMES_REFUSE },
 	{ NULL, 0 },
 };
+static const struct schema_word tls_versions[] = {
+	{ "1.2", CONF_TLS_1_2 },
+	{ "1.3", CONF_TLS_1_3 },
+	{ NULL, 0 },
+};
 static const struct schema_word policies[] = {
 	{ "modern", CONF_POLICY_MODERN },
 	{ "compatible", CONF_POLICY_COMPATIBLE },
@@ -205,6 +210,9 @@ const struct schema_key schema_keys[] = {
 	C("tls.policy", SCHEMA_WORD, tls.policy, "modern",
 	  "modern: TLS 1.2 with ECDHE and AEAD ciphers, and TLS 1.3. compatible adds older forward-secret ciphers "
 	  "of TLS 1.2.", .words = policies),
+	C("tls.minimum-version", SCHEMA_WORD, tls.minimum_version, "1.2",
+	  "The oldest version of TLS that is served. 1.3 turns clients away that have TLS 1.2 only; there is no older one "
+	  "than 1.2.", .words = tls_versions),
 	C("tls.unknown-names", SCHEMA_WORD, tls.unknown_names, "default",
 	  "A client asks for a name that is in none of the certificates. default: it sees the first. refuse: it is "
 	  "turned away.", .words = names),

@@ -80,9 +80,11 @@ choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len
 
 /* Each of these must hold; none is a matter of taste. */
 static bool
-set_policy(SSL_CTX *ctx, enum conf_policy policy)
+set_policy(SSL_CTX *ctx, const struct conf *conf)
 {
-	const bool modern = policy == CONF_POLICY_MODERN;
+	const bool modern = conf->tls.policy == CONF_POLICY_MODERN;
+	const int oldest =
+	    conf->tls.minimum_version == CONF_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
@@ -98,7 +100,7 @@ set_policy(SSL_CTX *ctx, enum conf_policy policy)
 	return SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
 	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
 	       SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-	       SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
 	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_MODERN : GROUPS_COMPATIBLE) == 1 &&
@@ -199,7 +201,7 @@ fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *key
 	}
 	ts->ctx = SSL_CTX_new(TLS_server_method());
 	ts->method = tls_conn_method();
-	if (!ts->ctx || !ts->method || !set_policy(ts->ctx, conf->tls.policy)) {
+	if (!ts->ctx || !ts->method || !set_policy(ts->ctx, conf)) {
 		complain(ctx, &nowhere,
 			 "tls: OpenSSL does not accept our settings; "
 			 "version 3.0 or later is needed");

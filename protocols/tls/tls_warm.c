@@ -93,11 +93,14 @@ tls_warm(const struct tls_server *ts, conf_complain_fn *complain, void *complain
 	long cache = SSL_CTX_set_session_cache_mode(ts->ctx, SSL_SESS_CACHE_OFF);
 
 	ERR_clear_error();
-	for (size_t i = 0; ok && i < COUNT_OF(versions); i++)
+	for (size_t i = 0; ok && i < COUNT_OF(versions); i++) {
+		if (versions[i] < SSL_CTX_get_min_proto_version(ts->ctx))
+			continue;
 		for (size_t k = 0; ok && k < ts->pair_count; k++)
 			ok = warm_version(ts->ctx, client, versions[i],
 					  k ? first_name(ts->pairs[k].leaf, name, sizeof(name))
 					    : NULL);
+	}
 	SSL_CTX_free(client);
 	SSL_CTX_set_session_cache_mode(ts->ctx, cache);
 	if (!ok) {

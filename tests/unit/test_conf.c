@@ -82,6 +82,7 @@ test_an_almost_empty_file_has_secure_defaults(void **state)
 	assert_string_equal(conf->listeners[0].address, "*");
 	assert_int_equal(conf->listeners[0].binding, CONF_BINDING_REQUIRED);
 	assert_int_equal(conf->tls.policy, CONF_POLICY_MODERN);
+	assert_int_equal(conf->tls.minimum_version, CONF_TLS_1_2);
 	assert_int_equal(conf->tls.unknown_names, CONF_NAMES_DEFAULT);
 	assert_int_equal(conf->tls.check_files_ms, 10000);
 	assert_int_equal(conf->sftp.policy, CONF_POLICY_MODERN);

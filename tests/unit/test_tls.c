@@ -73,7 +73,7 @@ remove_certificate(void **state)
 }
 
 static struct tls_server *
-new_server(void)
+new_server_from(enum conf_tls_version minimum)
 {
 	static struct conf_certificate pair = { .certificate = cert_file, .key = key_file };
 	static struct conf_listener listener = { .protocol = CONF_FTPS };
@@ -84,9 +84,16 @@ new_server(void)
 	conf.listener_count = 1;
 	conf.tls.certificates = &pair;
 	conf.tls.certificate_count = 1;
+	conf.tls.minimum_version = minimum;
 	assert_int_equal(tls_server_new(&conf, count_complaint, NULL, &ts), 0);
 	assert_int_equal(tls_server_own(ts), 0);
 	return ts;
+}
+
+static struct tls_server *
+new_server(void)
+{
+	return new_server_from(CONF_TLS_1_2);
 }
 
 /* One connection: our end, and OpenSSL's at the other. */
@@ -357,6 +364,22 @@ test_old_versions_and_endless_handshakes_are_refused(void **state)
 }
 
 static void
+test_tls_1_2_is_refused_where_1_3_is_the_least(void **state)
+{
+	struct tls_server *ts = new_server_from(CONF_TLS_1_3);
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, ts, TLS_CONTROL, TLS1_2_VERSION, NULL, NULL);
+	assert_int_equal(shake_hands(&p), -EPROTO);
+	close_pair(&p);
+	open_pair(&p, ts, TLS_CONTROL, TLS1_3_VERSION, NULL, NULL);
+	assert_int_equal(shake_hands(&p), 0);
+	close_pair(&p);
+	tls_server_free(ts);
+}
+
+static void
 test_a_flood_of_key_updates_ends_the_connection(void **state)
 {
 	struct tls_server *ts = new_server();
@@ -414,6 +437,7 @@ main(void)
 		cmocka_unit_test(test_records_are_collected_and_arrive_whole),
 		cmocka_unit_test(test_a_client_that_speaks_something_else_is_refused),
 		cmocka_unit_test(test_old_versions_and_endless_handshakes_are_refused),
+		cmocka_unit_test(test_tls_1_2_is_refused_where_1_3_is_the_least),
 		cmocka_unit_test(test_a_flood_of_key_updates_ends_the_connection),
 		cmocka_unit_test(test_bad_certificates_are_told_and_refused),
 	};
