@@ -3,31 +3,21 @@
 
 import ftplib
 import io
-import json
 import os
-import shutil
+import shlex
 import ssl
-import subprocess
 import types
 
 import pytest
 
-from conftest import TOP, run, serving, sha256
+from conftest import TOP, eventually, run, serving, sha256
+from ftps_drivers import HERE, CommonsNetAsItComes, NetFtp
 from rawftps import Raw, read
-from test_clients import curl, lftp, make_tree, sums
+from test_clients import lftp
 
-MODULES = os.path.join(TOP, "tests", "node_modules")
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 GNUTLS = {v: "set ssl:priority NORMAL:-VERS-ALL:+VERS-TLS%s; " % v for v in VERSIONS}
 both = pytest.mark.parametrize("tls", VERSIONS)
-
-
-@pytest.fixture(scope="module")
-def lenient(tmp_path_factory):
-    extra = tmp_path_factory.mktemp("conf") / "extra.yaml"
-    extra.write_text("listeners: {ftps: {data-binding: preferred}}\n")
-    with serving("--config", str(extra)) as s:
-        yield s
 
 
 def plain_ftplib(server, tls):
@@ -52,158 +42,60 @@ def test_ftplib_without_session_reuse_is_told_what_to_do(server, tls):
     server.wait_for_log("data-unbound: ")
 
 
-@both
-def test_ftplib_without_session_reuse_works_where_binding_is_preferred(lenient, tls):
-    with plain_ftplib(lenient, tls) as f:
-        data = os.urandom(300000)
-        f.storbinary("STOR plain", io.BytesIO(data))
-        got = []
-        f.retrbinary("RETR plain", got.append)
-        assert b"".join(got) == data
-        f.storbinary("STOR plain", io.BytesIO(data[1000:]), rest=1000)
-        assert "plain" in f.nlst()
-        assert dict(f.mlsd())["plain"]["size"] == "300000"
-    assert "data-unbound: " in lenient.log()
+# ---- clients that know no TLS, or are told not to use it ----
+
+KIND = 'This server accepts encrypted logins only: choose "explicit FTP over TLS" (AUTH TLS) in your client.'
+PLAIN = {  # what is run, and what it reads; ncftp shows replies when it is asked to
+    "ncftp": ("ncftpls -d stdout -r 0 -t 10 -u {user} -p {password} -P {port} ftp://localhost/", ""),
+    "tnftp": ("tnftp -n localhost {port}", "user {user} {password}\nls\nbye\n"),
+    "inetutils-ftp": ("inetutils-ftp -n localhost {port}", "user {user} {password}\nls\nbye\n"),
+    "curl": ("curl -sSv -u {user}:{password} ftp://localhost:{port}/", ""),
+    "lftp": ("lftp -c 'set ftp:ssl-allow no; set net:max-retries 1; open -u {user},{password} ftp://localhost:{port}; ls'", ""),
+    "ftplib": ("/usr/bin/python3 -c 'import ftplib; f = ftplib.FTP(); "
+               "f.connect(\"localhost\", {port}); f.login(\"{user}\", \"{password}\")'", ""),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_client_without_tls_is_told_what_to_choose_and_named_in_the_log(server, name):
+    command, typed = PLAIN[name]
+    facts = {"user": server.user, "password": server.password, "port": server.ftps_port}
+    before = server.log().count("refused-clear: ")
+    said = run(*shlex.split(command.format(**facts)), input=typed.format(**facts).encode(), ok=False, timeout=30).text
+    assert KIND in said
+    eventually(lambda: server.log().count("refused-clear: ") > before)
+    assert "verb=USER user=" + server.user in server.log() and server.password not in server.log()
+
+
+AS_THEY_COME = {"net-ftp": NetFtp, "commons-net": CommonsNetAsItComes}
 
 
 @both
-def test_ftplib_with_session_reuse(server, tls):
-    with server.ftp(version=VERSIONS[tls]) as f:
-        data = os.urandom(200000)
-        f.storbinary("STOR reuse", io.BytesIO(data))
-        got = []
-        f.retrbinary("RETR reuse", got.append, rest=1000)
-        assert b"".join(got) == data[1000:]
-        f.mkd("made")
-        f.rename("reuse", "made/renamed")
-        assert f.nlst("made") == ["made/renamed"]
-        f.delete("made/renamed")
-        f.rmd("made")
+@pytest.mark.parametrize("name", AS_THEY_COME)
+def test_a_client_that_does_not_resume_is_told_why_and_named_in_the_log(server, here, tls, name):
+    if not HERE[name]():
+        pytest.skip("needs %s: packaging/dev/deps" % name)
+    (here / "up").write_bytes(os.urandom(200000))
+    client, before = AS_THEY_COME[name](server, server.ftps_port, tls, str(here)), server.log().count("data-unbound: ")
+    client.connect()
+    with pytest.raises(AssertionError):
+        client.upload(str(here / "up"), "unbound")
+    client.close()
+    assert not os.path.exists(server.path("unbound"))
+    eventually(lambda: server.log().count("data-unbound: ") > before)
+    assert "refused=yes" in server.log()
 
 
-BASIC_FTP = """
-const { Client } = require("basic-ftp"), fs = require("fs");
-const a = JSON.parse(process.argv[2]);
-(async () => {
-    const c = new Client(20000);
-    await c.access({ host: "localhost", port: a.port, user: a.user, password: a.password, secure: true,
-                     secureOptions: { ca: fs.readFileSync(a.ca), minVersion: "TLSv" + a.tls, maxVersion: "TLSv" + a.tls } });
-    await c.ensureDir("node"); await c.cd("/");
-    await c.uploadFrom("up", "node/file");
-    await c.downloadTo("down", "node/file");
-    fs.writeFileSync("down2", fs.readFileSync("up").subarray(0, 1000));
-    await c.downloadTo("down2", "node/file", 1000);
-    fs.writeFileSync("more", "more");
-    await c.appendFrom("more", "node/file");
-    await c.uploadFromDir("tree", "node/tree");
-    await c.downloadToDir("tree2", "node/tree");
-    await c.rename("node/file", "node/renamed");
-    console.log(JSON.stringify([(await c.list("node")).map(f => [f.name, f.size, f.isDirectory]), await c.size("node/renamed")]));
-    await c.removeDir("node");
-    c.close();
-})().catch(e => { console.error(e); process.exit(1); });
-"""
-
-
-@both
-@pytest.mark.skipif(not shutil.which("node") or not os.path.isdir(os.path.join(MODULES, "basic-ftp")),
-                    reason="needs node, and basic-ftp in tests/node_modules: packaging/dev/node-clients")
-def test_node_basic_ftp(server, here, tls):
-    (here / "client.js").write_text(BASIC_FTP)
-    (here / "up").write_bytes(os.urandom(1 << 20))
-    make_tree(here / "tree", 40, 3)
-    os.mkdir("tree2")
-    done = run("node", "client.js", json.dumps({"port": server.ftps_port, "user": server.user, "password": server.password,
-                                                "ca": server.ca, "tls": tls}), env=dict(os.environ, NODE_PATH=MODULES), timeout=60)
-    listed, size = json.loads(done.text.strip().splitlines()[-1])
-    assert size == (1 << 20) + 4 and sorted(listed)[0] == ["renamed", (1 << 20) + 4, False]
-    assert sha256("down") == sha256("up")
-    assert sha256("down2") == sha256("up") and sums("tree2") == sums("tree")
-    assert not os.path.exists(server.path("node"))
-
-
-NET_FTP = """
-use strict; use warnings; use Net::FTP;
-my ($port, $user, $pass, $ca, $tls) = @ARGV;
-my $f = Net::FTP->new("localhost", Port => $port, Timeout => 20, Passive => 1, SSL_ca_file => $ca,
-                      SSL_version => $tls, SSL_verifycn_name => "localhost") or die "new: $@";
-$f->starttls or die "starttls: " . $f->message;
-$f->login($user, $pass) or die "login: " . $f->message;
-$f->binary;
-$f->mkdir("perl") or die "mkdir: " . $f->message;
-$f->put("up", "perl/file") or die "put: " . $f->message;
-$f->get("perl/file", "down") or die "get: " . $f->message;
-$f->size("perl/file") == -s "up" or die "size";
-$f->rename("perl/file", "perl/renamed") or die "rename: " . $f->message;
-join(",", $f->ls("perl")) eq "perl/renamed" or die "ls";
-$f->delete("perl/renamed") and $f->rmdir("perl") or die "remove: " . $f->message;
-$f->quit;
-"""
-
-
-def has_net_ftp():
-    return bool(shutil.which("perl")) and subprocess.run(["perl", "-MNet::FTP", "-MIO::Socket::SSL", "-e1"],
-                                                         stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-
-net_ftp = pytest.mark.skipif(not has_net_ftp(), reason="needs Perl's Net::FTP and IO::Socket::SSL (libio-socket-ssl-perl)")
-
-
-def perl(server, tls):
-    with open("client.pl", "w", encoding="ascii") as f:
-        f.write(NET_FTP)
-    with open("up", "wb") as f:
-        f.write(os.urandom(200000))
-    return run("perl", "client.pl", str(server.ftps_port), server.user, server.password, server.ca,
-               "TLSv" + tls.replace(".", "_"), timeout=60, ok=False)
-
-
-@both
-@net_ftp
-def test_perl_net_ftp_works_where_binding_is_preferred(lenient, here, tls):
-    done = perl(lenient, tls)
-    assert done.returncode == 0, done.text
-    assert sha256("down") == sha256("up")
-
-
-@both
-@net_ftp
-def test_perl_net_ftp_that_does_not_resume_is_refused_and_named_in_the_log(server, here, tls):
-    before = server.log().count("data-unbound: ")
-    done = perl(server, tls)
-    if done.returncode == 0:  # a version that resumes
-        assert sha256("down") == sha256("up")
-        return
-    assert "put: " in done.text
-    assert server.log().count("data-unbound: ") > before and "refused=yes" in server.log()
-    assert not os.path.exists(server.path("perl", "file"))
-    os.rmdir(server.path("perl"))
-
-
-@both
-def test_curl_resumes_both_ways(server, here, tls):
-    data = os.urandom(3 << 20)
-    (here / "up").write_bytes(data)
-    (here / "down").write_bytes(data[:1000000])
-    name = "resume-" + tls
-    url = "ftp://localhost:%d/%s" % (server.ftps_port, name)
-    version = ["--tlsv" + tls, "--tls-max", tls]
-    with open(server.path(name), "wb") as f:
-        f.write(data[:1234567])
-    curl(server, *version, "-C", "-", "-T", "up", url)
-    assert sha256(server.path(name)) == sha256("up")
-    curl(server, *version, "-C", "-", "-o", "down", url)
-    assert sha256("down") == sha256("up")
-    assert curl(server, *version, "-r", "100-199", url, "-o", "part").returncode == 0
-    assert (here / "part").read_bytes() == data[100:200]
-
-
-@both
-def test_lftp_mirrors_a_tree_of_500_files_in_parallel(server, here, tls):
-    make_tree(here / "tree", 500, 4)
-    lftp(server, GNUTLS[tls] + "mirror -R -P 8 tree lftp-tree; mirror -P 8 lftp-tree back", "ftps")
-    assert sums(server.path("lftp-tree")) == sums("tree") == sums("back")
-    shutil.rmtree(server.path("lftp-tree"))
+def test_commons_net_as_it_comes_is_served_where_binding_is_preferred(here):
+    if not HERE["commons-net"]():
+        pytest.skip("needs commons-net: packaging/dev/deps")
+    (here / "extra.yaml").write_text("listeners: {ftps: {data-binding: preferred}}\n")
+    (here / "up").write_bytes(os.urandom(200000))
+    with serving("--config", str(here / "extra.yaml")) as s:
+        client = CommonsNetAsItComes(s, s.ftps_port, "1.3", str(here))
+        client.upload(str(here / "up"), "unbound")
+        client.close()
+        assert sha256(s.path("unbound")) == sha256("up")
 
 
 def test_TL03_uploads_of_lftp_under_tls13_arrive_whole_in_a_row(server, here):
@@ -261,16 +153,3 @@ def test_sessions_of_other_users_and_addresses_and_of_before_the_login_do_not(se
                 pass
             assert one.reply()[:3] in ("522", "425")
     assert not os.path.exists(server.path("stolen-session"))
-
-
-def test_rclone_with_eight_connections_where_binding_is_required(server, here):
-    make_tree(here / "tree", 120, 4)
-    config = here / "rclone.conf"
-    obscured = run("rclone", "obscure", server.password).text.strip()
-    config.write_text("[c]\ntype = ftp\nhost = localhost\nport = %d\nuser = %s\npass = %s\nexplicit_tls = true\nno_check_certificate = true\n"
-                      "concurrency = 0\n" % (server.ftps_port, server.user, obscured))
-    base = ["rclone", "--config", str(config), "--transfers", "8", "--checkers", "8", "--retries", "1", "--low-level-retries", "1"]
-    run(*base, "copy", "tree", "c:rclone-tree", timeout=120)
-    run(*base, "copy", "c:rclone-tree", "back", timeout=120)
-    assert sums(server.path("rclone-tree")) == sums("tree") == sums("back")
-    shutil.rmtree(server.path("rclone-tree"))
