@@ -228,7 +228,7 @@ const struct schema_key schema_keys[] = {
 	  .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
 
 	SECTION("ftps", "The FTP side."),
-	C("ftps.banner", SCHEMA_LINE, ftps.banner, "Ready.",
+	C("ftps.banner", SCHEMA_LINE, ftps.banner, "FTP server ready.",
 	  "Text of the greeting, which everybody can read: better without names and versions."),
 	C("ftps.passive-ports", SCHEMA_PORTS, ftps.passive_first, "50000-50999",
 	  "Ports for data connections; the firewall must let them in. One is used per running transfer.",

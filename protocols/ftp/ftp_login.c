@@ -27,7 +27,7 @@ ftp_login_greet(struct ftp *f)
 	const char *banner = f->s->conf->ftps.banner, *end;
 
 	if (!banner || *banner == '\0')
-		banner = "Ready.";
+		banner = "FTP server ready.";
 	while ((end = strchr(banner, '\n')) != NULL && end[1] != '\0') {
 		text_puts(&f->out, "220-");
 		text_putn(&f->out, banner, (size_t)(end - banner));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What scanners of TLS say of the FTPS port. Ledger TL01, TL06, TL09."""
+"""What scanners say of the FTPS port. Ledger TL01, TL06, TL09."""
 
 import re
 import subprocess
@@ -26,3 +26,26 @@ def test_TL09_testssl_finds_protocols_suites_and_no_vulnerability(server):
     bad = [line for line in said.splitlines() if re.search(r"NOT ok|VULNERABLE|\bWARN|MEDIUM|HIGH", line)]
     assert " Done " in said and not bad, bad
     assert said.count("not vulnerable (OK)") >= 8, said
+
+
+def test_scripts_of_nmap_run_and_find_nothing(server, tmp_path):
+    """It takes us for an FTP server of no name (else its scripts would not run), and proves by its own log that each ran."""
+    (tmp_path / "users").write_text("root\n%s\n" % server.user)
+    (tmp_path / "passwords").write_text("root\nsecret\n")
+    # What it knows of greetings, without the six seconds that it waits for more of one, and without its other probes.
+    with open("/usr/share/nmap/nmap-service-probes", encoding="utf-8", errors="surrogateescape") as f:
+        (tmp_path / "probes").write_text(re.sub(r"^totalwaitms \d+", "totalwaitms 500", "\nProbe ".join(f.read().split("\nProbe ")[:2]), flags=re.M),
+                                         encoding="utf-8", errors="surrogateescape")
+    said = run("nmap", "-Pn", "-n", "-sV", "--versiondb", str(tmp_path / "probes"), "-d1", "-p", str(server.ftps_port), "--script", "ftp-* or ssl-*",
+               "--script-args", "ftp-bounce.checkhost=127.0.0.1,userdb=%s/users,passdb=%s/passwords" % (tmp_path, tmp_path), "localhost",
+               timeout=120).text
+    ran = set(re.findall(r"NSE: Finished ((?:ftp|ssl)-[\w-]+) against", said))
+    assert ran >= {"ftp-anon", "ftp-bounce", "ftp-brute", "ftp-libopie", "ftp-proftpd-backdoor", "ftp-syst", "ftp-vsftpd-backdoor",
+                   "ftp-vuln-cve2010-4221", "ssl-ccs-injection", "ssl-cert", "ssl-date", "ssl-dh-params", "ssl-enum-ciphers",
+                   "ssl-heartbleed", "ssl-poodle"}, said
+    assert re.search(r"^%d/tcp open +ftp +syn-ack[^\n]*ttl \d+\s*$" % server.ftps_port, said, re.M), said
+    # What a script found it writes below the port. The one that counts ciphers and the one for the certificate always do.
+    found = set(re.findall(r"^\|[ _]((?:ftp|ssl)-[\w-]+):", said, re.M))
+    assert found <= {"ftp-brute", "ssl-cert", "ssl-date", "ssl-enum-ciphers"}, said
+    assert "No valid accounts found" in said and "VULNERABLE" not in said
+    assert "least strength: A" in said and "TLS randomness does not represent time" in said
