@@ -364,7 +364,7 @@ const struct schema_key schema_keys[] = {
 	  "A session without a command and without moving data ends.",
 	  .flags = SCHEMA_NONE, RANGE(SECOND, 7 * DAY)),
 	C("limits.stall-time", SCHEMA_TIME, limits.stall_ms, "5m",
-	  "A transfer without progress ends.", .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
+	  "A transfer without progress ends; so does a session whose filesystem hangs in a call for so long.", .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
 	C("limits.data-connect-time", SCHEMA_TIME, limits.data_connect_ms, "30s",
 	  "FTPS: until the client's data connection is there.", RANGE(SECOND, 5 * MINUTE)),
 	C("limits.sessions", SCHEMA_U32, limits.sessions, "1000",

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "auth/auth_msg.h"
+#include "server/base/beat.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
@@ -42,6 +43,8 @@
 #define WORKER_END_MS 5000
 /* How often a dead worker's socket is looked at; each time takes many messages. */
 #define LAST_LOOKS 100
+/* A hang is seen after limits.stall-time, and at most this part of it later. */
+#define STALL_LOOKS 4
 /* Records of wire in one second; the rest is counted and dropped. */
 #define WIRE_RECORDS_PER_SECOND 50
 
@@ -95,6 +98,7 @@ start_wire(void)
 
 	if (ipc_pair(ends) < 0 || ipc_pair(sign) < 0)
 		die("no socket pair: %s", strerror(errno));
+	mon.wire_beat = beat_new();
 	pid = sandbox_fork_wire(m->conf);
 	if (pid < 0)
 		die("fork: %s", strerror(errno));
@@ -117,6 +121,7 @@ start_wire(void)
 	s->local = m->local;
 	s->login_deadline_ms = m->login_deadline_ms;
 	s->auth = auth_new(ends[1]);
+	s->beat = mon.wire_beat;
 	memcpy(s->peer_addr, mon.addr, sizeof(mon.addr));
 	wire_run(s, m->servers, sign[1]);
 }
@@ -264,13 +269,41 @@ listener_says_stop(void)
 	return err == 0 && type == LISTEN_MSG_STOP;
 }
 
+/* When wire and worker are looked at again: never, where nothing is too long. */
+static uint64_t
+next_look(void)
+{
+	uint64_t part = mon.m->conf->limits.stall_ms / STALL_LOOKS;
+
+	if (!mon.working)
+		return mon.m->login_deadline_ms + DEADLINE_GRACE_MS;
+	return clock_after(part);
+}
+
+/*
+ * Neither of the two has a turn that lasts, unless the filesystem hangs. Who hangs cannot end
+ * himself; the other one can still say goodbye.
+ */
+static bool
+hangs(struct child *c, const struct beat *beat, const char *name)
+{
+	const uint64_t most = mon.m->conf->limits.stall_ms, busy = beat_busy_ms(beat);
+
+	if (!mon.working || most == 0 || busy < most)
+		return false;
+	log_warn("stalled", "process=%s busy_ms=%" PRIu64, name, busy);
+	child_kill(c);
+	mon.end = SESSION_STALLED;
+	mon.end_said = true;
+	return true;
+}
+
 /* Waits until something ends the session. */
 static void
 watch(void)
 {
 	for (;;) {
-		uint64_t deadline =
-		    mon.working ? CLOCK_NEVER : mon.m->login_deadline_ms + DEADLINE_GRACE_MS;
+		uint64_t deadline = next_look();
 		struct pollfd fds[] = {
 			{ .fd = mon.wire_sock, .events = POLLIN },
 			{ .fd = mon.wire.pidfd, .events = POLLIN },
@@ -295,7 +328,10 @@ watch(void)
 			mon.end_said = true;
 			return;
 		}
-		if (clock_ms() >= deadline) {
+		if (hangs(&mon.worker, mon.worker_beat, "worker") ||
+		    hangs(&mon.wire, mon.wire_beat, "wire"))
+			return;
+		if (!mon.working && clock_ms() >= deadline) {
 			mon.end = SESSION_LOGIN_TIME;
 			mon.end_said = true;
 			return;
@@ -316,7 +352,7 @@ finish(void)
 	    poll(&(struct pollfd) { .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
 
 	if (worker_first) {
-		mon.crashed |= child_ended(&mon.worker, "worker", false);
+		mon.crashed |= child_ended(&mon.worker, "worker");
 		mon.end = SESSION_WORKER_GONE;
 		mon.end_said = true;
 	}
@@ -324,6 +360,9 @@ finish(void)
 		fd_close(&mon.wire_sock); /* wire ends when we are gone for it */
 	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	fd_close(&mon.wire_sock);
+	if (mon.end ==
+	    SESSION_STALLED) /* a wire that hangs holds its end: so the worker learns it */
+		fd_close(&mon.worker_sock);
 	mon.crashed |= child_finish(&mon.worker, "worker", WORKER_END_MS);
 	/* What it had on its tongue: it is gone, so that is no more than a socket holds. */
 	for (int i = 0; i < LAST_LOOKS && mon.worker_sock >= 0; i++)

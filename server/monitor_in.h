@@ -4,6 +4,7 @@
 #define SERVER_MONITOR_IN_H
 
 #include "auth/auth_serve.h"
+#include "server/base/beat.h"
 #include "server/base/rate.h"
 #include "server/child.h"
 #include "server/monitor.h"
@@ -14,6 +15,7 @@
 struct mon {
 	struct monitor *m;
 	struct child wire, worker;
+	struct beat *wire_beat, *worker_beat; /* theirs to write */
 	int wire_sock;
 	int sign_sock; /* wire's other socket: requests for signatures */
 	int worker_sock;

@@ -192,6 +192,7 @@ fork_worker(struct mon *mon)
 
 	if (ipc_pair(to_wire) < 0 || ipc_pair(to_us) < 0)
 		die("no socket pair: %s", strerror(errno));
+	mon->worker_beat = w.beat = beat_new();
 	pid = fork();
 	if (pid < 0) {
 		log_error("fork", "reason=%s", strerror(errno));

@@ -36,6 +36,7 @@ session_end_name(enum session_end end)
 		[SESSION_MONITOR_GONE] = "monitor-gone",
 		[SESSION_WORKER_GONE] = "worker-gone",
 		[SESSION_SHUTDOWN] = "shutdown",
+		[SESSION_STALLED] = "stalled",
 	};
 
 	return end < COUNT_OF(names) ? names[end] : "unknown";

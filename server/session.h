@@ -19,6 +19,7 @@
 #include "auth/auth.h"
 #include "conf/conf.h"
 #include "server/base/ask.h"
+#include "server/base/beat.h"
 #include "server/pace.h"
 #include "server/vfs/vfs.h"
 
@@ -34,7 +35,8 @@ enum session_end {
 	SESSION_PROTOCOL,     /* it broke the protocol */
 	SESSION_MONITOR_GONE, /* our monitor is gone */
 	SESSION_WORKER_GONE,  /* our worker is gone */
-	SESSION_SHUTDOWN,     /* the server stops */
+	SESSION_SHUTDOWN,     /* the server stops, or somebody was kicked */
+	SESSION_STALLED, /* limits.stall-time: wire or worker hung in a call; monitor says so */
 };
 
 struct session {
@@ -44,6 +46,8 @@ struct session {
 	struct sockaddr_storage peer, local;
 	char peer_addr[SESSION_ADDR_MAX]; /* without a port; IPv4-mapped addresses as IPv4 */
 	struct auth *auth;
+	struct beat
+	    *beat; /* for monitor: every loop rests while it waits, and works when it does not */
 	uint64_t login_deadline_ms; /* clock_ms(); the front end ends with SESSION_LOGIN_TIME */
 
 	/* From login on. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "auth/auth_msg.h"
+#include "server/base/beat.h"
 #include "server/base/fail.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
@@ -57,6 +58,7 @@ serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 	err = ipc_recv(w->wire_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
 	if (err == -EAGAIN)
 		return err;
+	beat_work(w->beat);
 	if (err == 0 && type >= VFS_MSG_STAT && type < VFS_MSG_END)
 		err = vfs_serve_message(files, w->wire_sock, type, id, &b);
 	else if (err == 0 && type >= PORT_MSG_LISTEN && type < PORT_MSG_END)
@@ -82,6 +84,7 @@ serve(struct worker *w, struct vfs_serve *files)
 	for (;;) {
 		int err = -EAGAIN;
 
+		beat_rest(w->beat);
 		if (poll(fds, COUNT_OF(fds), -1) < 0) {
 			if (errno == EINTR)
 				continue;

@@ -16,6 +16,7 @@ struct worker {
 	bool ports;	  /* the session's protocol wants data connections */
 	int gate_sock;	  /* passive ports come from there; -1: none are wanted */
 	struct sockaddr_storage local, peer;
+	struct beat *beat; /* for monitor */
 };
 
 enum worker_msg {

@@ -208,7 +208,9 @@ wait_for_all(struct loop *l, struct wait *w)
 	}
 	w->data_at = w->count;
 	w->count += ftp_data_poll(f, w->at + w->data_at);
+	beat_rest(f->s->beat);
 	n = poll(w->at, (nfds_t)w->count, clock_poll(next_deadline(l)));
+	beat_work(f->s->beat);
 	w->ask = ask_at != 0 ? w->at[ask_at].revents : 0;
 	return n;
 }

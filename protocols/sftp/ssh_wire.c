@@ -155,13 +155,18 @@ ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t 
 	struct pollfd fds[1 + SSH_WIRE_OTHERS];
 	uint64_t packets, bytes;
 	bool full = ssh_wire_is_full(w);
+	int n;
 
+	beat_work(w->s->beat); /* another turn, though nothing may be waited for */
 	for (size_t i = 0; i < count; i++)
 		others[i].revents = 0;
 	if (full || !ssh_shim_holds()) {
 		fds[0] = (struct pollfd) { .fd = w->fd, .events = full ? POLLOUT : POLLIN };
 		memcpy(fds + 1, others, count * sizeof(*others));
-		if (ssh_shim_poll(fds, 1 + count, clock_poll(deadline_ms)) <= 0)
+		beat_rest(w->s->beat);
+		n = ssh_shim_poll(fds, 1 + count, clock_poll(deadline_ms));
+		beat_work(w->s->beat);
+		if (n <= 0)
 			return;
 		memcpy(others, fds + 1, count * sizeof(*others));
 		if (fds[0].revents == 0)

@@ -27,7 +27,7 @@ pytestmark = [needs_root, pytest.mark.skipif(not os.path.exists("/dev/fuse"), re
 class Disk:
     """A mounted faultfs, and a server whose share is in it."""
 
-    def __init__(self, tmp, **share):
+    def __init__(self, tmp, more=None, **share):
         self.real, self.mount, self.control = (os.path.join(tmp, n) for n in ("real", "mount", "control"))
         for path in (self.real, self.mount):
             os.mkdir(path)
@@ -40,7 +40,7 @@ class Disk:
         assert self.fuse.poll() is None
         extra = os.path.join(tmp, "extra.yaml")
         with open(extra, "w", encoding="ascii") as f:
-            yaml.safe_dump({"shares": {"root": share}}, f)
+            yaml.safe_dump({"shares": {"root": share}, **(more or {})}, f)
         self.serving = serving("--mode", "root", "--user", SYSTEM_USER, "--share", self.mount, "--config", extra)
         self.server = self.serving.__enter__()
 

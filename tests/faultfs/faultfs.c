@@ -5,9 +5,10 @@
  *	faultfs DIRECTORY CONTROL MOUNTPOINT
  *
  * Everything goes through to DIRECTORY. CONTROL is a file with one line "OPERATION ERRNO COUNT":
- * from the COUNT-th such operation on (counted from the last change of the file) all of them fail.
- * Operations: create write flush fsync rename unlink. An empty file: nothing fails. Runs as root;
- *new things belong to the caller.
+ * from the COUNT-th such operation on (counted from the last change of the file) all of them fail,
+ * or, with STALL for an ERRNO, hang until the file changes. Operations: create open read readdir
+ * write flush fsync rename unlink. An empty file: nothing fails. Runs as root; new things belong to
+ * the caller.
  */
 #define FUSE_USE_VERSION 35
 
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,19 +37,41 @@ static const struct {
 	int number;
 } errors[] = { { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT }, { "EIO", EIO } };
 
+static bool
+read_line(char now[64])
+{
+	int fd = open(control, O_RDONLY | O_CLOEXEC);
+
+	memset(now, 0, 64);
+	if (fd < 0)
+		return false;
+	if (read(fd, now, 63) < 0)
+		now[0] = '\0';
+	close(fd);
+	return true;
+}
+
+/* As an NFS server that is gone: nothing but its coming back ends this. */
+static void
+stall(const char *line_then)
+{
+	char now[64];
+
+	while (read_line(now) && strcmp(now, line_then) == 0)
+		usleep(20000);
+}
+
 /* Reads the line; says whether the operation breaks now, as -errno or 0. */
 static int
 breaks(const char *operation)
 {
-	char now[64] = "", what[16] = "", error[16] = "";
+	char now[64], what[16] = "", error[16] = "";
 	long from = 0;
-	int err = 0, fd = open(control, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+	bool stalls = false;
 
-	if (fd < 0)
+	if (!read_line(now))
 		return 0;
-	if (read(fd, now, sizeof(now) - 1) < 0)
-		now[0] = '\0';
-	close(fd);
 	pthread_mutex_lock(&lock);
 	if (strcmp(now, line) != 0) {
 		memcpy(line, now, sizeof(line));
@@ -55,11 +79,14 @@ breaks(const char *operation)
 	}
 	if (sscanf(now, "%15s %15s %ld", what, error, &from) == 3 && strcmp(what, operation) == 0 &&
 	    count++ >= from) {
+		stalls = strcmp(error, "STALL") == 0;
 		for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 			if (strcmp(errors[i].name, error) == 0)
 				err = -errors[i].number;
 	}
 	pthread_mutex_unlock(&lock);
+	if (stalls)
+		stall(now);
 	return err;
 }
 
@@ -183,9 +210,11 @@ f_utimens(const char *path, const struct timespec times[2], struct fuse_file_inf
 static int
 f_open(const char *path, struct fuse_file_info *fi)
 {
-	int fd =
-	    openat(root, rel(path), (fi->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
+	int err = breaks("open"), fd;
 
+	if (err)
+		return err;
+	fd = openat(root, rel(path), (fi->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	fi->fh = (uint64_t)fd;
@@ -209,9 +238,12 @@ f_create(const char *path, mode_t mode, struct fuse_file_info *fi)
 static int
 f_read(const char *path, char *at, size_t size, off_t offset, struct fuse_file_info *fi)
 {
+	int err = breaks("read");
 	ssize_t n;
 
 	(void)path;
+	if (err)
+		return err;
 	n = pread((int)fi->fh, at, size, offset);
 	return n < 0 ? -errno : (int)n;
 }
@@ -274,13 +306,17 @@ static int
 f_readdir(const char *path, void *room, fuse_fill_dir_t fill, off_t offset,
 	  struct fuse_file_info *fi, enum fuse_readdir_flags flags)
 {
-	int fd = openat(root, rel(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int err = breaks("readdir"), fd;
 	struct dirent *e;
+	DIR *dir;
 
 	(void)offset;
 	(void)fi;
 	(void)flags;
+	if (err)
+		return err;
+	fd = openat(root, rel(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
 		return -errno;
 	while ((e = readdir(dir)))
