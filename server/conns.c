@@ -139,6 +139,7 @@ conns_put(const struct conns *t, struct buf *b)
 		buf_put_u8(b, c->is_sftp);
 		buf_put_u8(b, c->failed);
 		buf_put_u8(b, c->exempt);
+		buf_put_u8(b, c->stopped);
 		buf_put_u64(b, c->since_ms);
 		buf_put_u64(b, c->kill_ms);
 	}
@@ -172,6 +173,7 @@ conns_get(struct conns *t, struct buf *b)
 		c.is_sftp = buf_get_u8(b) == 1;
 		c.failed = buf_get_u8(b) == 1;
 		c.exempt = buf_get_u8(b) == 1;
+		c.stopped = buf_get_u8(b) == 1;
 		c.since_ms = buf_get_u64(b);
 		c.kill_ms = buf_get_u64(b);
 		if (b->bad || !row)

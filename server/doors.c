@@ -121,7 +121,7 @@ find(const struct doors *d, const struct conf_listener *l)
 }
 
 int
-doors_open(const struct conf *conf, struct doors *old, struct doors *ret_doors)
+doors_open(const struct conf *conf, struct doors *old, bool all, struct doors *ret_doors)
 {
 	struct doors passed = { 0 }, now = { 0 };
 	bool opened[DOORS_MAX] = { false };
@@ -148,12 +148,15 @@ doors_open(const struct conf *conf, struct doors *old, struct doors *ret_doors)
 
 			log_error("listen", "listener=%s address=%s port=%u reason=\"%s\"",
 				  log_q(&name, l->name), l->address, l->port, strerror(-err));
-			for (size_t j = 0; j < i; j++)
+			now.count--;
+			if (!all)
+				continue;
+			for (size_t j = 0; j < now.count; j++)
 				if (opened[j])
 					close(now.at[j].fd);
 			return err;
 		}
-		opened[i] = true;
+		opened[now.count - 1] = true;
 	}
 	for (size_t i = 0; i < old->count; i++) {
 		bool kept = false;

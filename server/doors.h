@@ -22,9 +22,11 @@ struct doors {
 /*
  * Opens what the configuration wants. Sockets of old (may be NULL) with the same address are taken
  * over, as are those of the service manager; old is closed as far as it was not. On an error
- * nothing of old has changed. Returns 0 or -errno, after a log record that names the listener.
+ * nothing of old has changed. Returns 0 or -errno, after a log record that names the listener. With
+ * all false, a listener that cannot be opened has that record and is left out.
  */
-int doors_open(const struct conf *conf, struct doors *old, struct doors *ret_doors) MUST_CHECK;
+int doors_open(const struct conf *conf, struct doors *old, bool all,
+	       struct doors *ret_doors) MUST_CHECK;
 
 void doors_close(struct doors *d);
 

@@ -19,6 +19,7 @@
 #include "server/base/fd.h"
 #include "server/cluster.h"
 #include "server/penalty.h"
+#include "server/process.h"
 
 #define STATE_MAX (4 * 1024 * 1024)
 
@@ -98,18 +99,31 @@ handover_exec(const char *conf_file, const struct doors *doors, const struct con
 }
 
 void
-handover_try(const char *conf_file)
+handover_try(const char *conf_file, const struct doors *doors)
 {
-	char version[16];
+	const struct conns none = { 0 };
+	char version[16], number[16];
 	char *const argv[] = { program,
 			       (char[]) { "-t" },
 			       (char[]) { "-c" },
 			       (char *)(uintptr_t)conf_file,
 			       (char[]) { "--takes-over" },
 			       version,
+			       (char[]) { "--resume" },
+			       number,
 			       NULL };
+	int keep[DOORS_MAX + 1], state, err = write_state(doors, &none, &state);
 
+	if (err < 0)
+		die("what is handed over cannot be written: %s", strerror(-err));
+	for (size_t i = 0; i < doors->count; i++)
+		keep[i] = doors->at[i].fd;
+	keep[doors->count] = state;
+	process_complain_to_log();
+	process_keep(keep, doors->count + 1, true);
+	set_cloexec(doors, &none, state, 0);
 	ignore_result(snprintf(version, sizeof(version), "%u", HANDOVER_VERSION));
+	ignore_result(snprintf(number, sizeof(number), "%d", state));
 	execve(program, argv, environ);
 	die("cannot execute %s: %s", program, strerror(errno));
 }

@@ -11,7 +11,7 @@
 #include "server/doors.h"
 
 /* Of what is handed over: another image must know it to take over (--takes-over). */
-#define HANDOVER_VERSION 4u
+#define HANDOVER_VERSION 5u
 
 struct handover {
 	struct doors doors; /* descriptors only */
@@ -29,9 +29,10 @@ int handover_exec(const char *conf_file, const struct doors *doors, const struct
 
 /*
  * In a child: executes the program with -t -c conf_file --takes-over HANDOVER_VERSION, to see
- * whether a new image would stand, and would understand us. Does not return.
+ * whether a new image would stand, and would understand us. It gets the doors too, but no session.
+ * What it says goes to our log. Does not return.
  */
-NORETURN void handover_try(const char *conf_file);
+NORETURN void handover_try(const char *conf_file, const struct doors *doors);
 
 /* In the new image: reads what the old one left in fd, and closes it. 0 or -EBADMSG. */
 int handover_resume(int fd, struct conns *conns, struct handover *ret) MUST_CHECK;

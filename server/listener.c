@@ -304,13 +304,27 @@ open_doors(int resume_fd)
 	struct handover left = { 0 };
 
 	if (resume_fd < 0)
-		return doors_open(us.conf, NULL, &us.doors);
+		return doors_open(us.conf, NULL, true, &us.doors);
 	if (handover_resume(resume_fd, &us.conns, &left) < 0) {
 		log_error("renew", "result=failed reason=\"what was handed over cannot be read\"");
 		return -EBADMSG;
 	}
 	reload_init(left.last_ms);
-	return doors_open(us.conf, &left.doors, &us.doors);
+	/* Sessions are running: a port that somebody took since the trial must not end them. */
+	return doors_open(us.conf, &left.doors, false, &us.doors);
+}
+
+bool
+listener_would_run(const struct conf *conf, int resume_fd)
+{
+	struct handover left = { 0 };
+	struct conns none;
+	struct doors doors;
+
+	conns_init(&none, 1);
+	penalty_init();
+	return handover_resume(resume_fd, &none, &left) == 0 &&
+	       doors_open(conf, &left.doors, true, &doors) == 0;
 }
 
 static void

@@ -14,4 +14,10 @@
  */
 int listener_run(struct conf *conf, struct wire_servers *servers, bool once, int resume_fd);
 
+/*
+ * In the trial of a new image (handover_try): could it serve, with every listener of conf? The
+ * doors of the last image come by resume_fd. Log records say why not.
+ */
+bool listener_would_run(const struct conf *conf, int resume_fd);
+
 #endif

@@ -159,6 +159,7 @@ main(int argc, char *argv[], char *envp[])
 	struct options options = { .conf = DEFAULT_CONF, .resume_fd = -1 };
 	struct wire_servers servers;
 	struct conf *conf;
+	bool trial;
 	int log_fd;
 
 	process_titles(argc, argv, envp);
@@ -179,16 +180,19 @@ main(int argc, char *argv[], char *envp[])
 		      stderr);
 		return 1;
 	}
-	log_fd = options.test ? STDERR_FILENO : open_log(conf);
+	trial = options.test && options.resume_fd >= 0; /* handover.c: all but serving */
+	log_fd = options.test && !trial ? STDERR_FILENO : open_log(conf);
 	if (log_fd < 0 || (conf->mode == CONF_SYSTEM && make_run_dir(conf) < 0))
 		return 1;
+	if (trial)
+		log_fd = STDERR_FILENO; /* the log of the image that runs */
 	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
 	process_log_fd(log_fd);
 	sandbox_daemon(conf, options.resume_fd >= 0);
 	if (servers_make(conf, complain, NULL, &servers) < 0)
 		return 1;
 	if (options.test)
-		return 0;
+		return trial && !listener_would_run(conf, options.resume_fd);
 	write_pid(conf);
 	process_stdio();
 	servers_start_hooks(conf, &servers);

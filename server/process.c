@@ -16,7 +16,7 @@
 #include "server/base/fail.h"
 #include "server/base/log.h"
 
-#define KEEP_MAX 16
+#define KEEP_MAX 48 /* every door, and what else is handed over */
 
 static int log_descriptor = STDERR_FILENO;
 
@@ -78,6 +78,13 @@ void
 process_log_fd(int fd)
 {
 	log_descriptor = fd;
+}
+
+void
+process_complain_to_log(void)
+{
+	if (log_descriptor != STDERR_FILENO && dup2(log_descriptor, STDERR_FILENO) < 0)
+		die("dup2: %s", strerror(errno));
 }
 
 void

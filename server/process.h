@@ -24,8 +24,11 @@ void process_name(const char *word, const char *title, const char *fmt, ...) PRI
  */
 void process_keep(const int *fds, size_t count, bool log);
 
-/* Which descriptor log records go to, for the two below. */
+/* Which descriptor log records go to, for those below and process_keep(). */
 void process_log_fd(int fd);
+
+/* Makes 2 what log records go to: for another program whose complaints belong there. */
+void process_complain_to_log(void);
 
 /* Opens /dev/null on 0 and 1, and on 2 unless the log goes there. */
 void process_stdio(void);

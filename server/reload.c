@@ -170,7 +170,7 @@ swap_configuration(struct listener *l)
 		conf_free(conf);
 		return;
 	}
-	if (doors_open(conf, &l->doors, &doors) < 0) {
+	if (doors_open(conf, &l->doors, true, &doors) < 0) {
 		log_error("reload", "result=failed reason=ports");
 		servers_discard(&servers);
 		conf_free(conf);
@@ -226,10 +226,8 @@ reload_renew(const struct listener *l)
 	us.renew_ms = us.checker ? clock_after(RENEW_DELAY_MS) : CLOCK_NEVER;
 	if (us.checker || l->stopping)
 		return;
-	if (try_in_child(IMAGE)) {
-		process_keep(NULL, 0, true);
-		handover_try(l->conf->file);
-	}
+	if (try_in_child(IMAGE))
+		handover_try(l->conf->file, &l->doors);
 }
 
 static void

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import TOP, comm, descendants, eventually, needs_root, run, sha256
+from conftest import TOP, comm, descendants, eventually, needs_root, run, serving, sha256
 from test_hostile import in_memory
 
 PASSWORD_MARK = "mauve-walrus-"
@@ -177,6 +177,41 @@ def test_sighup_with_a_broken_file_changes_nothing(server):
             f.write(good)
     os.kill(server.pid, signal.SIGHUP)
     server.wait_for_log("reload: result=ok")
+
+
+@pytest.mark.parametrize("what", ["a port that is taken", "a mistake", "a log that cannot be written"])
+def test_a_new_image_that_would_not_start_is_not_begun(tmp_path, what):
+    """Not even after a crash: sessions and listeners stay, and the log, wherever it is, says why."""
+    own = tmp_path / "own.log"
+    (tmp_path / "extra.yaml").write_text("log: {file: %s}\n" % own)
+    with serving("--config", str(tmp_path / "extra.yaml")) as s, socket.socket() as taken:
+        path = os.path.join(os.path.dirname(s.ca), "coffer.yaml")
+        good = open(path, encoding="utf-8").read()
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wrong, words = {
+            "a port that is taken": (good + "  third: {protocol: sftp, address: 127.0.0.1, port: %d}\n" % taken.getsockname()[1],
+                                     "Address already in use"),
+            "a mistake": (good + "no-such-key: 1\n", "no-such-key"),
+            "a log that cannot be written": (good.replace(str(own), "/nonexistent/log"), "/nonexistent/log"),
+        }[what]
+        if what == "a port that is taken":  # into the mapping of listeners, wherever it stands
+            lines = good.splitlines(keepends=True)
+            at = lines.index("listeners:\n") + 1
+            wrong = "".join(lines[:at] + [wrong[len(good):]] + lines[at:])
+        with s.ftp() as f:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(wrong)
+            os.kill(s.pid, signal.SIGUSR2)
+            eventually(lambda: "renew: result=failed" in own.read_text(), what="the refusal")
+            assert words in own.read_text()
+            f.voidcmd("NOOP")
+        with s.ftp() as f:
+            f.voidcmd("NOOP")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(good)
+        os.kill(s.pid, signal.SIGUSR2)
+        eventually(lambda: " renewed: " in own.read_text(), what="a new image")
 
 
 def test_wire_list_and_rooms_say_the_same():
