@@ -16,6 +16,8 @@
 #include "server/listen_msg.h"
 
 /* Percent that are turned away at limits.waiting-drop-from. */
+/* Monitor ends a late login itself; PAM can hang it. */
+#define KILL_GRACE_MS 10000
 #define DROP_FIRST 30u
 /* Who gives his place up has this long to hear it. */
 #define MAKE_ROOM_MS 2000
@@ -107,6 +109,13 @@ admit_connection(const struct listener *l, const struct source *source, const ch
 	if (sessions(l, NULL, NULL) >= l->conf->limits.sessions)
 		return "limits.sessions";
 	return NULL;
+}
+
+uint64_t
+admit_login_deadline(const struct listener *l)
+{
+	return l->conf->limits.login_ms ? clock_after(l->conf->limits.login_ms + KILL_GRACE_MS)
+					: CLOCK_NEVER;
 }
 
 const char *

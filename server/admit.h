@@ -20,6 +20,9 @@ const char *admit_connection(const struct listener *l, const struct source *sour
 const char *admit_session(const struct listener *l, const struct conn *c, const char *user,
 			  uint32_t most);
 
+/* When a login that begins now, or its last step, must be through; CLOCK_NEVER: no limit is set. */
+uint64_t admit_login_deadline(const struct listener *l);
+
 /* What was done from a source costs it, here and, by its network, its neighbours. */
 void admit_penalty(const struct listener *l, const struct source *source, enum penalty what);
 

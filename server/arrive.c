@@ -27,8 +27,6 @@
 
 /* Connections taken off one door before the others are looked at again. */
 #define ACCEPT_BATCH 16
-/* Monitor ends itself at the deadline; PAM can hang it. */
-#define KILL_GRACE_MS 10000
 /* Without descriptors or processes, accepting waits this long. */
 #define PAUSE_MS 100
 
@@ -107,15 +105,13 @@ start_monitor(struct listener *l, struct conn *c, const struct arrival *a)
 	c->pid = pid;
 	c->sock = ends[0];
 	c->source = source_of(&a->peer);
-	c->logged_in = c->failed = c->stopped = false;
+	c->logged_in = c->failed = c->stopped = c->working = false;
 	c->is_sftp = is_sftp;
 	c->since_ms = clock_ms();
 	c->user[0] = '\0';
 	ignore_result(text_copy(c->listener, sizeof(c->listener), listener->name)); /* same size */
 	source_text(&a->peer, c->addr);
-	c->kill_ms = l->conf->limits.login_ms
-			 ? clock_after(l->conf->limits.login_ms + KILL_GRACE_MS)
-			 : CLOCK_NEVER;
+	c->kill_ms = admit_login_deadline(l);
 }
 
 /* Is it a load balancer, which says by a PROXY header for whom it comes? */

@@ -19,6 +19,9 @@
 #include "server/listen_msg.h"
 #include "server/unbound.h"
 
+/* What PAM may take to close a session that is over. */
+#define CLOSE_MS 10000
+
 static void
 answer_claim(const struct listener *l, struct conn *c, uint32_t id, struct buf *question)
 {
@@ -41,7 +44,7 @@ answer_claim(const struct listener *l, struct conn *c, uint32_t id, struct buf *
 		return; /* it is going */
 	if (!limit) {
 		c->logged_in = true;
-		c->kill_ms = CLOCK_NEVER;
+		c->kill_ms = admit_login_deadline(l); /* modules of PAM may hang there, too */
 		ignore_result(text_copy(c->user, sizeof(c->user), user)); /* same size */
 		cluster_tell_session(c);
 	}
@@ -56,7 +59,14 @@ release(const struct listener *l, struct conn *c)
 	cluster_tell_end(c);
 	c->logged_in = false;
 	c->user[0] = '\0';
-	c->kill_ms = l->conf->limits.login_ms ? clock_after(l->conf->limits.login_ms) : CLOCK_NEVER;
+	c->kill_ms = admit_login_deadline(l);
+}
+
+static void
+serves(struct conn *c)
+{
+	c->working = true;
+	c->kill_ms = CLOCK_NEVER;
 }
 
 /* A wrong login costs its source something, and the name's next refusal comes later. */
@@ -132,6 +142,10 @@ claims_hear(const struct listener *l, struct conn *c)
 		answer_failed(l, c, id, &b);
 	else if (err == 0 && type == LISTEN_MSG_RELEASE && buf_done(&b) == 0)
 		release(l, c);
+	else if (err == 0 && type == LISTEN_MSG_WORKING && buf_done(&b) == 0)
+		serves(c);
+	else if (err == 0 && type == LISTEN_MSG_CLOSING && buf_done(&b) == 0)
+		c->kill_ms = clock_after(CLOSE_MS);
 	else if (err == 0 && type == LISTEN_MSG_CODE)
 		answer_code(c, id, &b);
 	else if (err == 0 && type == LISTEN_MSG_UNBOUND)

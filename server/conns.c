@@ -140,6 +140,7 @@ conns_put(const struct conns *t, struct buf *b)
 		buf_put_u8(b, c->failed);
 		buf_put_u8(b, c->exempt);
 		buf_put_u8(b, c->stopped);
+		buf_put_u8(b, c->working);
 		buf_put_u64(b, c->since_ms);
 		buf_put_u64(b, c->kill_ms);
 	}
@@ -174,6 +175,7 @@ conns_get(struct conns *t, struct buf *b)
 		c.failed = buf_get_u8(b) == 1;
 		c.exempt = buf_get_u8(b) == 1;
 		c.stopped = buf_get_u8(b) == 1;
+		c.working = buf_get_u8(b) == 1;
 		c.since_ms = buf_get_u64(b);
 		c.kill_ms = buf_get_u64(b);
 		if (b->bad || !row)

@@ -27,7 +27,8 @@ struct conn {
 	bool stopped;	   /* by us; it is not its own fault */
 	bool failed;	   /* at least one wrong login, which cost something already */
 	uint64_t since_ms; /* clock_ms() of the connection */
-	uint64_t kill_ms;  /* clock_ms() at which it must be logged in */
+	bool working;	   /* its worker serves; from then on no deadline holds, but at its end */
+	uint64_t kill_ms;  /* clock_ms() at which it must be logged in, or gone; or CLOCK_NEVER */
 };
 
 /* More than any configuration allows. */

@@ -8,6 +8,8 @@ enum listen_msg {
 	LISTEN_MSG_CLAIM = 0x500, /* string user, u32 most: may he have one more session? */
 	LISTEN_MSG_FAILED,	  /* string user: a wrong login; answered with DELAY */
 	LISTEN_MSG_RELEASE,	  /* what was claimed came to nothing; no answer */
+	LISTEN_MSG_WORKING, /* what was claimed is used: PAM and the worker are ready; no answer */
+	LISTEN_MSG_CLOSING, /* the session is over but for what PAM does; no answer */
 	LISTEN_MSG_CODE,    /* string user, u64 step: may this one-time code be used? answered with
 			       GRANTED */
 	LISTEN_MSG_UNBOUND, /* u8 refused, string client, string fingerprint: for cofferctl unbound

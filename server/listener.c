@@ -62,7 +62,8 @@ kill_late(void)
 
 		if (!c->pid || now < c->kill_ms)
 			continue;
-		log_warn("login-deadline", "pid=%d action=killed", c->pid);
+		log_warn(c->working ? "session-deadline" : "login-deadline", "pid=%d action=killed",
+			 c->pid);
 		kill(c->pid, SIGKILL);
 		c->kill_ms = CLOCK_NEVER;
 	}

@@ -29,7 +29,6 @@
 #include "server/base/ipc.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
-#include "server/listen_msg.h"
 #include "server/monitor_hook.h"
 #include "server/monitor_in.h"
 #include "server/process.h"
@@ -396,6 +395,7 @@ monitor_run(struct monitor *m)
 	log_event(mon.working ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO,
 		  mon.working ? "logout" : "disconnect", "reason=%s duration_ms=%" PRIu64,
 		  session_end_name(mon.end), clock_ms() - mon.started_ms);
+	monitor_tell_listener(&mon, LISTEN_MSG_CLOSING);
 	auth_serve_free(mon.auth);
 	_exit(mon.crashed		      ? MONITOR_EXIT_CRASH
 	      : mon.working		      ? MONITOR_EXIT_OK

@@ -7,6 +7,7 @@
 #include "server/base/beat.h"
 #include "server/base/rate.h"
 #include "server/child.h"
+#include "server/listen_msg.h"
 #include "server/monitor.h"
 #include "server/session.h"
 #include "server/sign_serve.h"
@@ -51,5 +52,8 @@ int monitor_certificate(void *ctx, const uint8_t *handshake, size_t len,
 /* The fields that every record of this connection has: again after one of them changed. */
 void monitor_stamp_records(const struct mon *mon);
 const char *monitor_protocol(const struct mon *mon);
+
+/* A message to the listener that has nothing else to say. One that is gone hears nothing. */
+void monitor_tell_listener(const struct mon *mon, enum listen_msg what);
 
 #endif

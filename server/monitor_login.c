@@ -21,7 +21,6 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/identity.h"
-#include "server/listen_msg.h"
 #include "server/process.h"
 #include "server/worker.h"
 
@@ -242,17 +241,24 @@ drop_worker(struct mon *mon)
 	mon->crashed |= child_finish(&mon->worker, "worker", NOT_READY_MS);
 }
 
+void
+monitor_tell_listener(const struct mon *mon, enum listen_msg what)
+{
+	uint8_t room[16];
+	struct buf b;
+
+	ipc_begin(&b, room, sizeof(room), what, 0);
+	if (mon->m->listener_sock >= 0)
+		ignore_result(ipc_send(mon->m->listener_sock, &b, -1)); /* it is gone, then */
+}
+
 static enum auth_step
 refuse_login(struct mon *mon, const char *reason)
 {
 	enum auth_step step;
-	uint8_t room[16];
-	struct buf b;
 
 	/* The slot, if there is one, is free again, and the deadline of the login holds again. */
-	ipc_begin(&b, room, sizeof(room), LISTEN_MSG_RELEASE, 0);
-	if (mon->m->listener_sock >= 0)
-		ignore_result(ipc_send(mon->m->listener_sock, &b, -1)); /* it is gone, then */
+	monitor_tell_listener(mon, LISTEN_MSG_RELEASE);
 	step = auth_serve_refuse(mon->auth, reason);
 	mon->user[0] = '\0';
 	monitor_stamp_records(mon);
@@ -289,6 +295,7 @@ monitor_log_in(struct mon *mon)
 	process_name("monitor", "coffer-monitor", "%s@%s %s", mon->user, mon->addr,
 		     monitor_protocol(mon));
 	mon->working = true;
+	monitor_tell_listener(mon, LISTEN_MSG_WORKING);
 	mon->sign.logged_in = true;
 	monitor_hook_login(mon);
 	sandbox_monitor_working();

@@ -150,6 +150,17 @@ def test_hanging_module_is_ended_by_the_login_deadline_au08(tmp_path):
         eventually(lambda: not s.sessions(), 20, "the end of the hanging monitors")
 
 
+@pytest.mark.parametrize("mode", ["hang-open", "hang-close"])
+def test_module_that_hangs_in_a_session_keeps_no_place_au08(tmp_path, mode):
+    """What a monitor claimed is free again, though its PAM never comes back."""
+    with odd(tmp_path, mode, "limits: {login-time: 2s, sessions-per-user: 1}\n") as s:
+        reply = ftp_login(s, "first")
+        assert (reply is None) == (mode == "hang-close"), reply
+        eventually(lambda: not s.sessions(), 30, "the end of the hanging monitor")
+        assert "login-deadline: " in s.log() if mode == "hang-open" else "session-deadline: " in s.log()
+        assert ftp_login(s, "wrong") == "530 Login incorrect."  # and not that he has too many sessions
+
+
 def test_module_may_change_the_user_but_not_to_root_au08(tmp_path):
     with odd(tmp_path, "rename", more="to=" + SYSTEM_USER) as s:
         with contextlib.closing(s.ftp(login=False)) as f:

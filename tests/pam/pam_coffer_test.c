@@ -213,6 +213,8 @@ pam_sm_open_session(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
 	(void)flags;
 	count(pam, argc, argv, "open");
+	if (strcmp(option(argc, argv, "mode"), "hang-open") == 0)
+		sleep(120);
 	return PAM_SUCCESS;
 }
 
@@ -221,5 +223,7 @@ pam_sm_close_session(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
 	(void)flags;
 	count(pam, argc, argv, "close");
+	if (strcmp(option(argc, argv, "mode"), "hang-close") == 0)
+		sleep(120);
 	return PAM_SUCCESS;
 }
