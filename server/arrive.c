@@ -187,9 +187,11 @@ void
 arrive_hear_gate(struct listener *l)
 {
 	struct gate_headed headed;
-	int err;
+	int err = 0;
 
-	while ((err = gate_headed(l->servers.gate, &headed)) == 0) {
+	/* A batch: what is left is there in the next round. */
+	for (int i = 0; i < ACCEPT_BATCH && (err = gate_headed(l->servers.gate, &headed)) == 0;
+	     i++) {
 		FD_OWN int fd = headed.fd;
 		struct arrival a = { .fd = fd, .peer = headed.peer, .local = headed.local };
 
@@ -199,6 +201,10 @@ arrive_hear_gate(struct listener *l)
 		if (!l->stopping)
 			greet(l, &a);
 	}
-	if (err != -EAGAIN)
-		fd_close(&l->servers.gate); /* its end follows */
+	if (err == 0 || err == -EAGAIN)
+		return;
+	/* It talks nonsense, or not any more; its end follows. */
+	fd_close(&l->servers.gate);
+	if (l->servers.gate_pid > 0)
+		kill(l->servers.gate_pid, SIGKILL);
 }

@@ -38,8 +38,6 @@
 #include "server/resolve.h"
 #include "server/servers.h"
 
-/* Without a process that it needs, accepting waits this long. */
-#define PAUSE_MS 100
 /* Rows for connections that were told to end and are not counted any more. */
 #define ENDING 64
 /* At the end, sessions have this long to go before they are killed. */
@@ -73,13 +71,11 @@ kill_late(void)
 
 /* Without it nobody new gets in; running transfers do not notice. */
 static void
-restart_signer(int status)
+signer_ended(int status)
 {
 	log_error("crash", "process=signer signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	reload_crashed();
-	fd_close(&us.servers.signer);
-	if (servers_start_signer(us.conf, servers_complain, NULL, &us.servers) < 0)
-		us.pause_until_ms = clock_ms() + PAUSE_MS;
+	servers_signer_died(&us.servers);
 }
 
 /* Sessions go on, and so does the queue; what does not fit into that is counted as lost. */
@@ -95,13 +91,27 @@ hooks_ended(int status)
 }
 
 static void
-restart_gate(int status)
+gate_ended(int status)
 {
 	log_error("crash", "process=gate signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	reload_crashed();
-	fd_close(&us.servers.gate);
-	if (servers_start_gate(us.conf, &us.servers) < 0)
-		us.pause_until_ms = clock_ms() + PAUSE_MS;
+	servers_gate_died(&us.servers);
+}
+
+/* Those that died, or could not be started. */
+static void
+start_again(void)
+{
+	const uint64_t now = clock_ms();
+
+	if (us.stopping)
+		return;
+	if (now >= us.servers.signer_again_ms)
+		ignore_result(servers_start_signer(us.conf, servers_complain, NULL, &us.servers));
+	if (now >= us.servers.gate_again_ms)
+		ignore_result(servers_start_gate(us.conf, &us.servers));
+	if (now >= us.servers.hooks_again_ms)
+		servers_start_hooks(us.conf, &us.servers);
 }
 
 static void
@@ -137,7 +147,7 @@ reap(void)
 		    resolve_reaped(pid))
 			continue;
 		if (pid == us.servers.signer_pid && !us.stopping) {
-			restart_signer(status);
+			signer_ended(status);
 			continue;
 		}
 		if (pid == us.servers.hooks_pid && !us.stopping) {
@@ -145,7 +155,7 @@ reap(void)
 			continue;
 		}
 		if (pid == us.servers.gate_pid && !us.stopping) {
-			restart_gate(status);
+			gate_ended(status);
 			continue;
 		}
 		monitor_ended(pid, status);
@@ -204,6 +214,8 @@ next_deadline(void)
 	first = clock_first(clock_first(first, reload_deadline()), conns_deadline(&us.conns));
 	first = clock_first(clock_first(first, certs_deadline(&us)), resolve_deadline());
 	first = clock_first(first, us.servers.hooks_again_ms);
+	first = clock_first(first, us.servers.signer_again_ms);
+	first = clock_first(first, us.servers.gate_again_ms);
 	first = clock_first(first, cluster_deadline());
 	return clock_first(first, control_deadline());
 }
@@ -261,8 +273,7 @@ turn(uint64_t deadline)
 	if (polls[POLL_SIGNALS].revents)
 		hear_signals();
 	kill_late();
-	if (clock_ms() >= us.servers.hooks_again_ms && !us.stopping)
-		servers_start_hooks(us.conf, &us.servers);
+	start_again();
 	reload_turn(&us);
 	if (!us.stopping && clock_ms() >= certs_deadline(&us))
 		certs_look(&us);

@@ -25,6 +25,8 @@
 
 /* A coffer-hooks that has died is started again, but not at once. */
 #define HOOKS_PAUSE_MS 5000
+/* Signer and gate are needed: at once, but not if the last one has just been started. */
+#define AGAIN_MS 1000
 
 /*
  * Who wire, signer and the others are: accounts without privilege, each of its own. In personal
@@ -76,6 +78,8 @@ servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *
 	int ends[2];
 	pid_t pid;
 
+	made->signer_since_ms = clock_ms();
+	made->signer_again_ms = clock_after(AGAIN_MS);
 	if (ipc_pair(ends) < 0)
 		return -errno;
 	pid = fork();
@@ -85,11 +89,21 @@ servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *
 	}
 	fd_close(&ends[1]);
 	made->signer = ends[0];
+	if (pid < 0 || signer_hello(made->signer, complain, ctx, &made->keys) < 0) {
+		fd_close(&made->signer); /* it ends then, and is nobody to us */
+		return -EINVAL;
+	}
 	made->signer_pid = pid;
-	if (pid > 0 && signer_hello(made->signer, complain, ctx, &made->keys) == 0)
-		return 0;
-	fd_close(&made->signer);
-	return -EINVAL;
+	made->signer_again_ms = CLOCK_NEVER;
+	return 0;
+}
+
+void
+servers_signer_died(struct wire_servers *servers)
+{
+	fd_close(&servers->signer);
+	servers->signer_pid = 0;
+	servers->signer_again_ms = servers->signer_since_ms + AGAIN_MS;
 }
 
 /* The queue between is the listener's: what waits in it survives a coffer-hooks that dies. */
@@ -140,6 +154,8 @@ servers_start_gate(const struct conf *conf, struct wire_servers *made)
 	int ends[2];
 	pid_t pid;
 
+	made->gate_since_ms = clock_ms();
+	made->gate_again_ms = clock_after(AGAIN_MS);
 	if (ipc_pair(ends) < 0)
 		return -errno;
 	pid = fork();
@@ -154,7 +170,16 @@ servers_start_gate(const struct conf *conf, struct wire_servers *made)
 	}
 	made->gate = ends[0];
 	made->gate_pid = pid;
+	made->gate_again_ms = CLOCK_NEVER;
 	return 0;
+}
+
+void
+servers_gate_died(struct wire_servers *servers)
+{
+	fd_close(&servers->gate);
+	servers->gate_pid = 0;
+	servers->gate_again_ms = servers->gate_since_ms + AGAIN_MS;
 }
 
 int

@@ -13,9 +13,13 @@ int servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 /* Frees them, and lets their signer go when its last connection is done. */
 void servers_discard(struct wire_servers *servers);
 
-/* Another signer for servers whose last one died: same keys, new process. 0, or -EINVAL. */
+/*
+ * Another signer for servers whose last one died: same keys, new process. 0, or -EINVAL. To be
+ * called at signer_again_ms, after servers_signer_died.
+ */
 int servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 			 struct wire_servers *servers) MUST_CHECK;
+void servers_signer_died(struct wire_servers *servers);
 
 /*
  * Starts coffer-hooks for servers that are going to be used, where the configuration wants it; also
@@ -25,8 +29,12 @@ void servers_start_hooks(const struct conf *conf, struct wire_servers *servers);
 void servers_hooks_died(struct wire_servers *servers);
 /* The same configuration with other keys: its coffer-hooks goes on. */
 void servers_take_hooks(struct wire_servers *servers, struct wire_servers *old);
-/* Another gate, when the last one died; sessions that it knew get no more ports. 0 or -errno. */
+/*
+ * Another gate, when the last one died; sessions that it knew get no more ports. 0 or -errno. To be
+ * called at gate_again_ms, after servers_gate_died.
+ */
 int servers_start_gate(const struct conf *conf, struct wire_servers *servers) MUST_CHECK;
+void servers_gate_died(struct wire_servers *servers);
 
 /* A conf_complain_fn that writes to the log. */
 void servers_complain(void *ctx, const struct conf_place *place, const char *text);

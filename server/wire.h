@@ -18,13 +18,16 @@ struct wire_servers {
 	struct sandbox_ids ids;
 	struct sign_keys keys; /* public halves */
 	int signer;	       /* control socket of the process with the other halves */
-	pid_t signer_pid;
+	pid_t signer_pid;      /* 0: it does not run */
+	/* When it was last started, and when to start it again; CLOCK_NEVER: it runs. */
+	uint64_t signer_since_ms, signer_again_ms;
 	int hooks, hooks_in; /* both ends of the way to coffer-hooks; -1: no hooks */
 	pid_t hooks_pid;     /* 0: it does not run */
 	uint64_t
 	    hooks_again_ms; /* when to start it again; CLOCK_NEVER: it runs, or is not wanted */
 	int gate;	    /* control socket of the process with the passive ports: gate.h */
-	pid_t gate_pid;
+	pid_t gate_pid;	    /* 0: it does not run */
+	uint64_t gate_since_ms, gate_again_ms; /* as for the signer */
 };
 
 /*

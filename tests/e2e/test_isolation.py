@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import TOP, comm, descendants, eventually, needs_root, run, serving, sha256
+from conftest import SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, run, serving, sha256
 from test_hostile import in_memory
 
 PASSWORD_MARK = "mauve-walrus-"
@@ -212,6 +212,22 @@ def test_a_new_image_that_would_not_start_is_not_begun(tmp_path, what):
             file.write(good)
         os.kill(s.pid, signal.SIGUSR2)
         eventually(lambda: " renewed: " in own.read_text(), what="a new image")
+
+
+@needs_root
+def test_a_signer_that_cannot_start_is_not_tried_without_a_pause(tmp_path):
+    with serving("--mode", "root", "--user", SYSTEM_USER) as s:
+        key = os.path.join(os.path.dirname(s.ca), "tls.key")
+        os.rename(key, key + ".away")
+        (signer,) = [p for p, name in processes(s) if name == "coffer-signer"]
+        os.kill(signer, signal.SIGKILL)
+        began = time.monotonic()
+        eventually(lambda: len(re.findall(" config: at=.*tls.key", s.log())) >= 4, what="four tries")
+        assert time.monotonic() - began > 2  # of a second each, whatever else the machine does
+        os.rename(key + ".away", key)
+        eventually(lambda: any(name == "coffer-signer" for _, name in processes(s)), what="a new signer")
+        with s.ftp() as f:
+            f.voidcmd("NOOP")
 
 
 def test_wire_list_and_rooms_say_the_same():
