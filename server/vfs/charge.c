@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * charge.c - who pays for what. Invariant: used + put aside never exceeds the quota, but by what is
- * about to be replaced, and by what others did beside us (which the next count shows).
+ * charge.c - who pays for what. Invariant: used + put aside never exceeds the quota, but by what
+ * others did beside us (which the next count shows). Uploads that replace files of the user may
+ * have, until then, as much again as is used: on the disk there is never more than twice the quota.
  */
 #include "server/vfs/charge.h"
 
@@ -183,14 +184,13 @@ charge_counting(struct world *w, int err)
 /* Is there room for so much more? What the dead held may be what is missing. */
 int
 charge_check(struct world *w, struct share *share, struct tally_deal *deal, uint64_t bytes,
-	     uint64_t files, uint64_t credit)
+	     uint64_t files)
 {
 	for (int i = 0; i < 2; i++) {
 		struct tally_sum l = charge_left(share, &deal->rec);
 		uint64_t now = clock_ms();
 
-		if (bytes <= l.bytes + (l.bytes < UINT64_MAX - credit ? credit : 0) &&
-		    files <= l.files + (credit > 0))
+		if (bytes <= l.bytes && files <= l.files)
 			return 0;
 		/* A walk may be long: not for every refusal. */
 		if (i > 0 || (w->counted_ms && now - w->counted_ms < COUNT_AGAIN_MS))
@@ -218,7 +218,7 @@ charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t bytes, ui
 		err = tally_begin(&share->tally, record, true, &c->deal);
 	if (err < 0)
 		return charge_counting(w, err);
-	err = bytes > 0 || files > 0 ? charge_check(w, share, &c->deal, bytes, files, 0) : 0;
+	err = bytes > 0 || files > 0 ? charge_check(w, share, &c->deal, bytes, files) : 0;
 	if (err < 0)
 		tally_end(&c->deal);
 	else

@@ -28,11 +28,14 @@ struct charge_hold {
 	bool counted;	  /* the inode is among the files that are used */
 	bool moved;	  /* its part is getting another name, since walks */
 	bool gone;	  /* this session removed its last name: what it had was given back */
+	bool replaces;	  /* it will replace a file of its owner, which counts already */
+	bool held_file;	  /* one file is put aside for it */
 	uint32_t record;  /* of its owner */
 	uint32_t walks;	  /* of the record, when base was true */
 	uint64_t base;	  /* bytes of it that are used already */
-	uint64_t granted; /* bytes put aside on top of that */
+	uint64_t granted; /* bytes that it may have on top of that */
 	uint64_t credit;  /* bytes of the file that it replaces */
+	uint64_t covered; /* bytes of granted for which those stand; the others are put aside */
 };
 
 struct charge {
@@ -91,11 +94,12 @@ int charge_resize(struct world *w, struct share *share, int fd, const struct sta
 void charge_dirty(struct world *w, struct share *share);
 
 /*
- * A file of uid will be written: counted says whether it is there and has base bytes; credit are
- * the bytes of what it will replace. f->share must be set. -EDQUOT when nothing is left.
+ * A file of uid will be written: counted says whether it is there and has base bytes. replaced,
+ * unless NULL, is a file of the same owner whose place it takes: as many bytes need not be put
+ * aside. f->share must be set. -EDQUOT when nothing is left.
  */
 int charge_open(struct world *w, struct file *f, uid_t uid, bool counted, uint64_t base,
-		uint64_t credit) MUST_CHECK;
+		const struct stat *replaced) MUST_CHECK;
 
 /*
  * May the file have size bytes? Looks at every limit there is, and sets f->limit, which may be
@@ -114,6 +118,12 @@ void charge_forget(struct world *w, struct file *f);
  * from then on until it is settled is noticed.
  */
 int charge_move(struct world *w, struct file *f, struct charge *ret_charge) MUST_CHECK;
+/*
+ * Between the two: what will be replaced is now as this says (NULL: nothing that is the owner's
+ * own). If that is less than was believed, the rest has to be put aside. 0 or -EDQUOT.
+ */
+int charge_replaces(struct world *w, struct file *f, struct charge *c,
+		    const struct stat *replaced) MUST_CHECK;
 /* Something of this status was replaced. */
 void charge_gone(struct world *w, struct share *share, const struct stat *st);
 /* The file is closed, whatever became of it: what was not settled is. */

@@ -26,32 +26,53 @@ is_twin(const struct file *f, const struct share *share, const struct stat *st)
 	       f->dev == st->st_dev && f->ino == st->st_ino;
 }
 
+/* How many bytes of what it replaces may stand for bytes of it that were not granted yet. */
+static uint64_t
+cover_left(const struct tally_deal *deal, const struct charge_hold *hold)
+{
+	uint64_t left = hold->credit - hold->covered, covered;
+
+	if (left == 0)
+		return 0;
+	/* Not for more than there is: what was to be replaced may be gone by now. */
+	covered = tally_covered(deal);
+	if (covered >= deal->rec.bytes)
+		return 0;
+	return left < deal->rec.bytes - covered ? left : deal->rec.bytes - covered;
+}
+
 /* Takes more out of what is left; at least need, better a good piece. */
 static void
 grant(struct share *share, struct tally_deal *deal, struct charge_hold *hold, uint64_t need)
 {
-	struct tally_sum l = charge_left(share, &deal->rec);
-	uint64_t piece = l.bytes / GRANT_PART;
+	uint64_t cover = cover_left(deal, hold), left = charge_left(share, &deal->rec).bytes;
+	uint64_t all = left < UINT64_MAX - cover ? left + cover : UINT64_MAX;
+	uint64_t piece = all / GRANT_PART;
 
 	if (piece < GRANT_MIN)
 		piece = GRANT_MIN;
 	if (piece > GRANT_MAX)
 		piece = GRANT_MAX;
-	if (piece > l.bytes)
-		piece = l.bytes;
+	if (piece > all)
+		piece = all;
 	if (piece < need)
-		piece = need; /* check_room has said yes */
+		piece = need; /* charge_check has said yes */
+	if (cover > piece)
+		cover = piece;
 	hold->granted += piece;
-	deal->rec.held_bytes += piece;
-	deal->mine.bytes += piece;
+	hold->covered += cover;
+	deal->mine.held_bytes += cover;
+	deal->rec.held_bytes += piece - cover;
+	deal->mine.bytes += piece - cover;
 }
 
 int
 charge_open(struct world *w, struct file *f, uid_t uid, bool counted, uint64_t base,
-	    uint64_t credit)
+	    const struct stat *replaced)
 {
 	struct charge_hold *hold = &f->hold;
 	struct share *share = f->share;
+	uint64_t credit = replaced ? (uint64_t)replaced->st_size : 0;
 	struct tally_deal deal;
 	uint32_t record;
 	int err;
@@ -64,17 +85,20 @@ charge_open(struct world *w, struct file *f, uid_t uid, bool counted, uint64_t b
 	if (err < 0)
 		return charge_counting(w, err);
 	if (!counted)
-		err = charge_check(w, share, &deal, share->conf->quota_bytes ? 1 : 0, 1, credit);
+		err = charge_check(w, share, &deal, share->conf->quota_bytes && credit == 0,
+				   !replaced);
 	if (err == 0) {
 		*hold = (struct charge_hold) { .on = true,
 					       .counted = counted,
+					       .replaces = replaced != NULL,
+					       .held_file = !counted && !replaced,
 					       .record = record,
 					       .walks = deal.rec.walks,
 					       .base = base,
 					       .credit = credit };
 		deal.mine.walks++;
-		deal.rec.held_files += !counted;
-		deal.mine.files += !counted;
+		deal.rec.held_files += hold->held_file;
+		deal.mine.files += hold->held_file;
 		if (share->conf->quota_bytes)
 			grant(share, &deal, hold, 0);
 	}
@@ -87,13 +111,14 @@ static int
 hold_more(struct world *w, struct file *f, uint64_t size)
 {
 	struct charge_hold *hold = &f->hold;
-	uint64_t need = size - hold->base - hold->granted;
+	uint64_t need = size - hold->base - hold->granted, cover;
 	struct tally_deal deal;
 	int err = tally_begin(&f->share->tally, hold->record, false, &deal);
 
 	if (err < 0)
 		return charge_counting(w, err);
-	err = charge_check(w, f->share, &deal, need, 0, hold->credit);
+	cover = cover_left(&deal, hold);
+	err = charge_check(w, f->share, &deal, need > cover ? need - cover : 0, 0);
 	if (err == 0)
 		grant(f->share, &deal, hold, need);
 	tally_end(&deal);
@@ -116,7 +141,6 @@ charge_grow(struct world *w, struct file *f, uint64_t size)
 		return err;
 	if (limit > quota_limit(f->share))
 		limit = quota_limit(f->share);
-	/* What is replaced counts once: its room is there as long as it is asked for. */
 	if (counts && limit > hold->base + hold->granted)
 		limit = hold->base + hold->granted;
 	f->limit = limit;
@@ -124,15 +148,20 @@ charge_grow(struct world *w, struct file *f, uint64_t size)
 }
 
 static void
-release(struct tally_deal *deal, struct charge_hold *hold, bool files)
+release(struct tally_deal *deal, struct charge_hold *hold)
 {
-	charge_add(&deal->rec.held_bytes, -(int64_t)hold->granted);
-	charge_add(&deal->mine.bytes, -(int64_t)hold->granted);
-	hold->granted = 0;
-	if (!files)
+	int64_t aside = (int64_t)(hold->granted - hold->covered);
+
+	charge_add(&deal->rec.held_bytes, -aside);
+	charge_add(&deal->mine.bytes, -aside);
+	charge_add(&deal->mine.held_bytes, -(int64_t)hold->covered);
+	hold->granted = hold->credit = hold->covered = 0;
+	hold->replaces = false;
+	if (!hold->held_file)
 		return;
 	charge_add(&deal->rec.held_files, -1);
 	charge_add(&deal->mine.files, -1);
+	hold->held_file = false;
 }
 
 /* Others of this session that have the same file open must not count its growth once more. */
@@ -169,12 +198,11 @@ charge_settle(struct world *w, struct file *f)
 		charge_add(&deal.rec.bytes, (int64_t)st.st_size - (int64_t)hold->base);
 		deal.rec.files += !hold->counted;
 	}
-	release(&deal, hold, !hold->counted);
+	release(&deal, hold);
 	hold->counted = true;
 	hold->moved = false;
 	hold->walks = deal.rec.walks;
 	hold->base = (uint64_t)st.st_size;
-	hold->credit = 0;
 	tally_end(&deal);
 	tell_twins(w, f->share, &st, hold->base, hold->walks);
 }
@@ -194,7 +222,7 @@ charge_drop(struct world *w, struct file *f)
 		charge_add(&deal.rec.bytes, -(int64_t)hold->base);
 		charge_add(&deal.rec.files, -1);
 	}
-	release(&deal, hold, !hold->counted);
+	release(&deal, hold);
 	deal.mine.walks -= deal.mine.walks > 0;
 	hold->on = false;
 	tally_end(&deal);
@@ -241,6 +269,34 @@ charge_move(struct world *w, struct file *f, struct charge *ret_charge)
 	return err;
 }
 
+int
+charge_replaces(struct world *w, struct file *f, struct charge *c, const struct stat *replaced)
+{
+	struct charge_hold *hold = &f->hold;
+	uint64_t size = replaced ? (uint64_t)replaced->st_size : 0, bare;
+	bool no_file = hold->replaces && !replaced;
+	int err;
+
+	if (!c->on || !hold->on || (!no_file && size >= hold->covered))
+		return 0;
+	bare = hold->covered > size ? hold->covered - size : 0;
+	err = charge_check(w, f->share, &c->deal, bare, no_file);
+	if (err < 0)
+		return err;
+	hold->credit = size;
+	hold->covered -= bare;
+	charge_add(&c->deal.mine.held_bytes, -(int64_t)bare);
+	c->deal.rec.held_bytes += bare;
+	c->deal.mine.bytes += bare;
+	if (no_file) {
+		hold->replaces = false;
+		hold->held_file = true;
+		c->deal.rec.held_files++;
+		c->deal.mine.files++;
+	}
+	return 0;
+}
+
 void
 charge_touch(struct world *w, struct share *share, const struct stat *st)
 {
@@ -278,7 +334,7 @@ charge_resize(struct world *w, struct share *share, int fd, const struct stat *s
 	if (err < 0)
 		return err;
 	if (c.on && size > old)
-		err = charge_check(w, share, &c.deal, size - old, 0, 0);
+		err = charge_check(w, share, &c.deal, size - old, 0);
 	if (err == 0 && ftruncate(fd, (off_t)size) < 0)
 		err = -errno;
 	charge_end(&c, err == 0 ? (int64_t)size - (int64_t)old : 0, 0);

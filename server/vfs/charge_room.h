@@ -19,11 +19,11 @@ int charge_record(struct world *w, struct share *share, uid_t uid, uint32_t *ret
 struct tally_sum charge_left(const struct share *share, const struct tally_entry *rec);
 
 /*
- * Is there room for so much more? What the dead held may be what is missing. credit: bytes of what
- * will be replaced. 0 or -EDQUOT with words.
+ * Is there room for so much more? What the dead held may be what is missing. 0 or -EDQUOT with
+ * words.
  */
 int charge_check(struct world *w, struct share *share, struct tally_deal *deal, uint64_t bytes,
-		 uint64_t files, uint64_t credit) MUST_CHECK;
+		 uint64_t files) MUST_CHECK;
 
 /* The words for -EBUSY, which means that it is being counted; any other err as it is. */
 int charge_counting(struct world *w, int err);

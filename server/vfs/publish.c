@@ -67,6 +67,13 @@ rename_over(struct world *w, struct file *f, const char *hidden)
 	return renameat(f->dir, hidden, f->dir, f->name) < 0 ? -errno : 0;
 }
 
+bool
+publish_counts_once(const struct world *w, const struct share *share, const struct stat *replaced)
+{
+	return replaced->st_uid == w->account->uid && replaced->st_nlink == 1 &&
+	       S_ISREG(replaced->st_mode) && !trash_keeps_replaced(share);
+}
+
 int
 publish_now(struct world *w, struct file *f)
 {
@@ -89,6 +96,14 @@ publish_now(struct world *w, struct file *f)
 		return err;
 	}
 	replaced = charge.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
+	/* What it was to replace may have another name by now. */
+	err = charge_replaces(w, f, &charge,
+			      replaced && publish_counts_once(w, f->share, &old) ? &old : NULL);
+	if (err < 0) {
+		charge_end(&charge, 0, 0);
+		trash_unkeep(w, f->share, f->dir, &kept);
+		return err;
+	}
 	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
 		err = -errno;
 	if (!f->replaces && (err == -EEXIST || err == -EINVAL))

@@ -14,6 +14,10 @@
 
 struct world;
 
+/* Does an upload that replaces this file need no room of its own? It is the user's, and goes. */
+bool publish_counts_once(const struct world *w, const struct share *share,
+			 const struct stat *replaced);
+
 /* Does what was put off until the first byte. */
 int publish_begin(struct world *w, struct file *f) MUST_CHECK;
 

@@ -358,6 +358,31 @@ tally_end(struct tally_deal *d)
 	ignore_result(err); /* the disk is full or sick: the slot says that it has to be counted */
 }
 
+struct cover {
+	const struct tally_deal *deal;
+	uint64_t bytes;
+};
+
+static bool
+add_cover(void *ctx, uint32_t entry, const struct tally_entry *e)
+{
+	struct cover *c = ctx;
+
+	if (e->kind == TALLY_SLOT && e->record == c->deal->record && entry != c->deal->slot &&
+	    e->held_bytes > 0 && is_held(c->deal->t->fd, entry))
+		c->bytes += e->held_bytes;
+	return true;
+}
+
+uint64_t
+tally_covered(const struct tally_deal *deal)
+{
+	struct cover c = { .deal = deal, .bytes = deal->mine.held_bytes };
+	uint32_t end;
+
+	return walk(deal->t->fd, add_cover, &c, &end) < 0 ? UINT64_MAX : c.bytes;
+}
+
 struct burial {
 	struct tally_deal *deal;
 	uint64_t bytes, files;

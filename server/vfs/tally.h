@@ -32,12 +32,16 @@ struct tally_sum {
 struct tally_entry {
 	uint32_t kind; /* enum tally_kind */
 	uint32_t uid;
-	uint64_t root;			 /* hash of the root's path */
-	uint64_t bytes, files;		 /* record: used. slot: put aside */
-	uint64_t held_bytes, held_files; /* record: put aside by all slots */
-	uint32_t record;		 /* slot: of which record */
-	uint32_t flags;			 /* enum tally_flag */
-	uint32_t walks; /* record: how often it was counted by a walk. slot: open files */
+	uint64_t root;	       /* hash of the root's path */
+	uint64_t bytes, files; /* record: used. slot: put aside */
+	/*
+	 * record: put aside by all slots. slot: bytes that were granted and not put aside, since
+	 * files that count already will go for them.
+	 */
+	uint64_t held_bytes, held_files;
+	uint32_t record; /* slot: of which record */
+	uint32_t flags;	 /* enum tally_flag */
+	uint32_t walks;	 /* record: how often it was counted by a walk. slot: open files */
 	char user[TALLY_USER_MAX]; /* record: who was first seen with it; for people */
 	uint8_t unused[3];
 };
@@ -92,6 +96,9 @@ int tally_begin(struct tally *t, uint32_t record, bool busy,
 
 /* Writes what the caller made of rec and of mine, and unlocks. */
 void tally_end(struct tally_deal *deal);
+
+/* Bytes that the record's living sessions were granted for those of files that they replace. */
+uint64_t tally_covered(const struct tally_deal *deal);
 
 /* What sessions have put aside that are gone is free again. True when there was such a one. */
 bool tally_bury(struct tally_deal *deal);

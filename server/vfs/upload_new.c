@@ -15,8 +15,8 @@
 #include "server/vfs/attr.h"
 #include "server/vfs/charge.h"
 #include "server/vfs/part.h"
+#include "server/vfs/publish.h"
 #include "server/vfs/resolve.h"
-#include "server/vfs/trash.h"
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
 
@@ -65,25 +65,14 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 	return 0;
 }
 
-/*
- * The bytes of the file that will be replaced, when they are the user's own: they count once,
- * unless they stay in the trash.
- */
-static uint64_t
-credit(const struct world *w, const struct opening *o)
-{
-	bool own = o->exists && o->st.st_uid == w->account->uid && o->st.st_nlink == 1;
-
-	return own && !trash_keeps_replaced(o->p->share) ? (uint64_t)o->st.st_size : 0;
-}
-
 int
 opening_make_part(struct world *w, struct opening *o, uint32_t mode)
 {
 	int err;
 
 	part_sweep_dir(w, o->p->share, o->f->dir);
-	err = charge_open(w, o->f, w->account->uid, false, 0, credit(w, o));
+	err = charge_open(w, o->f, w->account->uid, false, 0,
+			  o->exists && publish_counts_once(w, o->p->share, &o->st) ? &o->st : NULL);
 
 	return err < 0 ? err : make_part(w, o, mode);
 }
@@ -136,7 +125,7 @@ take_kept(struct world *w, struct opening *o)
 	charge_end(&charge, 0, 0);
 	if (err < 0)
 		return err;
-	err = charge_open(w, f, w->account->uid, true, size, 0);
+	err = charge_open(w, f, w->account->uid, true, size, NULL);
 	if (err < 0)
 		return put_back(w, o, err);
 	f->hold.walks = walks; /* who counted since then has not seen it */
@@ -173,7 +162,7 @@ opening_new(struct world *w, struct opening *o)
 		return -ENOENT;
 	if (!opening_is_direct(o))
 		return opening_make_part(w, o, mode);
-	err = charge_open(w, f, w->account->uid, false, 0, 0);
+	err = charge_open(w, f, w->account->uid, false, 0, NULL);
 	if (err < 0)
 		return err;
 	err = resolve_at(f->dir, o->name,

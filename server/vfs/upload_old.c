@@ -110,7 +110,7 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	if (err == 0)
 		err = keep_old(w, o, keep);
 	if (err == 0)
-		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), 0);
+		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), NULL);
 	if (err < 0)
 		return err;
 	f->kind = FILE_IN_PLACE;

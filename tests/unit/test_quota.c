@@ -217,6 +217,112 @@ test_uploads_end_at_the_quota_and_say_so(void **ctx)
 	ASSERT_EXACT();
 }
 
+/* What is replaced stands for as many bytes as it has, once, and only while it is there. */
+static void
+test_replacing_ones_own_file_does_not_lift_the_quota(void **ctx)
+{
+	static char much[900 * KIB];
+
+	(void)ctx;
+	memset(much, 'x', sizeof(much) - 1);
+	begin(1024 * KIB, 0);
+	assert_int_equal(do_put("/a", STOR, 0, much), 0);
+	assert_int_equal(open_it("/a", STOR), 0);
+	for (uint64_t size = 512; size <= 1024; size += 512)
+		assert_int_equal(do_grow(size * KIB), 0);
+	for (uint64_t size = 1536; size <= 4096; size += 512)
+		assert_int_equal(do_grow(size * KIB), -EDQUOT);
+	assert_int_equal(record().held_bytes + sizeof(much) - 1, 1024 * KIB);
+	assert_int_equal(do_abort(opened, 0), 0);
+	assert_int_equal(record().held_bytes, 0);
+	ASSERT_EXACT();
+}
+
+/* Clients synchronise with several connections, also where little is left. */
+static void
+test_several_sessions_replace_files_in_a_full_share(void **ctx)
+{
+	static char half[400 * KIB];
+	struct session_fx first;
+	uint32_t one;
+	int fd;
+
+	(void)ctx;
+	memset(half, 'x', sizeof(half) - 1);
+	begin(800 * KIB, 2);
+	assert_int_equal(do_put("/a", STOR, 0, half), 0);
+	assert_int_equal(do_put("/b", STOR, 0, half), 0);
+	assert_int_equal(open_it("/a", STOR), 0);
+	assert_int_equal(do_grow(sizeof(half) - 1), 0);
+	one = opened;
+	fd = fx_answer.fd;
+	fx_answer.fd = -1;
+	assert_int_equal(fd_pwrite_full(fd, half, sizeof(half) - 1, 0), 0);
+	fd_close(&fd);
+	first = fx;
+	assert_int_equal(fx_open_session(&fx), 0);
+	assert_int_equal(do_put("/b", STOR, 0, half), 0);
+	fx_close_session(&fx);
+	fx = first;
+	assert_int_equal(do_commit(one, sizeof(half) - 1), 0);
+	ASSERT_EXACT();
+	assert_int_equal(record().held_bytes, 0);
+	assert_int_equal(record().held_files, 0);
+}
+
+/* Renamed meanwhile, or removed so that others could take its room: then nothing goes. */
+static void
+test_what_is_not_replaced_after_all_needs_room(void **ctx)
+{
+	static char much[600 * KIB];
+	const char *ways[] = { "rename", "unlink" };
+
+	(void)ctx;
+	memset(much, 'x', sizeof(much) - 1);
+	begin(1024 * KIB, 3);
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		uint32_t ticket;
+
+		assert_int_equal(do_put("/a", STOR, 0, much), 0);
+		assert_int_equal(open_it("/a", STOR), 0);
+		assert_int_equal(do_grow(sizeof(much) - 1), 0);
+		ticket = fx_send(much);
+		/* A session publishes what it writes when its name is used: so it is another's. */
+		{
+			struct session_fx first = fx;
+
+			assert_int_equal(fx_open_session(&fx), 0);
+			if (i == 0)
+				assert_int_equal(do_rename("/a", "/b", 0), 0);
+			else
+				assert_int_equal(FX_ASK(vfs_unlink, "/a"), 0);
+			if (i == 1)
+				assert_int_equal(do_put("/b", STOR, 0, much), 0);
+			fx_close_session(&fx);
+			fx = first;
+		}
+		assert_int_equal(do_commit(ticket, sizeof(much) - 1), -EDQUOT);
+		assert_string_equal(fx_read("/data/a"), "<none>");
+		ASSERT_EXACT();
+		assert_int_equal(record().held_bytes, 0);
+		assert_int_equal(record().held_files, 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/b"), 0);
+	}
+}
+
+static void
+test_an_empty_file_is_replaced_where_no_more_files_may_be(void **ctx)
+{
+	(void)ctx;
+	begin(0, 1);
+	assert_int_equal(do_put("/a", STOR, 0, ""), 0);
+	assert_int_equal(do_put("/a", STOR, 0, "abc"), 0);
+	assert_int_equal(do_put("/a", STOR, 0, "abcd"), 0);
+	assert_int_equal(do_put("/b", STOR, 0, ""), -EDQUOT);
+	ASSERT_EXACT();
+	assert_int_equal(record().held_files, 0);
+}
+
 static void
 test_two_sessions_cannot_overrun_it_together(void **ctx)
 {
@@ -329,6 +435,10 @@ main(void)
 		FX_TEST(test_everything_that_a_client_does_is_counted),
 		FX_TEST(test_an_upload_that_breaks_twice_is_counted_once),
 		FX_TEST(test_uploads_end_at_the_quota_and_say_so),
+		FX_TEST(test_replacing_ones_own_file_does_not_lift_the_quota),
+		FX_TEST(test_several_sessions_replace_files_in_a_full_share),
+		FX_TEST(test_what_is_not_replaced_after_all_needs_room),
+		FX_TEST(test_an_empty_file_is_replaced_where_no_more_files_may_be),
 		FX_TEST(test_two_sessions_cannot_overrun_it_together),
 		FX_TEST(test_what_the_dead_held_is_free_and_is_counted_again),
 		FX_TEST(test_space_that_is_shown_is_what_the_quota_leaves),
