@@ -25,6 +25,9 @@
 #define SYS_fchmodat2 452
 #endif
 
+/* All that may be done to what this session made. */
+#define CHANGE_ALL (VFS_SET_SIZE | VFS_SET_TIMES | VFS_SET_MODE)
+
 /* The group's name, when the account brought it. */
 static const char *
 group_name(const struct account *account, gid_t gid)
@@ -271,10 +274,13 @@ set_times(int fd, const struct vfs_change *change)
 	return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* Is every single wish allowed? Nothing is done before that is known. *ret_mode as judge_mode. */
+/*
+ * Is every single wish allowed, where those in granted need no right? Nothing is done before that is
+ * known. *ret_mode as judge_mode.
+ */
 static int
 judge_change(struct world *w, const struct place *p, const struct stat *st,
-	     const struct vfs_change *change, bool is_own, int *ret_mode)
+	     const struct vfs_change *change, uint32_t granted, int *ret_mode)
 {
 	int err = check_owner(w, p, st, change);
 
@@ -285,16 +291,16 @@ judge_change(struct world *w, const struct place *p, const struct stat *st,
 			return -EINVAL;
 		if (change->size > INT64_MAX)
 			return -EFBIG;
-		if (!is_own)
+		if (!(granted & VFS_SET_SIZE))
 			err = world_need(w, p, RIGHT_OVERWRITE);
 		if (err == 0)
 			err = quota_check_size(w, p->share, change->size);
 	}
-	if (err == 0 && (change->set & VFS_SET_TIMES) && !is_own)
+	if (err == 0 && (change->set & ~granted & VFS_SET_TIMES))
 		err = world_need(w, p, RIGHT_TIMES);
 	*ret_mode = 0;
 	if (err == 0 && (change->set & VFS_SET_MODE)) {
-		*ret_mode = judge_mode(w, p, is_own);
+		*ret_mode = judge_mode(w, p, granted & VFS_SET_MODE);
 		err = *ret_mode < 0 ? *ret_mode : 0;
 	}
 	return err;
@@ -330,7 +336,8 @@ change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_
 
 	err = place_look(w, p, !(flags & VFS_NOFOLLOW), &fd, &st);
 	if (err == 0)
-		err = judge_change(w, p, &st, change, own_has(&w->own, fd, ""), &mode);
+		err = judge_change(w, p, &st, change, own_has(&w->own, fd, "") ? CHANGE_ALL : 0,
+				   &mode);
 	if (err < 0)
 		return err;
 	if (mode && p->is_mount)
@@ -383,14 +390,14 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 
 int
 attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
-	    bool may_all)
+	    uint32_t granted)
 {
 	struct stat st;
 	int mode, err;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	err = judge_change(w, p, &st, change, may_all, &mode);
+	err = judge_change(w, p, &st, change, granted, &mode);
 	if (err < 0)
 		return err;
 	if ((change->set & VFS_SET_SIZE) && ftruncate(fd, (off_t)change->size) < 0)

@@ -45,11 +45,8 @@ int attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out
 int attr_set(struct world *w, const char *path, uint32_t flags,
 	     const struct vfs_change *change) MUST_CHECK;
 
-/*
- * The same for an open file. what is found there by fd; may_all: this session wrote it, so that
- * size and times need no right.
- */
+/* The same for an open file. granted: enum vfs_set, what needs no right of its own. */
 int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
-		bool may_all) MUST_CHECK;
+		uint32_t granted) MUST_CHECK;
 
 #endif

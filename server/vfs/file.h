@@ -39,11 +39,13 @@ struct file {
 	const char *inner; /* in the share, without links */
 	const char *name;  /* its last component */
 	int fd;
-	int dir;	/* O_PATH, when written */
-	int target;	/* PART: the file that will be replaced, locked; or -1 */
-	bool replaces;	/* PART: there was a file, and it was as was says */
-	bool created;	/* IN_PLACE: this open made it */
-	bool published; /* it was a PART */
+	int dir;	  /* O_PATH, when written */
+	int target;	  /* PART: the file that will be replaced, locked; or -1 */
+	bool replaces;	  /* PART: there was a file, and it was as was says */
+	bool created;	  /* IN_PLACE: this open made it */
+	bool published;	  /* it was a PART */
+	bool append_only; /* IN_PLACE: opened by the right to append, and no other */
+	bool kept;	  /* IN_PLACE: what it had when it was opened is in the trash */
 	enum file_begin begin;
 	uint32_t end_mode; /* PART: mode to get when published, or VFS_MODE_DEFAULT */
 	uint64_t offset;   /* where this session's bytes begin */
@@ -79,6 +81,9 @@ int file_copy(struct world *w, uint32_t from, uint64_t from_offset, uint64_t len
 /* Copies length bytes at *from_at to *to_at, shared on disk where the filesystem can. */
 int file_copy_range(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
 		    uint64_t *ret_bytes) MUST_CHECK;
+
+/* What may be changed through the handle without a right of its own: enum vfs_set. */
+uint32_t file_may(const struct world *w, const struct file *f);
 
 /* Says what the file is called: path is virtual, inner in the share. Both are copied. */
 void file_name(struct file *f, struct share *share, const char *path, const char *inner);

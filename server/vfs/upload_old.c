@@ -72,8 +72,9 @@ base_of(const struct world *w, const struct opening *o)
 static int
 keep_old(struct world *w, const struct opening *o, uint64_t keep)
 {
-	const struct file *f = o->f;
+	struct file *f = o->f;
 	struct share *share = o->p->share;
+	int err;
 
 	if ((f->flags & VFS_OPEN_APPEND) || keep > (uint64_t)o->st.st_size ||
 	    ((f->flags & VFS_OPEN_RESUME) && keep == (uint64_t)o->st.st_size) ||
@@ -83,10 +84,14 @@ keep_old(struct world *w, const struct opening *o, uint64_t keep)
 		const struct file *other = &w->files[i];
 
 		if (other->kind == FILE_IN_PLACE && other->dev == o->st.st_dev &&
-		    other->ino == o->st.st_ino)
+		    other->ino == o->st.st_ino) {
+			f->kept = other->kept;
 			return 0;
+		}
 	}
-	return trash_copy(w, share, f->dir, o->name, &o->st);
+	err = trash_copy(w, share, f->dir, o->name, &o->st);
+	f->kept = err == 0;
+	return err;
 }
 
 /* Into the file itself. */
@@ -98,7 +103,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	uint64_t keep = f->flags & VFS_OPEN_RESUME ? o->offset : opening_goes_on(o) ? size : 0;
 	int flags = opening_access(o) | opening_append(o), err;
 
-	if (append_only) /* a descriptor that can do nothing else */
+	f->append_only = append_only;
+	if (append_only) /* a descriptor that writes nowhere else, until wire asks the kernel */
 		flags |= O_APPEND;
 	err = place_file_at(w, o->p, f->dir, o->name, flags, &o->st, &f->fd);
 	if (err == 0)

@@ -238,6 +238,48 @@ test_append_only_gets_a_descriptor_that_can_only_append(void **state)
 	assert_int_equal(FX_ASK(vfs_unlink, "/log"), -EACCES);
 }
 
+/* The handle that may append is not one that may cut, chmod, or do what else owners may. */
+static void
+test_append_only_does_not_cut_through_the_handle(void **state)
+{
+	struct vfs_change cut = { .set = VFS_SET_SIZE, .size = 0 };
+	struct vfs_change mode = { .set = VFS_SET_MODE, .mode = 0777 };
+	struct vfs_change times = { .set = VFS_SET_TIMES, .mtime = 1000, .atime = 1000 };
+	uint32_t ticket;
+	struct stat st;
+
+	(void)state;
+	fx_shares[0].rights = RIGHTS_APPEND_ONLY;
+	fx_shares[0].mode_requests = CONF_MODES_APPLY;
+	fx_write("/log", "first\n");
+	assert_int_equal(chmod(fx_path("/log"), 0644), 0);
+	fx_begin();
+	assert_int_equal(do_open("/log", VFS_OPEN_WRITE | VFS_OPEN_APPEND, 0), 0);
+	ticket = fx_answer.r.ticket;
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &cut), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"overwrite\""));
+	cut.size = 100;
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &cut), -EACCES);
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &mode), 0); /* passed over */
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &times), 0);
+	assert_int_equal(do_commit(ticket, 0), 0);
+	assert_string_equal(fx_read("/log"), "first\n");
+	assert_int_equal(stat(fx_path("/log"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(st.st_mtim.tv_sec, 1000);
+	/* What this session made is another matter. */
+	assert_int_equal(do_open("/new", VFS_OPEN_WRITE | VFS_OPEN_CREATE, 0), 0);
+	ticket = fx_send("made");
+	cut.size = 2;
+	mode.mode = 0600;
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &cut), 0);
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &mode), 0);
+	assert_int_equal(do_commit(ticket, 4), 0);
+	assert_string_equal(fx_read("/new"), "ma");
+	assert_int_equal(stat(fx_path("/new"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
 static void
 test_a_link_does_not_carry_rights_of_one_path_to_another(void **state)
 {
@@ -436,6 +478,7 @@ main(void)
 		FX_TEST(test_names_of_ours_and_control_characters_are_not_taken),
 		FX_TEST(test_drop_box_takes_files_and_lets_their_maker_finish_them),
 		FX_TEST(test_append_only_gets_a_descriptor_that_can_only_append),
+		FX_TEST(test_append_only_does_not_cut_through_the_handle),
 		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
 		FX_TEST(test_moving_makes_nothing_readable_and_carries_no_rule_away),
 		FX_TEST(test_modes_from_clients_stay_within_the_share),

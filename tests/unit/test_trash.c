@@ -436,6 +436,30 @@ test_what_cannot_be_kept_is_not_deleted(void **state)
 	assert_int_equal(do_put("/b", STOR, 0, "b"), 0);
 }
 
+/* A handle that appends keeps nothing, until it cuts. */
+static void
+test_what_is_cut_through_a_handle_is_kept(void **state)
+{
+	const uint32_t ways[] = { VFS_OPEN_WRITE, VFS_OPEN_WRITE | VFS_OPEN_APPEND };
+	struct vfs_change cut = { .set = VFS_SET_SIZE, .size = 0 };
+	size_t count;
+
+	(void)state;
+	fx_begin();
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		uint32_t ticket;
+
+		fx_write("/a", "old");
+		assert_int_equal(do_open("/a", ways[i], 0), 0);
+		ticket = fx_answer.r.ticket;
+		assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &cut), 0);
+		assert_int_equal(do_commit(ticket, 0), 0);
+		assert_string_equal(fx_read("/a"), "");
+		(void)in_trash("/", "~a", &count);
+		assert_int_equal(count, i + 1);
+	}
+}
+
 int
 main(void)
 {
@@ -454,6 +478,7 @@ main(void)
 		TRASH_TEST(test_what_is_too_old_goes_and_nothing_else),
 		TRASH_TEST(test_an_empty_trash_goes_too),
 		TRASH_TEST(test_what_cannot_be_kept_is_not_deleted),
+		TRASH_TEST(test_what_is_cut_through_a_handle_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
