@@ -148,21 +148,21 @@ int
 upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, struct file *f)
 {
 	struct opening o = { .p = p, .f = f, .mode = mode, .offset = offset };
-	int err = 0;
+	int err;
 
 	/* Where nothing at all may be written, nobody needs to learn what is there. */
 	if (!(p->rights & (RIGHT_CREATE | RIGHT_OVERWRITE | RIGHT_APPEND)) &&
 	    p->share->conf->rule_count == 0)
 		return world_refuse(w, p, RIGHT_CREATE);
-	if (f->flags & VFS_OPEN_READ)
-		err = world_need(w, p, RIGHT_READ);
-	if (err == 0)
-		err = find_target(w, &o);
+	err = find_target(w, &o);
 	if (err == 0 && writing_find(w, p)) {
 		err = writing_settle(w, p);
 		if (err == 0)
 			err = find_target(w, &o);
 	}
+	/* Now that no link moves the place any more. */
+	if (err == 0 && (f->flags & VFS_OPEN_READ))
+		err = world_need(w, p, RIGHT_READ);
 	if (err == 0)
 		err = quota_check_room(w, p->share, f->dir);
 	if (err == 0)

@@ -280,6 +280,31 @@ test_append_only_does_not_cut_through_the_handle(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* Also where it is opened for both: the rights are those of where the link leads. */
+static void
+test_a_link_does_not_carry_the_right_to_read(void **state)
+{
+	struct conf_rule rules[] = { { .path = (char[]) { "/drop" },
+				       .rights = RIGHT_CREATE | RIGHT_OVERWRITE | RIGHT_LIST } };
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/drop"), 0755), 0);
+	fx_write("/drop/secret", "secret");
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_symlink, "drop/secret", "/l"), 0);
+	assert_int_equal(do_open("/l", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_open("/l", VFS_OPEN_READ | VFS_OPEN_WRITE, 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"read\""));
+	assert_int_equal(do_open("/l", VFS_OPEN_WRITE, 0), 0);
+	assert_int_equal(do_commit(fx_answer.r.ticket, 0), 0);
+	/* And what is not there yet. */
+	assert_int_equal(FX_ASK(vfs_symlink, "drop/new", "/n"), 0);
+	assert_int_equal(do_open("/n", VFS_OPEN_READ | SFTP_PUT, 0), -EACCES);
+	assert_int_equal(fx_hidden("/drop"), 0);
+}
+
 static void
 test_a_link_does_not_carry_rights_of_one_path_to_another(void **state)
 {
@@ -479,6 +504,7 @@ main(void)
 		FX_TEST(test_drop_box_takes_files_and_lets_their_maker_finish_them),
 		FX_TEST(test_append_only_gets_a_descriptor_that_can_only_append),
 		FX_TEST(test_append_only_does_not_cut_through_the_handle),
+		FX_TEST(test_a_link_does_not_carry_the_right_to_read),
 		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
 		FX_TEST(test_moving_makes_nothing_readable_and_carries_no_rule_away),
 		FX_TEST(test_modes_from_clients_stay_within_the_share),
