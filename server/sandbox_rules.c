@@ -39,6 +39,10 @@
 	{                                                                               \
 		SCMP_SYS(name), { { i, imask, iwant }, { j, jmask, jwant } }, 2, reason \
 	}
+/* Linux 6.11; getrandom(3) of glibc 2.41 keeps its state there. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
 #define EXACTLY UINT64_MAX
 #define NO_BIT_BUT(bits) (~(uint64_t)(bits))
 
@@ -53,9 +57,10 @@ static const struct filter_rule common[] = {
 	CALL(ppoll, "poll(2) of newer C libraries"),
 	CALL(close, "descriptors that came or are done"),
 	CALL(brk, "memory"),
-	CALL_IF2(mmap, 2, NO_BIT_BUT(PROT_READ | PROT_WRITE), 0, 3,
-		 NO_BIT_BUT(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK), 0,
-		 "memory; never executable, never of a file"),
+	CALL_IF2(
+	    mmap, 2, NO_BIT_BUT(PROT_READ | PROT_WRITE), 0, 3,
+	    NO_BIT_BUT(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_DROPPABLE), 0,
+	    "memory; never executable, never of a file"),
 	CALL(munmap, "memory"),
 	CALL(mremap, "memory"),
 	CALL_IF(mprotect, 2, NO_BIT_BUT(PROT_READ | PROT_WRITE), 0, "memory; never executable"),

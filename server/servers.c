@@ -233,6 +233,6 @@ servers_complain(void *ctx, const struct conf_place *place, const char *text)
 
 	(void)ctx;
 	log_event(warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "config", "at=%s:%u:%u text=%s",
-		  log_q(&file, place->file ? place->file : ""), place->line, place->column,
+		  log_q(&file, place->file ? place->file : "-"), place->line, place->column,
 		  log_q(&words, text));
 }

@@ -222,7 +222,7 @@ def test_a_signer_that_cannot_start_is_not_tried_without_a_pause(tmp_path):
         (signer,) = [p for p, name in processes(s) if name == "coffer-signer"]
         os.kill(signer, signal.SIGKILL)
         began = time.monotonic()
-        eventually(lambda: len(re.findall(" config: at=.*tls.key", s.log())) >= 4, what="four tries")
+        eventually(lambda: len(re.findall(r"config: at=-:0:0 text=\S*tls.key: No such", s.log())) >= 4, what="four tries")
         assert time.monotonic() - began > 2  # of a second each, whatever else the machine does
         os.rename(key + ".away", key)
         eventually(lambda: any(name == "coffer-signer" for _, name in processes(s)), what="a new signer")
