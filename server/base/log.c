@@ -84,16 +84,32 @@ log_level_name(enum log_level level)
 	return level_names[level];
 }
 
+/* Sessions that move small files write thousands of records in a second: it is formed once. */
 static void
 put_time(struct text *t)
 {
+	static char second[32];
+	static time_t formed = -1;
 	struct timespec now;
-	struct tm utc;
+	long ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	text_printf(t, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
-		    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
+	if (now.tv_sec != formed) {
+		struct tm utc;
+		struct text s;
+
+		gmtime_r(&now.tv_sec, &utc);
+		text_init(&s, second, sizeof(second));
+		text_printf(&s, "%04d-%02d-%02dT%02d:%02d:%02d.", utc.tm_year + 1900,
+			    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+		formed = now.tv_sec;
+	}
+	ms = now.tv_nsec / 1000000;
+	text_puts(t, second);
+	text_putc(t, (char)('0' + ms / 100));
+	text_putc(t, (char)('0' + ms / 10 % 10));
+	text_putc(t, (char)('0' + ms % 10));
+	text_putc(t, 'Z');
 }
 
 void

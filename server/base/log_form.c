@@ -193,7 +193,9 @@ put_fields(struct text *t, enum log_format format, const char *fields, const cha
 			size_t len = (size_t)(fields - begin);
 
 			len -= len > 0 && begin[len - 1] == ' ';
-			if (!put_field(t, format, begin, len, &f, is_taken(&f, session)))
+			/* Only an object may not have two members of one name. */
+			if (!put_field(t, format, begin, len, &f,
+				       format == LOG_FORMAT_JSON && is_taken(&f, session)))
 				return false;
 			continue;
 		}
