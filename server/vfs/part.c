@@ -290,20 +290,19 @@ part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
 }
 
 void
-part_sweep_dir(struct world *w, struct share *share, int dir)
+part_sweep_dir(struct world *w, const struct place *p, int dir)
 {
 	FD_OWN int fd = -1;
 	struct dirent *entry;
 	uint64_t now = clock_ms();
-	struct stat st;
 	DIR *list;
 
-	if (fstat(dir, &st) < 0 || (w->swept_ms && w->swept_dev == st.st_dev &&
-				    w->swept_ino == st.st_ino && now - w->swept_ms < SWEEP_MS))
+	if (w->swept_ms && w->swept_dev == p->dir_dev && w->swept_ino == p->dir_ino &&
+	    now - w->swept_ms < SWEEP_MS)
 		return;
 	w->swept_ms = now;
-	w->swept_dev = st.st_dev;
-	w->swept_ino = st.st_ino;
+	w->swept_dev = p->dir_dev;
+	w->swept_ino = p->dir_ino;
 	if (resolve_at(dir, "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, &fd) < 0)
 		return; /* a drop box may be unreadable for its users */
 	list = fdopendir(fd);
@@ -311,7 +310,7 @@ part_sweep_dir(struct world *w, struct share *share, int dir)
 		return;
 	for (int i = 0; i < SWEEP_ENTRIES && (entry = readdir(list)); i++) {
 		if (strncmp(entry->d_name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0)
-			part_sweep(w, share, fd, entry->d_name);
+			part_sweep(w, p->share, fd, entry->d_name);
 	}
 	fd = -1; /* the stream's */
 	closedir(list);

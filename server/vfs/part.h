@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "server/vfs/place.h"
 #include "server/vfs/share.h"
 
 struct world;
@@ -61,10 +62,10 @@ int part_recover(struct world *w, struct share *share, int dir, const char *name
 void part_sweep(struct world *w, struct share *share, int dir, const char *hidden);
 
 /*
- * The same for all that is in the directory (O_PATH), unless this session has done so lately: an
- * upload starts there, and perhaps nobody ever lists it.
+ * The same for all that is in the directory (O_PATH; place_parent() gave it for p), unless this
+ * session has done so lately: an upload starts there, and perhaps nobody ever lists it.
  */
-void part_sweep_dir(struct world *w, struct share *share, int dir);
+void part_sweep_dir(struct world *w, const struct place *p, int dir);
 
 /*
  * Empties a directory (readable fd) of hidden files of this user, for a rmdir of what he sees as

@@ -149,11 +149,15 @@ split(const char *inner, char *room)
 }
 
 static int
-check_parent(struct world *w, const struct place *p, int dir)
+check_parent(struct world *w, struct place *p, int dir)
 {
 	struct stat st;
 
-	return fstat(dir, &st) < 0 ? -errno : check_dev(w, p, dir, &st);
+	if (fstat(dir, &st) < 0)
+		return -errno;
+	p->dir_dev = st.st_dev;
+	p->dir_ino = st.st_ino;
+	return check_dev(w, p, dir, &st);
 }
 
 int

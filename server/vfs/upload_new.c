@@ -70,7 +70,7 @@ opening_make_part(struct world *w, struct opening *o, uint32_t mode)
 {
 	int err;
 
-	part_sweep_dir(w, o->p->share, o->f->dir);
+	part_sweep_dir(w, o->p, o->f->dir);
 	err = charge_open(w, o->f, w->account->uid, false, 0,
 			  o->exists && publish_counts_once(w, o->p->share, &o->st) ? &o->st : NULL);
 
