@@ -54,7 +54,7 @@ CTL_LIBS := -lyaml -lcrypt
 .PHONY: all
 all: $(BUILD)/cofferd $(BUILD)/cofferctl
 
-# recv and poll are exported for libssh (protocols/sftp/ssh_shim.c): its calls must find ours.
+# recv, send and poll are exported for libssh (protocols/sftp/ssh_shim.c): its calls must find ours.
 $(BUILD)/cofferd: $(DAEMON_OBJ)
 	$(CC) $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 

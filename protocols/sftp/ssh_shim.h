@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ssh_shim.h - a bigger mouth for libssh, which reads its socket in pieces of 4 KiB with one
- * poll(2) before each. This program defines recv(3) and poll(3), and libssh, being a shared
- * library, calls ours. For the one socket that was named here they are served from a ring that is
- * filled by one system call; for everything else they are what they always were.
+ * poll(2) before each, and does another before each write. This program defines recv(3), send(3)
+ * and poll(3), and libssh, being a shared library, calls ours. For the one socket that was named
+ * here recv is served from a ring that is filled by one system call, and poll says that it can be
+ * written to until a send has met a full socket; for everything else they are what they always
+ * were.
  *
- * If a libssh ever stopped calling recv and poll by these names, only speed would be lost.
+ * If a libssh ever stopped calling recv by this name, only speed would be lost. It must not call
+ * poll without send, though: that a full socket is no error is our send's word. Both are imported
+ * by name in 0.10, 0.11 and 0.12.
  */
 #ifndef PROTOCOLS_SFTP_SSH_SHIM_H
 #define PROTOCOLS_SFTP_SSH_SHIM_H

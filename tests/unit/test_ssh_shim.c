@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_ssh_shim.c - our recv and poll: the ring for one socket, the kernel for every other. */
+/* test_ssh_shim.c - our recv, send and poll: the ring for one socket, the kernel for every other.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -105,6 +106,32 @@ test_what_the_loop_saw_is_told_once(void **state)
 }
 
 static void
+test_a_full_socket_takes_nothing_and_is_no_error(void **state)
+{
+	static const uint8_t much[1 << 20];
+	static uint8_t room[1 << 20];
+	ssize_t n;
+
+	(void)state;
+	while ((n = send(ours[0], much, sizeof(much), MSG_DONTWAIT)) == (ssize_t)sizeof(much))
+		;
+	assert_true(n >= 0);
+	while ((n = send(ours[0], much, sizeof(much), MSG_DONTWAIT)) > 0)
+		;
+	assert_int_equal(n, 0);
+	/* Now the kernel is asked, until it has said that there is room. */
+	assert_int_equal(poll_one(ours[0], POLLOUT, 0), 0);
+	while (recv(ours[1], room, sizeof(room), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(poll_one(ours[0], POLLOUT, 0), POLLOUT);
+	assert_int_equal(send(ours[0], much, 10, MSG_DONTWAIT), 10);
+	assert_int_equal(poll_one(ours[0], POLLIN | POLLOUT, 0), POLLOUT);
+	fd_close(&ours[1]);
+	assert_int_equal(send(ours[0], much, 10, MSG_DONTWAIT | MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EPIPE);
+}
+
+static void
 test_held_input_is_hidden_but_can_be_peeked(void **state)
 {
 	const uint8_t *at;
@@ -137,6 +164,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SOCKETS(test_bytes_come_in_order_and_in_pieces),
+		WITH_SOCKETS(test_a_full_socket_takes_nothing_and_is_no_error),
 		WITH_SOCKETS(test_the_end_is_seen_behind_the_last_byte),
 		WITH_SOCKETS(test_other_sockets_are_left_to_the_kernel),
 		WITH_SOCKETS(test_what_the_loop_saw_is_told_once),
