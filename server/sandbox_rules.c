@@ -52,6 +52,7 @@ static const struct filter_rule common[] = {
 	CALL(write, "log records"),
 	CALL(writev, "assertions of the C library"),
 	CALL(sendmsg, "messages between our processes"),
+	CALL(sendmmsg, "the same, several at once"),
 	CALL(recvmsg, "messages between our processes"),
 	CALL(poll, "every loop"),
 	CALL(ppoll, "poll(2) of newer C libraries"),

@@ -59,12 +59,15 @@ serve_one(struct worker *w, struct vfs_serve *files, struct port_serve *ports)
 	if (err == -EAGAIN)
 		return err;
 	beat_work(w->beat);
-	if (err == 0 && type >= VFS_MSG_STAT && type < VFS_MSG_END)
-		err = vfs_serve_message(files, w->wire_sock, type, id, &b);
-	else if (err == 0 && type >= PORT_MSG_LISTEN && type < PORT_MSG_END)
-		err = port_serve_message(ports, w->wire_sock, type, id, &b);
-	else if (err == 0)
+	if (err == 0 && type >= VFS_MSG_STAT && type < VFS_MSG_END) {
+		err = vfs_serve_queue(files, w->wire_sock, type, id, &b);
+	} else if (err == 0 && type >= PORT_MSG_LISTEN && type < PORT_MSG_END) {
+		err = vfs_serve_flush(files, w->wire_sock);
+		if (err == 0)
+			err = port_serve_message(ports, w->wire_sock, type, id, &b);
+	} else if (err == 0) {
 		err = -EBADMSG;
+	}
 	if (err == -EBADMSG)
 		log_error("bad-message", "from=wire type=%u", type);
 	return err;
@@ -96,7 +99,7 @@ serve(struct worker *w, struct vfs_serve *files)
 		for (int i = 0; fds[0].revents && i < QUESTIONS_AT_ONCE; i++)
 			if ((err = serve_one(w, files, &ports)) < 0)
 				break;
-		if (err < 0 && err != -EAGAIN)
+		if ((err < 0 && err != -EAGAIN) || vfs_serve_flush(files, w->wire_sock) < 0)
 			return;
 	}
 }

@@ -181,6 +181,20 @@ too_quiet(const struct sftp *f, uint64_t now)
 	return NULL;
 }
 
+/* Is there something that could be sent, or summed, or looked at again, in another turn? */
+static bool
+has_more(const struct sftp *f)
+{
+	for (size_t i = 0; i < f->channel_count; i++) {
+		const struct sftp_channel *ch = f->channels[i];
+
+		if (ch->verb || ch->sum || ch->read_count > 0 || ch->small.end > 0 ||
+		    ch->out_pos < ch->out_end || !ssh_pipe_is_idle(ch->pipe))
+			return true;
+	}
+	return false;
+}
+
 /* When must the loop turn again although nothing came? */
 static uint64_t
 deadline(struct sftp *f, bool moved)
@@ -189,7 +203,7 @@ deadline(struct sftp *f, bool moved)
 	bool full = ssh_wire_is_full(f->wire);
 	uint64_t at = CLOCK_NEVER;
 
-	if (moved && !full)
+	if (moved && !full && has_more(f))
 		return 0;
 	if (idle_ms > 0) /* the later of both, so that it is not woken in vain */
 		at = (full && f->sent_ms > f->progress_ms ? f->sent_ms : f->progress_ms) + idle_ms;
@@ -243,6 +257,7 @@ loop(struct sftp *f, const char **ret_reason)
 	struct pollfd others[2];
 	enum session_end end;
 
+	ask_gather(f->s->ask);
 	f->progress_ms = f->sent_ms = clock_ms();
 	for (;;) {
 		bool moved = serve_channels(f);
@@ -253,9 +268,11 @@ loop(struct sftp *f, const char **ret_reason)
 			sftp_bury(f);
 		if (is_over(f, now, &end, ret_reason))
 			return end;
+		ask_flush(f->s->ask);
 		others[0] = (struct pollfd) { ask_fd(f->s->ask), ask_events(f->s->ask), 0 };
 		others[1] = (struct pollfd) { auth_fd(f->s->auth), POLLIN, 0 };
 		ssh_wire_wait(f->wire, others, 2, deadline(f, moved));
+		ask_flush(f->s->ask);
 		if (others[1].revents && is_monitor_gone(f))
 			return SESSION_MONITOR_GONE;
 		if (others[0].revents && ask_pump(f->s->ask) < 0) {

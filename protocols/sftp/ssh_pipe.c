@@ -249,6 +249,12 @@ ssh_pipe_is_ended(const struct ssh_pipe *p)
 }
 
 bool
+ssh_pipe_is_idle(const struct ssh_pipe *p)
+{
+	return !p->busy && !p->ended && !p->closed;
+}
+
+bool
 ssh_pipe_is_closed(const struct ssh_pipe *p)
 {
 	return p->closed;

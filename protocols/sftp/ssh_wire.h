@@ -82,6 +82,8 @@ void ssh_pipe_resume(struct ssh_pipe *p);
 
 /* No more input will come, and none waits. */
 bool ssh_pipe_is_ended(const struct ssh_pipe *p);
+/* Nothing waits in it and its end has not come: only the client can change that. */
+bool ssh_pipe_is_idle(const struct ssh_pipe *p);
 /* The client closed it: no output can be sent either. */
 bool ssh_pipe_is_closed(const struct ssh_pipe *p);
 

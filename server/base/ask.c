@@ -32,6 +32,8 @@ struct ask {
 	} open[ASK_MAX]; /* a ring: the oldest is open[first] */
 	unsigned int first, count;
 	struct waiting *out, **out_end;
+	bool gathers;
+	struct ipc_batch batch; /* gathered; not while anything is in out */
 	uint8_t room[IPC_MESSAGE_MAX];
 };
 
@@ -85,14 +87,57 @@ ask_begin(struct ask *a, struct buf *b, void *storage, size_t size, uint16_t typ
 }
 
 static void
-wait_for_room(struct ask *a, const struct buf *b)
+wait_for_room(struct ask *a, const void *at, size_t len)
 {
-	struct waiting *w = mem_new(1, sizeof(*w) + b->end);
+	struct waiting *w = mem_new(1, sizeof(*w) + len);
 
-	w->len = b->end;
-	memcpy(w->bytes, b->at, b->end);
+	w->len = len;
+	memcpy(w->bytes, at, len);
 	*a->out_end = w;
 	a->out_end = &w->next;
+}
+
+void
+ask_gather(struct ask *a)
+{
+	a->gathers = true;
+}
+
+void
+ask_flush(struct ask *a)
+{
+	struct ipc_batch *t = &a->batch;
+	unsigned int sent = 0;
+
+	if (t->count == 0)
+		return;
+	/* A broken socket shows itself in the next recv. */
+	ignore_result(ipc_batch_send_now(a->sock, t, &sent));
+	for (; sent < t->count; sent++)
+		wait_for_room(a, t->room + t->out[sent].at, t->out[sent].len);
+	ipc_batch_clear(t);
+}
+
+/* Now, or when there is room. */
+static int
+send_or_wait(struct ask *a, const struct buf *question)
+{
+	int err = -EAGAIN;
+
+	if (a->gathers && !a->out) {
+		if (ipc_batch_put(&a->batch, question, -1))
+			return 0;
+		ask_flush(a);
+		if (!a->out && ipc_batch_put(&a->batch, question, -1))
+			return 0;
+	}
+	if (!a->out)
+		err = ipc_send_now(a->sock, question, -1);
+	if (err == -EAGAIN) {
+		wait_for_room(a, question->at, question->end);
+		err = 0;
+	}
+	return err;
 }
 
 int
@@ -107,15 +152,9 @@ ask_send(struct ask *a, const struct buf *question, ask_fn *done, void *ctx)
 		return -EBUSY;
 	if (question->bad)
 		return -EMSGSIZE;
-	if (a->out) {
-		wait_for_room(a, question);
-	} else {
-		err = ipc_send_now(a->sock, question, -1);
-		if (err == -EAGAIN)
-			wait_for_room(a, question);
-		else if (err < 0)
-			return err;
-	}
+	err = send_or_wait(a, question);
+	if (err < 0)
+		return err;
 	slot = (a->first + a->count++) % ASK_MAX;
 	a->open[slot].id = a->next_id++;
 	a->open[slot].done = done;
@@ -171,8 +210,10 @@ ask_pump(struct ask *a)
 {
 	int err;
 
+	ask_flush(a);
 	flush(a);
-	for (;;) {
+	/* Once also when nothing is due, for the end of the other side, or a lie. */
+	do {
 		FD_OWN int fd = -1;
 		struct buf b;
 		uint16_t type;
@@ -192,7 +233,9 @@ ask_pump(struct ask *a)
 			break;
 		}
 		hand_out(a, -(int)verdict, why, &b, &fd);
-	}
+	} while (a->count > 0);
+	if (err == 0)
+		return 0;
 	give_up(a);
 	return err;
 }

@@ -39,6 +39,13 @@ short ask_events(const struct ask *a);
  */
 int ask_send(struct ask *a, const struct buf *question, ask_fn *done, void *ctx) MUST_CHECK;
 
+/*
+ * From now on questions may wait for each other, and leave together in ask_flush, or when there are
+ * enough. Who says this calls ask_flush before it waits for an answer.
+ */
+void ask_gather(struct ask *a);
+void ask_flush(struct ask *a);
+
 /* Starts a question in b (storage of at most IPC_MESSAGE_MAX bytes). */
 void ask_begin(struct ask *a, struct buf *b, void *storage, size_t size, uint16_t type);
 

@@ -34,52 +34,138 @@ ipc_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_t id)
 	buf_put_u32(b, id);
 }
 
-int
-ipc_send_now(int sock, const struct buf *b, int pass_fd)
-{
-	struct iovec part = { .iov_base = b->at, .iov_len = b->end };
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	ssize_t n;
+/* What goes beside a message: room for one descriptor. */
+union control {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
 
-	if (b->bad || b->end > IPC_MESSAGE_MAX)
-		return -EMSGSIZE;
-	if (pass_fd >= 0) {
-		memset(&control, 0, sizeof(control));
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &pass_fd, sizeof(int));
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-	}
-	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
+static void
+attach(struct msghdr *msg, union control *control, int fd)
+{
+	if (fd < 0)
+		return;
+	memset(control, 0, sizeof(*control));
+	control->head.cmsg_level = SOL_SOCKET;
+	control->head.cmsg_type = SCM_RIGHTS;
+	control->head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control->head), &fd, sizeof(int));
+	msg->msg_control = control->room;
+	msg->msg_controllen = sizeof(control->room);
+}
+
+/* How a send failed: -EAGAIN when there is no room now. */
+static int
+send_error(void)
+{
 	return errno == EAGAIN || errno == ENOBUFS ? -EAGAIN
 	       : errno == ECONNRESET		   ? -EPIPE
 						   : -errno;
 }
 
 int
+ipc_send_now(int sock, const struct buf *b, int pass_fd)
+{
+	struct iovec part = { .iov_base = b->at, .iov_len = b->end };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	union control control;
+	ssize_t n;
+
+	if (b->bad || b->end > IPC_MESSAGE_MAX)
+		return -EMSGSIZE;
+	attach(&msg, &control, pass_fd);
+	do
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 ? 0 : send_error();
+}
+
+/* Waits for room. Returns 0, or -ETIMEDOUT when it has taken too long. */
+static int
+wait_for_room(int sock, uint64_t deadline)
+{
+	struct pollfd wait = { .fd = sock, .events = POLLOUT };
+
+	if (clock_ms() >= deadline)
+		return -ETIMEDOUT;
+	return poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR ? -errno : 0;
+}
+
+int
 ipc_send(int sock, const struct buf *b, int pass_fd)
 {
-	uint64_t deadline = clock_after(IPC_SEND_MS);
+	uint64_t deadline = 0;
 	int err;
 
 	while ((err = ipc_send_now(sock, b, pass_fd)) == -EAGAIN) {
-		struct pollfd wait = { .fd = sock, .events = POLLOUT };
-
-		if (clock_ms() >= deadline)
-			return -ETIMEDOUT;
-		if (poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR)
-			return -errno;
+		deadline = deadline ? deadline : clock_after(IPC_SEND_MS);
+		err = wait_for_room(sock, deadline);
+		if (err < 0)
+			return err;
 	}
+	return err;
+}
+
+bool
+ipc_batch_put(struct ipc_batch *t, const struct buf *b, int pass_fd)
+{
+	if (b->bad || t->count == IPC_BATCH_MAX || b->end > sizeof(t->room) - t->used)
+		return false;
+	memcpy(t->room + t->used, b->at, b->end);
+	t->out[t->count].at = t->used;
+	t->out[t->count].len = b->end;
+	t->out[t->count].fd = pass_fd;
+	t->count++;
+	t->used += b->end;
+	return true;
+}
+
+void
+ipc_batch_clear(struct ipc_batch *t)
+{
+	t->count = 0;
+	t->used = 0;
+}
+
+int
+ipc_batch_send_now(int sock, struct ipc_batch *t, unsigned int *sent)
+{
+	struct mmsghdr all[IPC_BATCH_MAX];
+	struct iovec parts[IPC_BATCH_MAX];
+	union control controls[IPC_BATCH_MAX];
+
+	memset(all, 0, sizeof(all));
+	for (unsigned int i = *sent; i < t->count; i++) {
+		parts[i].iov_base = t->room + t->out[i].at;
+		parts[i].iov_len = t->out[i].len;
+		all[i].msg_hdr.msg_iov = &parts[i];
+		all[i].msg_hdr.msg_iovlen = 1;
+		attach(&all[i].msg_hdr, &controls[i], t->out[i].fd);
+	}
+	while (*sent < t->count) {
+		int n = sendmmsg(sock, all + *sent, t->count - *sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno != EINTR)
+			return send_error();
+		*sent += n > 0 ? (unsigned int)n : 0;
+	}
+	return 0;
+}
+
+int
+ipc_batch_send(int sock, struct ipc_batch *t)
+{
+	unsigned int sent = 0;
+	uint64_t deadline = 0;
+	int err;
+
+	while ((err = ipc_batch_send_now(sock, t, &sent)) == -EAGAIN) {
+		deadline = deadline ? deadline : clock_after(IPC_SEND_MS);
+		err = wait_for_room(sock, deadline);
+		if (err < 0)
+			break;
+	}
+	ipc_batch_clear(t);
 	return err;
 }
 
@@ -102,10 +188,7 @@ ipc_recv(int sock, int flags, void *storage, size_t size, struct buf *b, uint16_
 {
 	struct iovec part = { .iov_base = storage, .iov_len = size };
 	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	union control control;
 	FD_OWN int fd = -1;
 	uint16_t type;
 	uint32_t id;

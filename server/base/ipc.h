@@ -6,6 +6,7 @@
 #ifndef BASE_IPC_H
 #define BASE_IPC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +31,36 @@ void ipc_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_
  */
 int ipc_send(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 
-/* The same without waiting: -EAGAIN when the socket is full. */
+/*
+ * Small messages that leave together, in one system call and with one waking of the other side. A
+ * descriptor that goes with one must stay open until then.
+ */
+#define IPC_BATCH_MAX 8
+struct ipc_batch {
+	unsigned int count;
+	size_t used; /* of room */
+	struct {
+		size_t at, len; /* in room */
+		int fd;		/* or -1 */
+	} out[IPC_BATCH_MAX];
+	uint8_t room[IPC_BATCH_MAX * 512];
+};
+
+/* Puts the message into the batch. False: it has no room for it. */
+bool ipc_batch_put(struct ipc_batch *t, const struct buf *b, int pass_fd) MUST_CHECK;
+
+void ipc_batch_clear(struct ipc_batch *t);
+
+/* Sends all of it, as ipc_send() does, and empties it. */
+int ipc_batch_send(int sock, struct ipc_batch *t) MUST_CHECK;
+
+/*
+ * Sends what can be sent without waiting, from number *sent on, which it moves. Returns 0 (all of
+ * it), -EAGAIN, -EPIPE. The batch stays as it is.
+ */
+int ipc_batch_send_now(int sock, struct ipc_batch *t, unsigned int *sent) MUST_CHECK;
+
+/* The same as ipc_send() without waiting: -EAGAIN when the socket is full. */
 int ipc_send_now(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 
 /*

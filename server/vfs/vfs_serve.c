@@ -34,6 +34,7 @@ struct vfs_serve {
 	struct world world;
 	struct tally *tallies; /* from prepare to start */
 	uint8_t out[IPC_MESSAGE_MAX];
+	struct ipc_batch batch; /* answers that have not left */
 };
 
 struct question {
@@ -441,15 +442,76 @@ vfs_serve_roots(const struct vfs_serve *s, vfs_root_fn *each, void *ctx)
 	}
 }
 
+/*
+ * Does it end a ticket that wire has not been told yet? It can only be guessed, and the descriptor
+ * that goes with it must live until then.
+ */
+static bool
+is_untold(struct vfs_serve *s, uint16_t type, const struct buf *b)
+{
+	struct buf copy = *b;
+	uint32_t ticket;
+	const struct file *f;
+
+	if (s->batch.count == 0 || (type != VFS_MSG_COMMIT && type != VFS_MSG_ABORT))
+		return false;
+	ticket = buf_get_u32(&copy);
+	f = copy.bad ? NULL : file_of(&s->world, ticket);
+	for (unsigned int i = 0; f && i < s->batch.count; i++) {
+		if (s->batch.out[i].fd == f->fd)
+			return true;
+	}
+	return false;
+}
+
+/* May it take so long that what was answered before should not wait for it? */
+static bool
+is_slow(const struct vfs_serve *s, uint16_t type)
+{
+	switch (type) {
+	case VFS_MSG_BEGIN: /* may copy */
+	case VFS_MSG_COPY:
+	case VFS_MSG_FSYNC:
+	case VFS_MSG_OPENDIR:
+	case VFS_MSG_READDIR:
+		return true;
+	case VFS_MSG_COMMIT: /* syncs */
+		for (size_t i = 0; i < s->world.shares.count; i++) {
+			if (s->world.shares.at[i].conf->durable)
+				return true;
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+int
+vfs_serve_flush(struct vfs_serve *s, int sock)
+{
+	return s->batch.count > 0 ? ipc_batch_send(sock, &s->batch) : 0;
+}
+
 int
 vfs_serve_message(struct vfs_serve *s, int sock, uint16_t type, uint32_t id, struct buf *b)
+{
+	int err = vfs_serve_queue(s, sock, type, id, b);
+
+	return err < 0 ? err : vfs_serve_flush(s, sock);
+}
+
+int
+vfs_serve_queue(struct vfs_serve *s, int sock, uint16_t type, uint32_t id, struct buf *b)
 {
 	struct buf out;
 	struct question q = { .w = &s->world, .in = b, .out = &out, .pass_fd = -1 };
 	int err;
 
-	if (type < VFS_MSG_STAT || type >= VFS_MSG_END)
+	if (type < VFS_MSG_STAT || type >= VFS_MSG_END || is_untold(s, type, b))
 		return -EBADMSG;
+	err = is_slow(s, type) ? vfs_serve_flush(s, sock) : 0;
+	if (err < 0)
+		return err;
 	s->world.why_room[0] = '\0';
 	answer_begin(&out, s->out, sizeof(s->out), type, id, 0, "");
 	err = questions[type - VFS_MSG_STAT](&q);
@@ -457,7 +519,14 @@ vfs_serve_message(struct vfs_serve *s, int sock, uint16_t type, uint32_t id, str
 		return -EBADMSG;
 	if (err < 0)
 		answer_begin(&out, s->out, sizeof(s->out), type, id, err, s->world.why_room);
-	return ipc_send(sock, &out, err < 0 ? -1 : q.pass_fd);
+	if (err < 0)
+		q.pass_fd = -1;
+	if (ipc_batch_put(&s->batch, &out, q.pass_fd))
+		return 0;
+	err = vfs_serve_flush(s, sock);
+	if (err < 0)
+		return err;
+	return ipc_batch_put(&s->batch, &out, q.pass_fd) ? 0 : ipc_send(sock, &out, q.pass_fd);
 }
 
 void

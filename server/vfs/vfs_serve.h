@@ -59,6 +59,14 @@ void vfs_serve_roots(const struct vfs_serve *s, vfs_root_fn *each, void *ctx);
 int vfs_serve_message(struct vfs_serve *s, int sock, uint16_t type, uint32_t id,
 		      struct buf *b) MUST_CHECK;
 
+/*
+ * The same, but the answer may wait for others: for as long as questions wait, they leave together.
+ * Who has no further question must flush, and before he sends anything else on sock.
+ */
+int vfs_serve_queue(struct vfs_serve *s, int sock, uint16_t type, uint32_t id,
+		    struct buf *b) MUST_CHECK;
+int vfs_serve_flush(struct vfs_serve *s, int sock) MUST_CHECK;
+
 /* The session ended: open uploads are treated as interrupted (logged, kept or dropped). */
 void vfs_serve_free(struct vfs_serve *s);
 

@@ -337,6 +337,81 @@ test_answers_come_in_order(void **state)
 	ask_free(a);
 }
 
+/* How many messages are there? */
+static int
+count_messages(int sock)
+{
+	uint8_t room[64];
+	int n = 0;
+
+	while (recv(sock, room, sizeof(room), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
+static void
+test_gathered_questions_leave_together_and_none_is_lost(void **state)
+{
+	struct ask *a = ask_new(fd_give(&ends[0]));
+	int got[IPC_BATCH_MAX + 3] = { 0 }, *next = got;
+
+	(void)state;
+	ask_gather(a);
+	for (int i = 0; i < IPC_BATCH_MAX; i++)
+		ask_one(a, &next);
+	assert_int_equal(count_messages(ends[1]), 0);
+	ask_one(a, &next);
+	assert_int_equal(count_messages(ends[1]), IPC_BATCH_MAX);
+	ask_flush(a);
+	assert_int_equal(count_messages(ends[1]), 1);
+	ask_flush(a);
+	ask_one(a, &next);
+	ask_one(a, &next);
+	assert_int_equal(ask_pump(a), 0); /* sends, too */
+	assert_int_equal(count_messages(ends[1]), 2);
+	for (unsigned int i = 0; i < IPC_BATCH_MAX + 3; i++)
+		answer(i, -(int)i);
+	assert_int_equal(ask_pump(a), 0);
+	for (int i = 0; i < IPC_BATCH_MAX + 3; i++)
+		assert_int_equal(got[i], -i);
+	ask_free(a);
+}
+
+static void
+test_gathered_questions_wait_for_a_full_socket_in_order(void **state)
+{
+	struct ask *a = ask_new(fd_give(&ends[0]));
+	int got[ASK_MAX], *next = got, room = 1, count = 0;
+	uint8_t big[500], in[600];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(setsockopt(ask_fd(a), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	ask_gather(a);
+	for (int i = 0; i < ASK_MAX; i++) {
+		ask_begin(a, &b, big, sizeof(big), 1);
+		while (b.end < sizeof(big))
+			buf_put_u8(&b, (uint8_t)i);
+		assert_int_equal(ask_send(a, &b, note_answer, &next), 0);
+	}
+	ask_flush(a);
+	assert_true(ask_events(a) & POLLOUT);
+	while (count < ASK_MAX) {
+		int err = ipc_recv(ends[1], MSG_DONTWAIT, in, sizeof(in), &b, &type, &id, NULL);
+
+		if (err == -EAGAIN) {
+			assert_int_equal(ask_pump(a), 0);
+			continue;
+		}
+		assert_int_equal(err, 0);
+		assert_int_equal(id, count);
+		assert_int_equal(in[499], count++);
+	}
+	ask_free(a);
+}
+
 static void
 test_an_answer_out_of_order_gives_the_channel_up(void **state)
 {
@@ -389,6 +464,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_cut_or_short_message_is_bad, make_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(test_answers_come_in_order, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_gathered_questions_leave_together_and_none_is_lost, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_gathered_questions_wait_for_a_full_socket_in_order, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_an_answer_out_of_order_gives_the_channel_up,
 						make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_questions_are_bounded, make_pair, close_pair),

@@ -75,6 +75,63 @@ test_ended_ticket_is_none(void **state)
 	assert_int_equal(FX_ASK(vfs_readdir, ticket), -EBADF);
 }
 
+/* Asks for the commit of a ticket, queued; returns what the serving said. */
+static int
+queue(uint16_t type, struct buf *b)
+{
+	uint16_t got;
+	uint32_t id;
+
+	b->pos = 0;
+	got = buf_get_u16(b);
+	id = buf_get_u32(b);
+	assert_int_equal(got, type);
+	return vfs_serve_queue(fx.serve, fx.sock, type, id, b);
+}
+
+static void
+test_queued_answers_leave_together_and_a_ticket_that_was_not_told_ends_the_session(void **state)
+{
+	uint8_t room[256], got[1024];
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+	FD_OWN int fd = -1;
+
+	(void)state;
+	fx_write("/a", "hello");
+	fx_begin();
+	for (uint32_t i = 0; i < 3; i++) {
+		ipc_begin(&b, room, sizeof(room), VFS_MSG_OPEN, i);
+		buf_put_string(&b, "/a", 2);
+		buf_put_u32(&b, VFS_OPEN_READ);
+		buf_put_u32(&b, VFS_MODE_DEFAULT);
+		buf_put_u64(&b, 0);
+		assert_int_equal(queue(VFS_MSG_OPEN, &b), 0);
+	}
+	assert_int_equal(recv(ask_fd(fx.ask), got, sizeof(got), MSG_DONTWAIT), -1);
+	ipc_begin(&b, room, sizeof(room), VFS_MSG_COMMIT, 3);
+	buf_put_u32(&b, 1u << 16 | 2); /* the third file, as one could guess */
+	buf_put_u64(&b, 0);
+	assert_int_equal(queue(VFS_MSG_COMMIT, &b), -EBADMSG);
+	assert_int_equal(vfs_serve_flush(fx.serve, fx.sock), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		fd_close(&fd);
+		assert_int_equal(
+		    ipc_recv(ask_fd(fx.ask), MSG_DONTWAIT, got, sizeof(got), &b, &type, &id, &fd),
+		    0);
+		assert_int_equal(id, i);
+		assert_true(fd >= 0);
+	}
+	/* Told, it may be ended. */
+	ipc_begin(&b, room, sizeof(room), VFS_MSG_COMMIT, 3);
+	buf_put_u32(&b, 1u << 16 | 2);
+	buf_put_u64(&b, 0);
+	assert_int_equal(queue(VFS_MSG_COMMIT, &b), 0);
+	assert_int_equal(vfs_serve_flush(fx.serve, fx.sock), 0);
+	assert_non_null(strstr(fx_log, "transfer op=get path=/a bytes=0"));
+}
+
 static void
 test_open_files_are_bounded(void **state)
 {
@@ -202,6 +259,8 @@ main(void)
 		FX_TEST(test_download_passes_a_readable_descriptor_only),
 		FX_TEST(test_listing_shows_every_entry_over_many_messages),
 		FX_TEST(test_ended_ticket_is_none),
+		FX_TEST(
+		    test_queued_answers_leave_together_and_a_ticket_that_was_not_told_ends_the_session),
 		FX_TEST(test_open_files_are_bounded),
 		FX_TEST(test_malformed_question_ends_the_session),
 		FX_TEST(test_questions_may_be_sent_without_waiting),
