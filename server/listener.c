@@ -78,6 +78,15 @@ signer_ended(int status)
 	servers_signer_died(&us.servers);
 }
 
+/* It is dead, which a signal will say, or as good as dead. */
+static void
+signer_hung_up(void)
+{
+	fd_close(&us.servers.signer);
+	if (us.servers.signer_pid > 0)
+		kill(us.servers.signer_pid, SIGKILL);
+}
+
 /* Sessions go on, and so does the queue; what does not fit into that is counted as lost. */
 static void
 hooks_ended(int status)
@@ -204,7 +213,7 @@ catch_signals(void)
 
 /* ---- the loop ---- */
 
-enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_RESOLVE, POLL_FIXED };
+enum { POLL_SIGNALS, POLL_RECHECK, POLL_CLUSTER, POLL_GATE, POLL_RESOLVE, POLL_SIGNER, POLL_FIXED };
 
 static uint64_t
 next_deadline(void)
@@ -233,13 +242,15 @@ static void
 turn(uint64_t deadline)
 {
 	size_t n, conns_at, doors_at, control_at;
-	bool paused = us.pause_until_ms != 0 || us.stopping;
+	/* Without a signer whoever comes waits at the door until there is another. */
+	bool paused = us.pause_until_ms != 0 || us.stopping || us.servers.signer < 0;
 
 	polls[POLL_SIGNALS] = (struct pollfd) { .fd = signals, .events = POLLIN };
 	polls[POLL_RECHECK] = (struct pollfd) { .fd = recheck_fd(), .events = POLLIN };
 	polls[POLL_CLUSTER] = (struct pollfd) { .fd = cluster_fd(), .events = POLLIN };
 	polls[POLL_GATE] = (struct pollfd) { .fd = us.servers.gate, .events = POLLIN };
 	polls[POLL_RESOLVE] = (struct pollfd) { .fd = resolve_fd(), .events = POLLIN };
+	polls[POLL_SIGNER] = (struct pollfd) { .fd = us.servers.signer };
 	control_at = n = POLL_FIXED;
 	control_polls(&polls[n]);
 	n += CONTROL_POLLS;
@@ -260,7 +271,9 @@ turn(uint64_t deadline)
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (polls[conns_at + i].revents && us.conns.at[i].pid)
 			claims_hear(&us, &us.conns.at[i]);
-	for (size_t i = 0; doors_at + i < n; i++)
+	if (polls[POLL_SIGNER].revents)
+		signer_hung_up();
+	for (size_t i = 0; doors_at + i < n && us.servers.signer >= 0; i++)
 		if (polls[doors_at + i].revents)
 			arrive_accept(&us, &us.doors.at[i]);
 	admin_serve(&polls[control_at]);

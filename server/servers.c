@@ -7,6 +7,7 @@
 #include "server/servers.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #include "server/process.h"
 #include "server/signer.h"
 
+/* A signer that dies while it starts, without a word about its keys, is no mistake of theirs. */
+#define SIGNER_TRIES 3
 /* A coffer-hooks that has died is started again, but not at once. */
 #define HOOKS_PAUSE_MS 5000
 /* Signer and gate are needed: at once, but not if the last one has just been started. */
@@ -75,7 +78,7 @@ int
 servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 		     struct wire_servers *made)
 {
-	int ends[2];
+	int ends[2], err;
 	pid_t pid;
 
 	made->signer_since_ms = clock_ms();
@@ -89,9 +92,10 @@ servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *
 	}
 	fd_close(&ends[1]);
 	made->signer = ends[0];
-	if (pid < 0 || signer_hello(made->signer, complain, ctx, &made->keys) < 0) {
+	err = pid < 0 ? -EINVAL : signer_hello(made->signer, complain, ctx, &made->keys);
+	if (err < 0) {
 		fd_close(&made->signer); /* it ends then, and is nobody to us */
-		return -EINVAL;
+		return err;
 	}
 	made->signer_pid = pid;
 	made->signer_again_ms = CLOCK_NEVER;
@@ -182,6 +186,27 @@ servers_gate_died(struct wire_servers *servers)
 	servers->gate_again_ms = servers->gate_since_ms + AGAIN_MS;
 }
 
+/* A signer, and what proves its keys by a handshake with itself. -EPIPE: the signer is gone. */
+static int
+make_with_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
+		 struct wire_servers *made)
+{
+	FD_OWN int sign = -1;
+	int err = servers_start_signer(conf, complain, ctx, made);
+
+	if (err == 0)
+		err = signer_connect(made->signer, &sign);
+	if (err < 0)
+		return err;
+	sign_use(sign);
+	err = tls_server_new_remote(conf, &made->keys, complain, ctx, &made->tls);
+	if (err == 0)
+		err = ssh_server_new_remote(conf, &made->keys, complain, ctx, &made->ssh);
+	sign_use(-1);
+	/* Its end of the socket closes when it dies. */
+	return err < 0 && poll(&(struct pollfd) { .fd = made->signer }, 1, 0) > 0 ? -EPIPE : err;
+}
+
 int
 servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	     struct wire_servers *ret_servers)
@@ -189,19 +214,18 @@ servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 	struct wire_servers made = {
 		.signer = -1, .gate = -1, .hooks = -1, .hooks_in = -1, .hooks_again_ms = CLOCK_NEVER
 	};
-	FD_OWN int sign = -1;
-	int err = -EINVAL;
+	int err;
 
-	if (find_ids(conf, complain, ctx, &made.ids) < 0 ||
-	    servers_start_signer(conf, complain, ctx, &made) < 0)
+	if (find_ids(conf, complain, ctx, &made.ids) < 0)
 		return -EINVAL;
-	/* Both prove their keys by a handshake with themselves. */
-	if (signer_connect(made.signer, &sign) == 0) {
-		sign_use(sign);
-		err = tls_server_new_remote(conf, &made.keys, complain, ctx, &made.tls);
-		if (err == 0)
-			err = ssh_server_new_remote(conf, &made.keys, complain, ctx, &made.ssh);
-		sign_use(-1);
+	for (int i = 0; (err = make_with_signer(conf, complain, ctx, &made)) == -EPIPE; i++) {
+		if (i == SIGNER_TRIES - 1)
+			break;
+		tls_server_free(made.tls);
+		ssh_server_free(made.ssh);
+		made.tls = NULL;
+		made.ssh = NULL;
+		servers_signer_died(&made);
 	}
 	if (err == 0)
 		err = servers_start_gate(conf, &made);

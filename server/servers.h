@@ -14,8 +14,8 @@ int servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 void servers_discard(struct wire_servers *servers);
 
 /*
- * Another signer for servers whose last one died: same keys, new process. 0, or -EINVAL. To be
- * called at signer_again_ms, after servers_signer_died.
+ * Another signer for servers whose last one died: same keys, new process. 0, -EINVAL, or -EPIPE
+ * (it died at once). To be called at signer_again_ms, after servers_signer_died.
  */
 int servers_start_signer(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 			 struct wire_servers *servers) MUST_CHECK;

@@ -284,7 +284,7 @@ signer_hello(int control, conf_complain_fn *complain, void *ctx, struct sign_key
 	if (poll(&wait, 1, HELLO_MS) <= 0 ||
 	    ipc_recv(control, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) < 0) {
 		complain(ctx, &nowhere, "the signer process did not start");
-		return -EINVAL;
+		return -EPIPE;
 	}
 	err = buf_get_u32(&b);
 	buf_get_cstring(&b, complaint, sizeof(complaint));

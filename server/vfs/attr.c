@@ -275,8 +275,8 @@ set_times(int fd, const struct vfs_change *change)
 }
 
 /*
- * Is every single wish allowed, where those in granted need no right? Nothing is done before that is
- * known. *ret_mode as judge_mode.
+ * Is every single wish allowed, where those in granted need no right? Nothing is done before that
+ * is known. *ret_mode as judge_mode.
  */
 static int
 judge_change(struct world *w, const struct place *p, const struct stat *st,

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, eventually, needs_root, status)
+from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, descendants, eventually, needs_root, status)
 
 MEBI = 1 << 20
 
@@ -139,3 +139,38 @@ def test_listener_survives_and_serves_on(server):
     with pytest.raises(ftplib.error_perm):
         with server.ftp(login=False) as f:
             f.login(server.user, "wrong")
+
+
+def signer_of(server):
+    found = [p for p in descendants(server.pid) if comm(p) == "coffer-signer"]
+    return found[0] if len(found) == 1 else None
+
+
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_lc03_a_handshake_right_after_the_death_of_the_signer_waits_for_the_next_one(server, protocol):
+    for _ in range(6):
+        pid = eventually(lambda: signer_of(server), 10, "a signer")
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not comm(pid), 10, "its death")  # the listener may not know yet
+        client = server.ftp() if protocol == "ftps" else server.sftp()
+        assert (client.pwd() if protocol == "ftps" else client.normalize(".")) == "/"
+        client.close() if protocol == "ftps" else client.transport.close()
+
+
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_lc03_handshakes_wait_for_a_signer_that_stands_still_and_go_on_with_it(server, protocol):
+    pid = eventually(lambda: signer_of(server), 10, "a signer")
+    with server.ftp() as before:
+        os.kill(pid, signal.SIGSTOP)
+        done = []
+        thread = threading.Thread(target=lambda: done.append(server.ftp() if protocol == "ftps" else server.sftp()))
+        try:
+            thread.start()
+            before.voidcmd("NOOP")  # who is in needs it no more
+            before.storbinary("STOR in between", open("/etc/hostname", "rb"))
+            assert not done
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        thread.join(20)
+        assert len(done) == 1
+        done[0].close() if protocol == "ftps" else done[0].transport.close()
