@@ -8,27 +8,14 @@ import sqlite3
 import subprocess
 
 from conftest import eventually
+from ftps_filezilla import DOWNLOAD, NORMAL, QUEUE, as_its_own_path, display
 from sftp_drivers import Driver
-from test_ftps_programs import display
 
 SETTINGS = """<?xml version="1.0"?><FileZilla3><Settings>
 <Setting name="Greeting version">99.0.0</Setting><Setting name="Update Check">0</Setting><Setting name="Number of Transfers">8</Setting>
 <Setting name="Preserve timestamps">1</Setting></Settings></FileZilla3>
 """
-# The tables as version 3.63 makes them.
-QUEUE = """
-CREATE TABLE servers (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, host TEXT NOT NULL, port INTEGER, user TEXT, password TEXT, account TEXT,
-    keyfile TEXT, protocol INTEGER, type INTEGER, logontype INTEGER, timezone_offset INTEGER, transfer_mode TEXT, max_connections INTEGER,
-    encoding TEXT, bypass_proxy INTEGER, post_login_commands TEXT, name TEXT, parameters TEXT, site_path TEXT DEFAULT NULL);
-CREATE TABLE files (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, server INTEGER NOT NULL, source_file TEXT, target_file TEXT,
-    local_path INTEGER, remote_path INTEGER, size INTEGER, error_count INTEGER, priority INTEGER, flags INTEGER,
-    default_exists_action INTEGER, extra_flags TEXT);
-CREATE INDEX server_index ON files (server);
-CREATE TABLE local_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);
-CREATE TABLE remote_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);
-PRAGMA user_version = 7;
-"""
-SFTP, NORMAL_LOGON, DOWNLOAD, RESUME, PRIORITY = 1, 1, 16, 5, 2
+SFTP, NORMAL_LOGON, RESUME = 1, 1, 5
 
 
 class Process:
@@ -75,11 +62,6 @@ class Process:
             elif kind in (b"0", b"1", b"2"):
                 assert kind != b"2", (command, said)
                 return said
-
-
-def safe_path(path):
-    """/ab/c as the queue writes it: 1 0 2 ab 1 c."""
-    return " ".join(["1", "0"] + ["%d %s" % (len(part), part) for part in path.split("/") if part])
 
 
 class Filezilla(Driver):
@@ -168,11 +150,11 @@ class Filezilla(Driver):
                 if down:
                     self.downloads.append((verb, local))
                 db.execute("INSERT INTO local_paths VALUES (?, ?)", (i, os.path.dirname(local) + "/"))
-                db.execute("INSERT INTO remote_paths VALUES (?, ?)", (i, safe_path(os.path.dirname(remote))))
+                db.execute("INSERT INTO remote_paths VALUES (?, ?)", (i, as_its_own_path(os.path.dirname(remote))))
                 size = os.stat(self.server.path() + remote if down else local).st_size
                 source, target = os.path.basename(a), os.path.basename(b)
                 db.execute("INSERT INTO files (server, source_file, target_file, local_path, remote_path, size, error_count, priority, flags, "
                            "default_exists_action) VALUES (1, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-                           (source, target if target != source else None, i, i, size, PRIORITY, DOWNLOAD if down else 0, RESUME))
+                           (source, target if target != source else None, i, i, size, NORMAL, DOWNLOAD if down else 0, RESUME))
             db.commit()
         return len(files)
