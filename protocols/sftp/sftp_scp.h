@@ -13,6 +13,12 @@
 #define SCP_DEPTH_MAX 64
 #define SCP_LINE_MAX 4096
 
+/* Of a directory that comes, for when all is in it. */
+struct scp_times {
+	bool set;
+	int64_t mtime, atime;
+};
+
 /* One directory that is being sent. */
 struct scp_level {
 	struct sftp_handle *handle;
@@ -38,7 +44,8 @@ struct scp {
 	/* sink */
 	bool in_data; /* bytes of a file come */
 	bool is_target_dir;
-	int err; /* of the file */
+	struct scp_times dirs[SCP_DEPTH_MAX]; /* [depth that it has outside] */
+	int err;			      /* of the file */
 	char why[128];
 	/* source */
 	bool waits, refused; /* for a 0 byte; it was a 1 */

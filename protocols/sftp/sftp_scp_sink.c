@@ -214,6 +214,7 @@ make_dir(struct sftp_channel *ch, struct scp *s, uint32_t mode)
 	struct sftp_ask *a = sftp_ask_new(ch, 0, NULL);
 	int err = sftp_asked(a, vfs_mkdir(ch->f->s->vfs, s->path, mode, answer_made, a));
 
+	s->dirs[s->depth] = (struct scp_times) { s->has_times, s->mtime, s->atime };
 	s->has_times = false;
 	if (err < 0) {
 		scp_complain(ch, s, err, NULL);
@@ -247,6 +248,21 @@ take_mode(const char *at, uint32_t *ret_mode)
 	return at[4] == ' ';
 }
 
+/* All that is in the directory has come: it gets its times, if it may. */
+static void
+end_dir(struct sftp_channel *ch, struct scp *s)
+{
+	const struct scp_times *times = &s->dirs[--s->depth];
+	const struct vfs_change change = { .set = VFS_SET_TIMES,
+					   .mtime = times->mtime,
+					   .atime = times->atime };
+
+	if (times->set)
+		ignore_result(vfs_setattr(ch->f->s->vfs, s->path, 0, &change, NULL, NULL));
+	leave(s);
+	say_yes(ch);
+}
+
 /* Returns false when the line is none that a sink knows. */
 static bool
 take_line(struct sftp_channel *ch, struct scp *s)
@@ -273,9 +289,7 @@ take_line(struct sftp_channel *ch, struct scp *s)
 	case 'E':
 		if (s->depth == 0 || *at)
 			return false;
-		s->depth--;
-		leave(s);
-		say_yes(ch);
+		end_dir(ch, s);
 		return true;
 	case 'C':
 	case 'D':

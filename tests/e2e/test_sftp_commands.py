@@ -215,6 +215,18 @@ def test_old_scp_moves_trees(old, here):
     assert sums("back") == sums("tree") and os.path.isdir("back/none/in it")
 
 
+def test_old_scp_keeps_the_times_of_directories(old, here):
+    make_tree(here / "dated", 6, "dates")
+    when = {}
+    for base, dirs, _ in os.walk("dated", topdown=False):
+        when[base] = 1500000000 + len(when)
+        os.utime(base, (1400000000, when[base]))
+    scp(old, "-r", "-p", "dated", "@:dated")
+    assert {base: int(os.stat(old.path(base)).st_mtime) for base in when} == when
+    scp(old, "-r", "-p", "@:dated", "back")
+    assert {base: int(os.stat(base.replace("dated", "back", 1)).st_mtime) for base in when} == when
+
+
 def test_old_scp_says_what_does_not_work_and_does_the_rest(old, here):
     (here / "up").write_bytes(b"x")
     assert "directory" in scp(old, "up", "@:missing/dir/", ok=False).text
