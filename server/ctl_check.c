@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* ctl_check.c - `cofferctl check`: the same verdict as the daemon's, without starting anything. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/users.h"
 #include "conf/rights.h"
+#include "server/base/fd.h"
 #include "server/base/text.h"
 #include "server/ctl.h"
+#include "server/vfs/share.h"
+#include "server/vfs/vfs.h"
 
 static const char *const protocol_names[] = {
 	[CONF_FTPS] = "ftps",
@@ -16,7 +21,7 @@ static const char *const protocol_names[] = {
 	[CONF_SFTP] = "sftp",
 };
 
-struct tally {
+struct seen {
 	const struct conf *conf;
 	size_t users;
 };
@@ -24,16 +29,41 @@ struct tally {
 static void
 look_at_user(void *ctx, const struct user *user)
 {
-	struct tally *tally = ctx;
-	const struct conf *conf = tally->conf;
+	struct seen *seen = ctx;
+	const struct conf *conf = seen->conf;
 
-	tally->users++;
+	seen->users++;
 	if (conf->mode == CONF_SYSTEM && (user->uid < conf->auth.min_uid || user->gid == 0))
 		fprintf(
 		    stderr,
 		    "%s: warning: %s cannot log in: uid %lu is below auth.min-uid, or the group "
 		    "is root's\n",
 		    conf->auth.users_file, user->name, (unsigned long)user->uid);
+}
+
+/* What a session finds out when it opens its shares: by the same code. */
+static void
+look_at_shares(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->share_count; i++) {
+		const struct conf_share *s = &conf->shares[i];
+		FD_OWN int fd = strchr(s->path, '%')
+				    ? -1
+				    : open(s->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct conf_place place = conf_place_of(conf, &s->path);
+		char room[VFS_PATH_MAX + 256];
+		struct stat st;
+		struct text t;
+
+		if (fd < 0 || fstat(fd, &st) < 0 || !share_refuses_filesystem(fd, st.st_dev))
+			continue;
+		text_init(&t, room, sizeof(room));
+		text_printf(&t,
+			    "warning: shares.%s: what is mounted at %s is the kernel's (proc, sys, "
+			    "dev...) and is never served: sessions will not have it",
+			    s->name, s->path);
+		ctl_complain(NULL, &place, t.at);
+	}
 }
 
 /* What was understood, on one line. */
@@ -74,7 +104,7 @@ ctl_check(int argc, char *argv[])
 	};
 	const char *file = CTL_CONF;
 	struct conf *conf;
-	struct tally tally;
+	struct seen seen;
 	int c, err;
 
 	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
@@ -87,14 +117,16 @@ ctl_check(int argc, char *argv[])
 	if (conf_load(file, ctl_complain, NULL, &conf) < 0)
 		return 1;
 	err = conf_check(conf, ctl_complain, NULL);
-	tally = (struct tally) { .conf = conf };
+	seen = (struct seen) { .conf = conf };
 	/* A line that cannot be read locks one user out and nobody in: it is told, not an error. */
 	if (err == 0 && conf->auth.users_file && access(conf->auth.users_file, F_OK) == 0)
-		err = users_each(conf->auth.users_file, look_at_user, ctl_complain, &tally);
-	if (err == 0)
+		err = users_each(conf->auth.users_file, look_at_user, ctl_complain, &seen);
+	if (err == 0) {
+		look_at_shares(conf);
 		ctl_check_logins(conf);
+	}
 	if (err == 0)
-		print_summary(conf, tally.users);
+		print_summary(conf, seen.users);
 	conf_free(conf);
 	return err < 0 ? 1 : 0;
 }

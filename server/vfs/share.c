@@ -182,8 +182,8 @@ is_dev(dev_t dev)
 	return st.st_dev != top_st.st_dev && st.st_dev == dev;
 }
 
-static bool
-is_refused(int fd, dev_t dev)
+bool
+share_refuses_filesystem(int fd, dev_t dev)
 {
 	struct statfs fs;
 
@@ -207,7 +207,7 @@ share_allows_dev(struct share *share, int fd, dev_t dev)
 		if (share->devs[i].dev == dev)
 			return share->devs[i].allowed;
 	}
-	allowed = !is_refused(fd, dev);
+	allowed = !share_refuses_filesystem(fd, dev);
 	if (share->dev_count < SHARE_DEVS_MAX) {
 		share->devs[share->dev_count].dev = dev;
 		share->devs[share->dev_count++].allowed = allowed;
@@ -252,7 +252,7 @@ share_open(const struct conf_share *conf, const struct account *account, struct 
 		return err;
 	if (fstat(root, &st) < 0)
 		return -errno;
-	if (is_refused(root, st.st_dev))
+	if (share_refuses_filesystem(root, st.st_dev))
 		return -EXDEV;
 	if (conf->force_group && share_group(account, conf->force_group, &ret_share->group) < 0)
 		return -EPERM;

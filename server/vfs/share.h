@@ -64,6 +64,12 @@ int share_group(const struct account *account, const char *name, gid_t *ret_gid)
 void share_make_all(const struct conf *conf, const struct account *account);
 
 /*
+ * Is what fd stands for, on the device dev, the kernel's (proc, sys, dev...)? Nothing of it is ever
+ * served, wherever it is mounted.
+ */
+bool share_refuses_filesystem(int fd, dev_t dev);
+
+/*
  * Opens the roots of all shares that the account gets, as the calling process. One that cannot be
  * opened is logged and left out. Returns 0 or -ENOENT: none is left.
  */

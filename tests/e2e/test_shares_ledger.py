@@ -189,6 +189,13 @@ def test_vf07_mounts_of_the_kernel_in_a_share_are_not_served(tmp):
                 assert r.ask(STAT, s("/it"))[0] == STATUS
                 assert r.ask(STAT, s("/tree/ram/file"))[0] == ATTRS
             assert re.search(r"name=it .*such a filesystem .* is never served", server.log()), server.log()
+            run("mkdir", "-p", str(tree / "devices"))
+            run("mount", "-t", "devtmpfs", "none", str(tree / "devices"))
+            mounted.append(tree / "devices")
+            for name in ("proc", "sys", "pts", "devices", "ram"):
+                code, text = check(server.conf, server.where, it={"path": str(tree / name), "mount": "/"})
+                assert code == 0 and ("is the kernel's" in text) == (name != "ram"), (name, text)
+                assert name == "ram" or re.search(r"other.yaml:\d+:\d+: warning: shares.it: ", text), text
     finally:
         for path in reversed(mounted):
             run("umount", "-l", str(path))
