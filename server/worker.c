@@ -99,8 +99,13 @@ serve(struct worker *w, struct vfs_serve *files)
 		for (int i = 0; fds[0].revents && i < QUESTIONS_AT_ONCE; i++)
 			if ((err = serve_one(w, files, &ports)) < 0)
 				break;
-		if ((err < 0 && err != -EAGAIN) || vfs_serve_flush(files, w->wire_sock) < 0)
+		if (err >= 0 || err == -EAGAIN)
+			err = vfs_serve_flush(files, w->wire_sock);
+		if (err < 0) {
+			if (err != -EPIPE && err != -EBADMSG)
+				log_error("worker-end", "error=%s", strerrorname_np(-err));
 			return;
+		}
 	}
 }
 

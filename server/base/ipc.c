@@ -13,6 +13,12 @@
 #include "server/base/clock.h"
 #include "server/base/fd.h"
 
+/*
+ * The kernel counts the descriptors that a user has under way, over all his processes, and refuses
+ * more with ETOOMANYREFS. Some arrive at any moment; this is how long until the next try.
+ */
+#define CROWDED_MS 5
+
 int
 ipc_pair(int ret_ends[2])
 {
@@ -80,15 +86,28 @@ ipc_send_now(int sock, const struct buf *b, int pass_fd)
 	return n >= 0 ? 0 : send_error();
 }
 
-/* Waits for room. Returns 0, or -ETIMEDOUT when it has taken too long. */
+static bool
+may_go_later(int err)
+{
+	return err == -EAGAIN || err == -ETOOMANYREFS;
+}
+
+/*
+ * Waits for room, or for fewer descriptors under way, in which case the socket has room and only
+ * time helps. Returns 0, or -ETIMEDOUT when it has taken too long.
+ */
 static int
-wait_for_room(int sock, uint64_t deadline)
+wait_for_room(int sock, int why, uint64_t deadline)
 {
 	struct pollfd wait = { .fd = sock, .events = POLLOUT };
+	const bool crowded = why == -ETOOMANYREFS;
 
 	if (clock_ms() >= deadline)
 		return -ETIMEDOUT;
-	return poll(&wait, 1, clock_poll(deadline)) < 0 && errno != EINTR ? -errno : 0;
+	if (poll(&wait, crowded ? 0 : 1, crowded ? CROWDED_MS : clock_poll(deadline)) < 0 &&
+	    errno != EINTR)
+		return -errno;
+	return 0;
 }
 
 int
@@ -97,9 +116,9 @@ ipc_send(int sock, const struct buf *b, int pass_fd)
 	uint64_t deadline = 0;
 	int err;
 
-	while ((err = ipc_send_now(sock, b, pass_fd)) == -EAGAIN) {
+	while (may_go_later(err = ipc_send_now(sock, b, pass_fd))) {
 		deadline = deadline ? deadline : clock_after(IPC_SEND_MS);
-		err = wait_for_room(sock, deadline);
+		err = wait_for_room(sock, err, deadline);
 		if (err < 0)
 			return err;
 	}
@@ -159,9 +178,9 @@ ipc_batch_send(int sock, struct ipc_batch *t)
 	uint64_t deadline = 0;
 	int err;
 
-	while ((err = ipc_batch_send_now(sock, t, &sent)) == -EAGAIN) {
+	while (may_go_later(err = ipc_batch_send_now(sock, t, &sent))) {
 		deadline = deadline ? deadline : clock_after(IPC_SEND_MS);
-		err = wait_for_room(sock, deadline);
+		err = wait_for_room(sock, err, deadline);
 		if (err < 0)
 			break;
 	}

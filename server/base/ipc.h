@@ -27,7 +27,7 @@ void ipc_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_
 
 /*
  * Sends the message, with pass_fd beside it unless that is -1 (it stays the caller's). Waits up to
- * IPC_SEND_MS. Returns 0, -EMSGSIZE (b is bad), -ETIMEDOUT, -EPIPE (the other side is gone).
+ * IPC_SEND_MS, also when the user has too many descriptors under way. Returns 0, -EMSGSIZE (b is bad), -ETIMEDOUT, -EPIPE (the other side is gone).
  */
 int ipc_send(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 
@@ -60,7 +60,7 @@ int ipc_batch_send(int sock, struct ipc_batch *t) MUST_CHECK;
  */
 int ipc_batch_send_now(int sock, struct ipc_batch *t, unsigned int *sent) MUST_CHECK;
 
-/* The same as ipc_send() without waiting: -EAGAIN when the socket is full. */
+/* The same as ipc_send() without waiting: -EAGAIN when the socket is full, -ETOOMANYREFS. */
 int ipc_send_now(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 
 /*

@@ -9,7 +9,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cap-ng.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -254,6 +257,50 @@ test_a_message_arrives_with_its_descriptor(void **state)
 	assert_true(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
 }
 
+/* In a process that may not pass more descriptors than it may open, and sends one too many. */
+static int
+send_in_a_crowd(void)
+{
+	const struct rlimit few = { .rlim_cur = 32, .rlim_max = 32 };
+	uint8_t room[64], got[64];
+	int crowd[2], err = 0, passed = 0;
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0 || setrlimit(RLIMIT_NOFILE, &few) < 0 ||
+	    ipc_pair(crowd) < 0)
+		return 1;
+	ipc_begin(&b, room, sizeof(room), 1, 1);
+	while (passed < 100 && (err = ipc_send_now(crowd[0], &b, 0)) == 0)
+		passed++;
+	if (err != -ETOOMANYREFS)
+		return 2;
+	if (fork() == 0) {
+		poll(NULL, 0, 50);
+		while (ipc_recv(crowd[1], MSG_DONTWAIT, got, sizeof(got), &b, &type, &id, NULL) ==
+		       0)
+			;
+		_exit(0);
+	}
+	return ipc_send(ends[0], &b, 0) == 0 ? 0 : 3;
+}
+
+static void
+test_a_descriptor_waits_while_too_many_are_under_way(void **state)
+{
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0)
+		_exit(send_in_a_crowd());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void
 test_a_descriptor_that_nobody_asked_for_is_dropped(void **state)
 {
@@ -459,6 +506,8 @@ main(void)
 		cmocka_unit_test(test_a_rate_lets_a_burst_pass_and_then_no_more),
 		cmocka_unit_test_setup_teardown(test_a_message_arrives_with_its_descriptor,
 						make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_a_descriptor_waits_while_too_many_are_under_way, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_a_descriptor_that_nobody_asked_for_is_dropped,
 						make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_a_cut_or_short_message_is_bad, make_pair,
