@@ -56,6 +56,7 @@ static struct {
 	struct hold *holds;
 	struct wish *wishes;
 	size_t clients_max, wishes_max;
+	size_t clients_end, holds_end, wishes_end; /* behind the last row that is not free */
 	uint64_t number;
 } us;
 
@@ -83,10 +84,7 @@ gate_ports_max(void)
 bool
 gate_ports_any(void)
 {
-	for (size_t i = 0; i < us.clients_max; i++)
-		if (us.clients[i].sock >= 0)
-			return true;
-	return false;
+	return us.clients_end > 0;
 }
 
 bool
@@ -104,20 +102,34 @@ gate_same_address(const struct sockaddr_storage *a, const struct sockaddr_storag
 /* ---- sessions and wishes ---- */
 
 static void
+drop_hold(struct hold *h)
+{
+	fd_close(&h->fd);
+	while (us.holds_end > 0 && us.holds[us.holds_end - 1].fd < 0)
+		us.holds_end--;
+}
+
+static void
 drop_wish(struct wish *w)
 {
+	struct hold *h = w->hold;
+
 	fd_close(&w->line);
-	if (--w->hold->wishes == 0)
-		fd_close(&w->hold->fd);
+	while (us.wishes_end > 0 && us.wishes[us.wishes_end - 1].line < 0)
+		us.wishes_end--;
+	if (--h->wishes == 0)
+		drop_hold(h);
 }
 
 static void
 drop_client(struct client *c)
 {
-	for (size_t i = 0; i < us.wishes_max; i++)
+	for (size_t i = 0; i < us.wishes_end; i++)
 		if (us.wishes[i].line >= 0 && us.wishes[i].client == c)
 			drop_wish(&us.wishes[i]);
 	fd_close(&c->sock);
+	while (us.clients_end > 0 && us.clients[us.clients_end - 1].sock < 0)
+		us.clients_end--;
 }
 
 void
@@ -132,6 +144,8 @@ gate_ports_client(int sock, const struct sockaddr_storage *local,
 		c->sock = sock;
 		c->local = *local;
 		c->peer = *peer;
+		if (us.clients_end <= i)
+			us.clients_end = i + 1;
 		return;
 	}
 	fd_close(&sock);
@@ -144,7 +158,7 @@ free_wish(const struct client *c)
 	struct wish *free = NULL, *oldest = NULL;
 	unsigned int has = 0;
 
-	for (size_t i = 0; i < us.wishes_max; i++) {
+	for (size_t i = 0; i < us.wishes_end; i++) {
 		struct wish *w = &us.wishes[i];
 
 		if (w->line < 0) {
@@ -156,7 +170,7 @@ free_wish(const struct client *c)
 		}
 	}
 	if (has < WISHES_EACH)
-		return free;
+		return free || us.wishes_end == us.wishes_max ? free : &us.wishes[us.wishes_end];
 	drop_wish(oldest);
 	return oldest;
 }
@@ -196,7 +210,7 @@ open_port(const struct sockaddr_storage *local, uint16_t port, int *ret_fd)
 static struct wish *
 find_wish(const struct hold *h, const struct sockaddr_storage *peer)
 {
-	for (size_t i = 0; i < us.wishes_max; i++) {
+	for (size_t i = 0; i < us.wishes_end; i++) {
 		struct wish *w = &us.wishes[i];
 
 		if (w->line >= 0 && w->hold == h && gate_same_address(&w->client->peer, peer))
@@ -208,7 +222,7 @@ find_wish(const struct hold *h, const struct sockaddr_storage *peer)
 static struct hold *
 find_hold(const struct sockaddr_storage *local, uint16_t port)
 {
-	for (size_t i = 0; i < us.wishes_max; i++)
+	for (size_t i = 0; i < us.holds_end; i++)
 		if (us.holds[i].fd >= 0 && us.holds[i].port == port &&
 		    gate_same_address(&us.holds[i].local, local))
 			return &us.holds[i];
@@ -232,6 +246,8 @@ take_port(const struct client *c, uint16_t port, int *ret_err)
 	*ret_err = open_port(&c->local, port, &h->fd);
 	if (*ret_err < 0)
 		return NULL;
+	if (us.holds_end <= (size_t)(h - us.holds))
+		us.holds_end = (size_t)(h - us.holds) + 1;
 	h->port = port;
 	h->local = c->local;
 	h->wishes = 0;
@@ -285,15 +301,17 @@ wish(const struct client *c, uint16_t *ret_port, int *ret_end)
 	err = take_any(c, &h);
 	if (err < 0)
 		return err;
-	err = ipc_pair(ends);
+	err = ipc_line(ends);
 	if (err == 0)
 		keep_short(ends[0]);
 	if (err < 0) {
 		if (h->wishes == 0)
-			fd_close(&h->fd);
+			drop_hold(h);
 		return err;
 	}
 	h->wishes++;
+	if (us.wishes_end <= (size_t)(w - us.wishes))
+		us.wishes_end = (size_t)(w - us.wishes) + 1;
 	*w = (struct wish) { .line = ends[0], .number = us.number++, .client = c, .hold = h };
 	*ret_port = h->port;
 	*ret_end = ends[1];
@@ -332,7 +350,8 @@ serve(struct client *c)
 
 /* ---- who comes ---- */
 
-static void
+/* Was he wanted? */
+static bool
 hand_over(struct hold *h, int fd, const struct sockaddr_storage *peer)
 {
 	const struct wish *w = find_wish(h, peer);
@@ -343,13 +362,14 @@ hand_over(struct hold *h, int fd, const struct sockaddr_storage *peer)
 	if (w) {
 		ipc_begin(&b, room, sizeof(room), GATE_MSG_CAME, 0);
 		ignore_result(ipc_send_now(w->line, &b, fd)); /* if not, closing says so */
-		return;
+		return true;
 	}
 	if (h->logged)
-		return;
+		return false;
 	h->logged = true;
 	source_text(peer, addr);
 	log_notice("data-stranger", "closed=yes addr=%s port=%u", addr, h->port);
+	return false;
 }
 
 void
@@ -359,7 +379,7 @@ gate_ports_came(int fd, const struct sockaddr_storage *local, const struct socka
 	struct hold *h = find_hold(local, port);
 
 	if (h)
-		hand_over(h, fd, peer);
+		ignore_result(hand_over(h, fd, peer));
 }
 
 static bool
@@ -392,21 +412,21 @@ accept_some(struct hold *h)
 		source_unmap(&from);
 		if (has_header(&from))
 			gate_header_begin(GATE_FOR_PORT, h->port, fd_give(&fd), &h->local);
-		else
-			hand_over(h, fd, &from);
+		else if (hand_over(h, fd, &from))
+			return; /* hardly anybody is behind him, and asking costs a call */
 	}
 }
 
 void
 gate_ports_poll(struct gate_polls *p)
 {
-	for (size_t i = 0; i < us.clients_max; i++)
+	for (size_t i = 0; i < us.clients_end; i++)
 		if (us.clients[i].sock >= 0)
 			gate_poll(p, us.clients[i].sock);
-	for (size_t i = 0; i < us.wishes_max; i++)
+	for (size_t i = 0; i < us.holds_end; i++)
 		if (us.holds[i].fd >= 0)
 			gate_poll(p, us.holds[i].fd);
-	for (size_t i = 0; i < us.wishes_max; i++)
+	for (size_t i = 0; i < us.wishes_end; i++)
 		if (us.wishes[i].line >= 0)
 			gate_poll(p, us.wishes[i].line);
 }
@@ -415,17 +435,19 @@ gate_ports_poll(struct gate_polls *p)
 static void
 look_at(int fd)
 {
-	for (size_t i = 0; i < us.wishes_max; i++) {
+	for (size_t i = 0; i < us.wishes_end; i++) {
 		if (us.wishes[i].line == fd) {
 			drop_wish(&us.wishes[i]);
 			return;
 		}
+	}
+	for (size_t i = 0; i < us.holds_end; i++) {
 		if (us.holds[i].fd == fd) {
 			accept_some(&us.holds[i]);
 			return;
 		}
 	}
-	for (size_t i = 0; i < us.clients_max; i++)
+	for (size_t i = 0; i < us.clients_end; i++)
 		if (us.clients[i].sock == fd && serve(&us.clients[i]) < 0)
 			drop_client(&us.clients[i]);
 }

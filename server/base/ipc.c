@@ -20,13 +20,20 @@
 #define CROWDED_MS 5
 
 int
+ipc_line(int ret_ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_ends) < 0 ? -errno : 0;
+}
+
+int
 ipc_pair(int ret_ends[2])
 {
 	/* Room for a full listing in flight both ways; the kernel charges twice the bytes. */
 	const int room = 512 * 1024;
+	int err = ipc_line(ret_ends);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_ends) < 0)
-		return -errno;
+	if (err < 0)
+		return err;
 	for (int i = 0; i < 2; i++)
 		(void)setsockopt(ret_ends[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	return 0;
@@ -38,6 +45,15 @@ ipc_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_t id)
 	buf_init(b, storage, size);
 	buf_put_u16(b, type);
 	buf_put_u32(b, id);
+}
+
+void
+ipc_set_id(const struct buf *b, uint32_t id)
+{
+	struct buf head;
+
+	buf_init(&head, b->at + sizeof(uint16_t), sizeof(id));
+	buf_put_u32(&head, id);
 }
 
 /* What goes beside a message: room for one descriptor. */

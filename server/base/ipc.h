@@ -21,9 +21,13 @@
 
 /* Two connected ends, CLOEXEC. Returns 0 or -errno. */
 int ipc_pair(int ret_ends[2]) MUST_CHECK;
+/* The same for a few short messages, such as who came to a port. */
+int ipc_line(int ret_ends[2]) MUST_CHECK;
 
 /* Starts a message in b (over storage of the caller). */
 void ipc_begin(struct buf *b, void *storage, size_t size, uint16_t type, uint32_t id);
+/* Another id for a message that has begun. */
+void ipc_set_id(const struct buf *b, uint32_t id);
 
 /*
  * Sends the message, with pass_fd beside it unless that is -1 (it stays the caller's). Waits up to
