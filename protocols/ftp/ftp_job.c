@@ -40,13 +40,6 @@ ftp_job_asked(struct ftp *f, int err)
 		f->job.asked = true;
 }
 
-static void
-nobody_cares(void *ctx, struct vfs_reply *reply)
-{
-	(void)ctx;
-	(void)reply;
-}
-
 void
 ftp_job_drop(struct ftp *f)
 {
@@ -57,10 +50,9 @@ ftp_job_drop(struct ftp *f)
 	/* A question that cannot be asked broke already: worker forgets tickets with the session.
 	 */
 	if (j->has_from)
-		ignore_result(vfs_abort(f->s->vfs, j->from, 0, "aborted", nobody_cares, NULL));
+		ignore_result(vfs_abort(f->s->vfs, j->from, 0, "aborted", NULL, NULL));
 	if (j->has_to)
-		ignore_result(
-		    vfs_abort(f->s->vfs, j->to, j->written, "aborted", nobody_cares, NULL));
+		ignore_result(vfs_abort(f->s->vfs, j->to, j->written, "aborted", NULL, NULL));
 	ftp_job_init(j);
 }
 
@@ -71,7 +63,7 @@ ftp_job_release(struct ftp *f)
 
 	fd_close(&j->fd);
 	if (j->has_from)
-		ignore_result(vfs_commit(f->s->vfs, j->from, j->at, nobody_cares, NULL));
+		ignore_result(vfs_commit(f->s->vfs, j->from, j->at, NULL, NULL));
 	j->has_from = false;
 }
 

@@ -50,13 +50,6 @@ ftp_xfer_asked(struct ftp *f, int err)
 		f->x.asked = true;
 }
 
-static void
-nobody_cares(void *ctx, struct vfs_reply *reply)
-{
-	(void)ctx;
-	(void)reply;
-}
-
 void
 ftp_xfer_over(struct ftp *f, int code, const char *words)
 {
@@ -86,9 +79,9 @@ abort_ticket(struct ftp *f)
 		return;
 	x->has_ticket = false;
 	if (x->kind == FTP_LIST)
-		err = vfs_closedir(f->s->vfs, x->ticket, nobody_cares, NULL);
+		err = vfs_closedir(f->s->vfs, x->ticket, NULL, NULL);
 	else
-		err = vfs_abort(f->s->vfs, x->ticket, x->moved, x->reason, nobody_cares, NULL);
+		err = vfs_abort(f->s->vfs, x->ticket, x->moved, x->reason, NULL, NULL);
 	ignore_result(err); /* it broke already; worker forgets the ticket with the session */
 }
 
@@ -196,9 +189,9 @@ ftp_xfer_done(struct ftp *f, int code, const char *words)
 	int err = 0;
 
 	if (x->has_ticket && x->kind == FTP_LIST)
-		err = vfs_closedir(f->s->vfs, x->ticket, nobody_cares, NULL);
+		err = vfs_closedir(f->s->vfs, x->ticket, NULL, NULL);
 	else if (x->has_ticket)
-		err = vfs_commit(f->s->vfs, x->ticket, x->moved, nobody_cares, NULL);
+		err = vfs_commit(f->s->vfs, x->ticket, x->moved, NULL, NULL);
 	x->has_ticket = false;
 	if (err < 0)
 		ftp_xfer_over(f, ftp_reply_code(err), ftp_reply_words(err));

@@ -148,15 +148,20 @@ ask_send(struct ask *a, const struct buf *question, ask_fn *done, void *ctx)
 
 	if (a->gone)
 		return -EPIPE;
-	if (a->count == ASK_MAX)
-		return -EBUSY;
 	if (question->bad)
 		return -EMSGSIZE;
+	if (!done) {
+		ipc_set_id(question, a->next_id | ASK_TELL);
+		return send_or_wait(a, question);
+	}
+	if (a->count == ASK_MAX)
+		return -EBUSY;
 	err = send_or_wait(a, question);
 	if (err < 0)
 		return err;
 	slot = (a->first + a->count++) % ASK_MAX;
-	a->open[slot].id = a->next_id++;
+	a->open[slot].id = a->next_id;
+	a->next_id = (a->next_id + 1) & ~ASK_TELL;
 	a->open[slot].done = done;
 	a->open[slot].ctx = ctx;
 	return 0;

@@ -15,6 +15,9 @@
 /* Questions that may be without an answer at one time. */
 #define ASK_MAX 64
 
+/* A bit of a question's id: nobody wants an answer, so none is sent. */
+#define ASK_TELL 0x80000000u
+
 struct ask;
 
 /*
@@ -34,8 +37,9 @@ int ask_fd(const struct ask *a);
 short ask_events(const struct ask *a);
 
 /*
- * Sends a question made by ask_begin. done is called later by ask_pump, never from here; NULL when
- * nobody cares. Returns 0, -EBUSY (ASK_MAX questions are open), -EMSGSIZE, -EPIPE.
+ * Sends a question made by ask_begin. done is called later by ask_pump, never from here. NULL: what
+ * is sent is no question but something told (ASK_TELL), and costs nobody an answer. Returns 0,
+ * -EBUSY (ASK_MAX questions are open), -EMSGSIZE, -EPIPE.
  */
 int ask_send(struct ask *a, const struct buf *question, ask_fn *done, void *ctx) MUST_CHECK;
 

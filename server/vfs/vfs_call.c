@@ -162,8 +162,7 @@ on_answer(void *ctx, int err, const char *why, struct buf *b, int *fd)
 	/* Given back first: fn may ask again. */
 	p->next = v->free;
 	v->free = p;
-	if (fn)
-		fn(fn_ctx, &reply);
+	fn(fn_ctx, &reply);
 }
 
 static void
@@ -204,6 +203,8 @@ ask(struct vfs *v, uint16_t type, vfs_fn *fn, void *ctx)
 	struct pending *p = v->free;
 	int err;
 
+	if (!fn)
+		return ask_send(v->ask, &v->question, NULL, NULL);
 	if (!p)
 		return -EBUSY;
 	p->fn = fn;

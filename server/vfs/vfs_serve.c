@@ -517,6 +517,8 @@ vfs_serve_queue(struct vfs_serve *s, int sock, uint16_t type, uint32_t id, struc
 	err = questions[type - VFS_MSG_STAT](&q);
 	if (err == BAD_MESSAGE)
 		return -EBADMSG;
+	if (id & ASK_TELL)
+		return 0;
 	if (err < 0)
 		answer_begin(&out, s->out, sizeof(s->out), type, id, err, s->world.why_room);
 	if (err < 0)

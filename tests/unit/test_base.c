@@ -476,6 +476,31 @@ test_an_answer_out_of_order_gives_the_channel_up(void **state)
 }
 
 static void
+test_what_is_told_expects_no_answer(void **state)
+{
+	struct ask *a = ask_new(fd_give(&ends[0]));
+	uint8_t room[16], got[64];
+	int results[1] = { 1 }, *next = results;
+	struct buf b;
+	uint16_t type;
+	uint32_t id;
+
+	(void)state;
+	ask_begin(a, &b, room, sizeof(room), 1);
+	assert_int_equal(ask_send(a, &b, NULL, NULL), 0);
+	assert_int_equal(ask_open(a), 0);
+	assert_int_equal(ipc_recv(ends[1], 0, got, sizeof(got), &b, &type, &id, NULL), 0);
+	assert_true(id & ASK_TELL);
+	ask_one(a, &next);
+	assert_int_equal(ipc_recv(ends[1], 0, got, sizeof(got), &b, &type, &id, NULL), 0);
+	assert_false(id & ASK_TELL);
+	answer(id, 0);
+	assert_int_equal(ask_pump(a), 0);
+	assert_int_equal(results[0], 0);
+	ask_free(a);
+}
+
+static void
 test_questions_are_bounded(void **state)
 {
 	struct ask *a = ask_new(fd_give(&ends[0]));
@@ -487,7 +512,7 @@ test_questions_are_bounded(void **state)
 	for (int i = 0; i < ASK_MAX; i++)
 		ask_one(a, &next);
 	ask_begin(a, &b, room, sizeof(room), 1);
-	assert_int_equal(ask_send(a, &b, NULL, NULL), -EBUSY);
+	assert_int_equal(ask_send(a, &b, note_answer, NULL), -EBUSY);
 	ask_free(a);
 }
 
@@ -519,6 +544,8 @@ main(void)
 		    test_gathered_questions_wait_for_a_full_socket_in_order, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_an_answer_out_of_order_gives_the_channel_up,
 						make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_what_is_told_expects_no_answer, make_pair,
+						close_pair),
 		cmocka_unit_test_setup_teardown(test_questions_are_bounded, make_pair, close_pair),
 	};
 
