@@ -439,7 +439,7 @@ const struct schema_key schema_keys[] = {
 	C("log.level", SCHEMA_WORD, log.level, "info",
 	  "The least important events that are written.", .words = log_levels),
 	C("log.file", SCHEMA_PATH, log.file, "none",
-	  "File to append to. none: standard error, which systemd keeps in the journal.",
+	  "File to append to; a reload opens it again. none: standard error, which systemd keeps in the journal.",
 	  .flags = SCHEMA_NONE),
 
 	ARRAY("shares", SCHEMA_NAMED, shares,

@@ -77,8 +77,28 @@ open_door(const struct conf_listener *l, int *ret_fd)
 	return err;
 }
 
+/* "*" serves both families by one socket, "::" only its own. */
 static bool
-is_at(int fd, const struct conf_listener *l)
+serves_its_families(int fd, const struct sockaddr_storage *have, const struct conf_listener *l)
+{
+	const bool any = strcmp(l->address, "*") == 0;
+	int only_six = 0;
+	socklen_t len = sizeof(only_six);
+
+	if (have->ss_family == AF_INET6)
+		return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_six, &len) == 0 &&
+		       (only_six != 0) == !any;
+	if (any) {
+		FD_OWN int six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		return six < 0; /* no IPv6 here: open_door() made it so */
+	}
+	return true;
+}
+
+/* Is it the socket that open_door() would make? One of the service manager may be less. */
+static bool
+is_at(int fd, const struct conf_listener *l, bool passed)
 {
 	struct sockaddr_storage have, want;
 	socklen_t len = sizeof(have);
@@ -93,7 +113,7 @@ is_at(int fd, const struct conf_listener *l)
 			((struct sockaddr_in6 *)&want)->sin6_flowinfo =
 			    ((struct sockaddr_in6 *)&have)->sin6_flowinfo;
 		if (memcmp(&have, &want, sizeof(struct sockaddr_in6)) == 0)
-			return true;
+			return passed || serves_its_families(fd, &have, l);
 	}
 	return false;
 }
@@ -112,10 +132,10 @@ take_passed(struct doors *ret)
 }
 
 static int
-find(const struct doors *d, const struct conf_listener *l)
+find(const struct doors *d, const struct conf_listener *l, bool passed)
 {
 	for (size_t i = 0; i < d->count; i++)
-		if (d->at[i].fd >= 0 && is_at(d->at[i].fd, l))
+		if (d->at[i].fd >= 0 && is_at(d->at[i].fd, l, passed))
 			return (int)i;
 	return -1;
 }
@@ -135,7 +155,7 @@ doors_open(const struct conf *conf, struct doors *old, bool all, struct doors *r
 	for (size_t i = 0; i < conf->listener_count; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
 		struct door *d = &now.at[now.count++];
-		int have = find(old, l), err;
+		int have = find(old, l, old == &passed), err;
 
 		d->listener = l;
 		if (have >= 0) {

@@ -148,8 +148,12 @@ look_at(struct header *h, int control)
 	if (err == 0 && (recv(h->fd, room, proxy.len, MSG_DONTWAIT) != (ssize_t)proxy.len ||
 			 (proxy.local && !use_own_addresses(h->fd, &proxy))))
 		err = -EPIPE;
-	if (err == 0)
+	if (err == 0) {
+		/* IPv4 may come as ::ffff:a.b.c.d, from a balancer that listens on both. */
+		source_unmap(&proxy.peer);
+		source_unmap(&proxy.reached);
 		give_back(h, &proxy, control);
+	}
 	drop(h, err == -EBADMSG ? "this is no PROXY header, but this network is said to send one"
 				: NULL);
 }

@@ -242,8 +242,9 @@ static void
 turn(uint64_t deadline)
 {
 	size_t n, conns_at, doors_at, control_at;
-	/* Without a signer whoever comes waits at the door until there is another. */
-	bool paused = us.pause_until_ms != 0 || us.stopping || us.servers.signer < 0;
+	/* Who comes while signer or gate are away waits for them, at the door. */
+	bool paused =
+	    us.pause_until_ms != 0 || us.stopping || us.servers.signer < 0 || us.servers.gate < 0;
 
 	polls[POLL_SIGNALS] = (struct pollfd) { .fd = signals, .events = POLLIN };
 	polls[POLL_RECHECK] = (struct pollfd) { .fd = recheck_fd(), .events = POLLIN };
@@ -388,7 +389,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	us.servers = *servers;
 	us.secret = make_secret();
 	certs_note(conf);
-	resolve_start(conf);
+	resolve_start(conf, NULL);
 	once = only_once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting + ENDING);
 	catch_signals();

@@ -17,6 +17,7 @@
 #include "server/base/text.h"
 #include "server/handover.h"
 #include "server/listener.h"
+#include "server/log_file.h"
 #include "server/process.h"
 #include "server/sandbox.h"
 #include "server/servers.h"
@@ -106,13 +107,10 @@ parse(int argc, char *argv[], struct options *ret)
 static int
 open_log(const struct conf *conf)
 {
-	int fd;
+	int fd = log_file_open(conf);
 
-	if (!conf->log.file)
-		return STDERR_FILENO;
-	fd = open(conf->log.file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 	if (fd < 0)
-		fprintf(stderr, "%s: cannot write the log: %s\n", conf->log.file, strerror(errno));
+		fprintf(stderr, "%s: cannot write the log: %s\n", conf->log.file, strerror(-fd));
 	return fd;
 }
 
@@ -186,8 +184,7 @@ main(int argc, char *argv[], char *envp[])
 		return 1;
 	if (trial)
 		log_fd = STDERR_FILENO; /* the log of the image that runs */
-	log_init(log_fd, options.debug ? LOG_LEVEL_DEBUG : conf->log.level, conf->log.format);
-	process_log_fd(log_fd);
+	log_file_use(log_fd, conf, options.debug);
 	sandbox_daemon(conf, options.resume_fd >= 0);
 	if (servers_make(conf, complain, NULL, &servers) < 0)
 		return 1;

@@ -17,11 +17,13 @@
 
 #include "protocols/tls/tls.h"
 #include "server/base/clock.h"
+#include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/base/notify.h"
 #include "server/cluster.h"
 #include "server/certs.h"
 #include "server/handover.h"
+#include "server/log_file.h"
 #include "server/process.h"
 #include "server/resolve.h"
 #include "server/recheck.h"
@@ -157,9 +159,13 @@ swap_configuration(struct listener *l)
 	struct wire_servers servers;
 	struct doors doors;
 	struct conf *conf;
+	int log_fd;
 
-	if (conf_load(l->conf->file, quiet, NULL, &conf) < 0) {
+	if (conf_load(l->conf->file, quiet, NULL, &conf) < 0)
+		conf = NULL;
+	if (!conf || conf_check(conf, quiet, NULL) < 0) {
 		log_error("reload", "result=failed reason=\"the file changed while it was read\"");
+		conf_free(conf);
 		return;
 	}
 	certs_note(conf); /* before they are read: what changes meanwhile is seen later */
@@ -170,16 +176,20 @@ swap_configuration(struct listener *l)
 		conf_free(conf);
 		return;
 	}
-	if (doors_open(conf, &l->doors, true, &doors) < 0) {
-		log_error("reload", "result=failed reason=ports");
+	log_fd = log_file_open(conf);
+	if (log_fd < 0 || doors_open(conf, &l->doors, true, &doors) < 0) {
+		log_error("reload", "result=failed reason=%s", log_fd < 0 ? "log.file" : "ports");
+		if (log_fd > STDERR_FILENO)
+			fd_close(&log_fd);
 		servers_discard(&servers);
 		conf_free(conf);
 		return;
 	}
+	log_file_change(log_fd, conf);
 	servers_discard(&l->servers);
+	resolve_start(conf, l->conf);
 	conf_free(l->conf);
 	l->conf = conf;
-	resolve_start(conf);
 	l->servers = servers;
 	servers_start_hooks(conf, &l->servers);
 	l->doors = doors;

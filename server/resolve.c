@@ -100,8 +100,22 @@ start(const struct conf *conf)
 	us.kill_ms = clock_after(CHILD_MS);
 }
 
+/* A session keeps the configuration with which it began, so it must not begin with nothing. */
+static void
+remember(struct conf_external *e, const struct conf *old)
+{
+	for (size_t i = 0; old && !e->known && i < old->ftps.external_count; i++) {
+		const struct conf_external *was = &old->ftps.externals[i];
+
+		if (!was->known || strcmp(was->address, e->address) != 0)
+			continue;
+		memcpy(e->ip, was->ip, sizeof(e->ip));
+		e->known = true;
+	}
+}
+
 void
-resolve_start(struct conf *conf)
+resolve_start(struct conf *conf, const struct conf *old)
 {
 	fd_close(&us.fd); /* an answer about another configuration */
 	us.next_ms = us.kill_ms = CLOCK_NEVER;
@@ -111,6 +125,7 @@ resolve_start(struct conf *conf)
 		e->known = inet_pton(AF_INET, e->address, e->ip) == 1;
 		if (!e->known)
 			us.next_ms = 0;
+		remember(e, old);
 	}
 	if (us.next_ms == 0)
 		start(conf);

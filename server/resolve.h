@@ -12,8 +12,11 @@
 
 #include "conf/conf.h"
 
-/* Addresses of this configuration are wanted now: at the start and behind a reload. */
-void resolve_start(struct conf *conf);
+/*
+ * Addresses of this configuration are wanted now: at the start and behind a reload. What old (may
+ * be NULL) knew of the same names is known until then.
+ */
+void resolve_start(struct conf *conf, const struct conf *old);
 
 /* For the listener's loop: what to poll (-1: nothing), and when to call resolve_turn. */
 int resolve_fd(void);

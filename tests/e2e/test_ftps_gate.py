@@ -199,13 +199,14 @@ def test_penalties_are_for_the_client_and_not_for_the_balancer(configured):
             c.expect("PWD", "257")
 
 
-def test_data_connections_through_a_balancer_say_for_whom_they_come(configured):
-    with configured(BALANCED % ", proxy-data: yes") as s, behind(s, v2(), source="127.0.0.9") as c:
+@pytest.mark.parametrize("header", [v2(), b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 4000 21\r\n"], ids=["four", "mapped"])
+def test_data_connections_through_a_balancer_say_for_whom_they_come(configured, header):
+    with configured(BALANCED % ", proxy-data: yes") as s, behind(s, header, source="127.0.0.9") as c:
         stranger = c.data(source="127.0.0.9")
         port = stranger.getpeername()[1]
         stranger.sendall(v2(peer="192.0.2.66"))
         data = c.data(port=port, source="127.0.0.9")
-        data.sendall(v2())
+        data.sendall(header)
         c.expect("STOR proxied", "150")
         data = c.wrap(data)
         data.sendall(b"by way of a balancer")

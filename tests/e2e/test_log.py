@@ -4,11 +4,13 @@
 import contextlib
 import ftplib
 import json
+import os
 import re
+import signal
 
 import pytest
 
-from conftest import serving
+from conftest import eventually, serving
 
 ODD = [b"\xff\xfe" * 60, b'x","process":"monitor","event":"login', b"a=b c=d", b'"' * 120, b"\\" * 120, b"\x1b[0m\x7f",
        "\u00fc\u202e".encode(), b"\\x0", b"n" * 127]
@@ -43,3 +45,25 @@ def test_records_are_whole_whatever_a_client_calls_itself_and_its_files_au12(tmp
         whole = re.compile(r'\S+ \w+ \w+ [a-z0-9-]+:( [a-z0-9_-]+=("([^"\\]|\\["\\]|\\x[0-9a-f]{2})*"|[^ "\\]*))*$')
         assert not [line for line in lines if not whole.match(line)]
         assert sum(" monitor login: " in line for line in lines) == len(ODD)
+
+
+def test_a_rotated_log_is_opened_again_by_a_reload(tmp_path):
+    log, config = tmp_path / "log", tmp_path / "extra.yaml"
+    config.write_text("log: {file: %s, level: info}\n" % log)
+    with serving("--config", str(config)) as s:
+        with s.ftp() as before:
+            log.rename(tmp_path / "log.1")
+            os.kill(s.pid, signal.SIGHUP)
+            eventually(lambda: log.exists() and "reload: result=ok" in log.read_text(), what="a new file")
+            with s.ftp() as f:
+                f.voidcmd("NOOP")
+            eventually(lambda: " login: " in log.read_text(), what="the login in it")
+            before.voidcmd("NOOP")
+        # A directory that is gone: the old file stays in use, and the log says so.
+        path = os.path.join(os.path.dirname(s.ca), "coffer.yaml")
+        with open(path, encoding="utf-8") as f:
+            good = f.read()
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(good.replace(str(log), str(tmp_path / "nowhere" / "log")))
+        os.kill(s.pid, signal.SIGHUP)
+        eventually(lambda: "reload: result=failed reason=log.file" in log.read_text(), what="the refusal")
