@@ -260,13 +260,18 @@ take_options(struct sftp_verb *v)
 static const char *
 understand(const struct conf *conf, struct sftp_verb *v, const char *command)
 {
+	static const char old_scp[] = "scp ";
 	int err = -EINVAL;
+	bool scp;
 
 	if (!command)
 		return refusal;
+	/* Its clients send names as they were typed. That there is no such file says more to them
+	 * than that this is no shell. */
+	scp = strncmp(command, old_scp, sizeof(old_scp) - 1) == 0;
 	if (strlen(command) < COMMAND_MAX) {
 		v->line = mem_dup(command);
-		err = sftp_words(v->line, v->words, WORDS_MAX - 1, &v->count);
+		err = sftp_words(v->line, scp, v->words, WORDS_MAX - 1, &v->count);
 	}
 	for (size_t i = 0; err == 0 && v->count > 0 && i < COUNT_OF(rows); i++) {
 		if (strcmp(rows[i].name, v->words[0]) == 0)

@@ -31,7 +31,7 @@ copy_quoted(char quote, char **from, char **to)
 
 /* One word, in place. */
 static int
-copy_word(char **from, char **to)
+copy_word(char **from, char **to, bool patterns)
 {
 	char *in = *from, *out = *to;
 
@@ -46,7 +46,7 @@ copy_word(char **from, char **to)
 			if (!*++in)
 				return -EINVAL;
 			*out++ = *in++;
-		} else if (strchr("$`;&|<>()*?[#~\r\n", *in)) {
+		} else if (strchr("$`;&|<>()#~\r\n", *in) || (!patterns && strchr("*?[", *in))) {
 			return -EINVAL;
 		} else {
 			*out++ = *in++;
@@ -58,7 +58,7 @@ copy_word(char **from, char **to)
 }
 
 int
-sftp_words(char *line, char **words, size_t max, size_t *ret_count)
+sftp_words(char *line, bool patterns, char **words, size_t max, size_t *ret_count)
 {
 	char *in = line;
 	size_t count = 0;
@@ -74,7 +74,7 @@ sftp_words(char *line, char **words, size_t max, size_t *ret_count)
 		if (count == max)
 			return -E2BIG;
 		words[count++] = out = in;
-		err = copy_word(&in, &out);
+		err = copy_word(&in, &out, patterns);
 		if (err < 0)
 			return err;
 		more = *in != '\0';

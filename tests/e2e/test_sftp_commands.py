@@ -215,6 +215,16 @@ def test_old_scp_moves_trees(old, here):
     assert sums("back") == sums("tree") and os.path.isdir("back/none/in it")
 
 
+def test_old_scp_takes_a_pattern_for_a_name(old, here):
+    """As where no file fits a shell's pattern; so it says that there is none, and not that this is no shell."""
+    (here / "name[1]").write_bytes(b"odd")
+    scp(old, "name[1]", "@:name[1]")
+    assert open(old.path("name[1]"), "rb").read() == b"odd"
+    scp(old, "@:name[1]", "back")
+    assert (here / "back").read_bytes() == b"odd"
+    assert "*.c" in scp(old, "@:*.c", ".", ok=False).text
+
+
 def test_old_scp_keeps_the_times_of_directories(old, here):
     make_tree(here / "dated", 6, "dates")
     when = {}

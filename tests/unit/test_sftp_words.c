@@ -36,7 +36,7 @@ test_words_are_those_of_a_shell(void **state)
 
 		assert_true(strlen(cases[i].line) < sizeof(line));
 		memcpy(line, cases[i].line, strlen(cases[i].line) + 1);
-		assert_int_equal(sftp_words(line, words, 4, &count), 0);
+		assert_int_equal(sftp_words(line, false, words, 4, &count), 0);
 		for (size_t k = 0; k < count; k++)
 			assert_string_equal(words[k], cases[i].words[k]);
 		assert_true(count == 4 || cases[i].words[count] == NULL);
@@ -58,8 +58,22 @@ test_what_means_more_to_a_shell_makes_the_line_void(void **state)
 
 		assert_true(strlen(lines[i]) < sizeof(line));
 		memcpy(line, lines[i], strlen(lines[i]) + 1);
-		assert_int_equal(sftp_words(line, words, 4, &count), -EINVAL);
+		assert_int_equal(sftp_words(line, false, words, 4, &count), -EINVAL);
 	}
+}
+
+static void
+test_patterns_may_stand_for_themselves(void **state)
+{
+	char line[] = "scp -t a*b?[c]", bad[] = "scp -t a*;b";
+	char *words[4];
+	size_t count;
+
+	(void)state;
+	assert_int_equal(sftp_words(line, true, words, 4, &count), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(words[2], "a*b?[c]");
+	assert_int_equal(sftp_words(bad, true, words, 4, &count), -EINVAL);
 }
 
 static void
@@ -70,7 +84,7 @@ test_too_many_words_are_an_error(void **state)
 	size_t count;
 
 	(void)state;
-	assert_int_equal(sftp_words(line, words, 2, &count), -E2BIG);
+	assert_int_equal(sftp_words(line, false, words, 2, &count), -E2BIG);
 }
 
 int
@@ -79,6 +93,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words_are_those_of_a_shell),
 		cmocka_unit_test(test_what_means_more_to_a_shell_makes_the_line_void),
+		cmocka_unit_test(test_patterns_may_stand_for_themselves),
 		cmocka_unit_test(test_too_many_words_are_an_error),
 	};
 
