@@ -2,7 +2,8 @@
 /*
  * sign_serve.c - relays signatures, in monitor.
  * Distrusts: wire. It gets one signature before the login, since one handshake needs one; after it,
- * as many as rekeys of a fast transfer and handshakes of data connections may need, and no more.
+ * as many as rekeys of a fast transfer and handshakes of data connections may need; more have to
+ * wait, since a quick client that resumes nothing has done no wrong.
  */
 #include "server/sign_serve.h"
 
@@ -34,8 +35,9 @@ within_quota(struct sign_serve *s)
 {
 	if (!s->logged_in)
 		return s->before_login++ < BEFORE_LOGIN;
-	if (rate_allows(&s->after_login, 1) == 0)
-		return false;
+	while (rate_allows(&s->after_login, 1) == 0)
+		if (poll(NULL, 0, (int)rate_wait_ms(&s->after_login)) < 0 && errno != EINTR)
+			return false;
 	rate_take(&s->after_login, 1);
 	return true;
 }
