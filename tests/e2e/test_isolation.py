@@ -139,7 +139,7 @@ def test_ss02_strict_kex_refuses_an_inserted_message(server):
 
 
 def test_a_new_image_keeps_running_sessions(server, here):
-    """cofferctl upgrade: the same pid, fresh memory, and a transfer that goes across it."""
+    """LC09, cofferctl upgrade: the same pid, fresh memory, and a transfer that goes across it."""
     ctl = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build", "release")), "cofferctl")
     (here / "up").write_bytes(os.urandom(8 << 20))
     before = open("/proc/%d/maps" % server.pid, encoding="ascii").readline() if os.geteuid() == 0 else "?"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* test_conf.c - the configuration: what is read, what is refused, and where it says so. */
+/*
+ * test_conf.c - the configuration: what is read, what is refused, and where it says so; whom it is
+ * taken from (ledger LG07).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
