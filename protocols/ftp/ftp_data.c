@@ -19,6 +19,10 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 
+/* A handshake may take so long while others wait at the door: one may be a stranger's, who stalls.
+ */
+#define TURN_MS 2000
+
 void
 ftp_data_init(struct ftp_data *d)
 {
@@ -101,6 +105,7 @@ accept_one(struct ftp *f)
 static void
 begin_tls(struct ftp *f, int *fd)
 {
+	f->data.turn_ms = clock_after(TURN_MS);
 	f->data.fd = fd_give(fd);
 	f->data.tls = tls_new(f->server, f->data.fd, TLS_DATA);
 }
@@ -240,6 +245,27 @@ look_at(struct ftp *f, int fd)
 		shake_hands(f);
 }
 
+/* One whose handshake does not come to its end is gone when somebody else is there. */
+static void
+end_turn(struct ftp *f)
+{
+	struct ftp_data *d = &f->data;
+
+	accept_one(f);
+	if (has_candidates(d))
+		drop_connection(d);
+	else
+		d->turn_ms = clock_after(TURN_MS);
+}
+
+uint64_t
+ftp_data_deadline(const struct ftp *f)
+{
+	const struct ftp_data *d = &f->data;
+
+	return d->fd >= 0 && !d->ready ? clock_first(d->deadline_ms, d->turn_ms) : d->deadline_ms;
+}
+
 void
 ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count)
 {
@@ -250,6 +276,8 @@ ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count)
 			look_at(f, polls[i].fd);
 	if (f->x.stage != FTP_CONNECTING || f->x.asked)
 		return;
+	if (d->fd >= 0 && !d->ready && clock_ms() >= d->turn_ms)
+		end_turn(f);
 	if (d->ready)
 		judge(f);
 	else if (clock_ms() >= d->deadline_ms)

@@ -68,9 +68,10 @@ struct ftp_data {
 	int candidate[FTP_CANDIDATES]; /* came from the right address, silent so far */
 	int fd;			       /* the one that speaks */
 	struct tls_conn *tls;
-	bool ready;   /* handshake done */
-	bool unbound; /* done, but it did not resume our session */
-	int refusal;  /* reply to say when no better one comes; 0: nobody was refused */
+	uint64_t turn_ms; /* until then its handshake keeps others waiting */
+	bool ready;	  /* handshake done */
+	bool unbound;	  /* done, but it did not resume our session */
+	int refusal;	  /* reply to say when no better one comes; 0: nobody was refused */
 	char refusal_words[256];
 	uint64_t deadline_ms; /* until a data connection must be ready */
 };
@@ -182,6 +183,7 @@ struct ftp {
 	struct ftp_data data;
 	struct ftp_xfer x;
 	struct ftp_job job;
+	size_t piece_size;    /* at least FTP_PIECE, when it is there */
 	uint8_t *piece, *raw; /* FTP_PIECE, FTP_STEP; raw only for TYPE A downloads. Made by the
 				 first transfer */
 };
@@ -308,6 +310,7 @@ void ftp_data_want(struct ftp *f);
 size_t ftp_data_poll(struct ftp *f, struct pollfd *at);
 #define FTP_DATA_POLLS (FTP_CANDIDATES + 1)
 /* Behind the poll: accepts, shakes hands, tells the transfer. */
+uint64_t ftp_data_deadline(const struct ftp *f);
 void ftp_data_pump(struct ftp *f, const struct pollfd *polls, size_t count);
 
 /* ftp_file.c */

@@ -26,7 +26,7 @@ ftp_job_start(struct ftp *f, enum ftp_job_kind kind)
 	ftp_job_init(&f->job);
 	f->job.kind = kind;
 	if (!f->piece)
-		f->piece = malloc(FTP_PIECE + 1);
+		f->piece = malloc((f->piece_size = FTP_PIECE) + 1);
 	if (!f->piece)
 		die("no memory for a transfer");
 }

@@ -7,6 +7,7 @@
 #include "protocols/ftp/ftp_in.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,7 +41,27 @@ put_entry(struct ftp *f, struct text *t, const char *name, const struct vfs_attr
 	text_puts(t, "\r\n");
 }
 
-/* Formats a batch. A batch of 64 KiB makes less than FTP_PIECE of text in every format. */
+/* A batch of 64 KiB makes less than FTP_PIECE of text, but for a path in front of each name. */
+static void
+make_room(struct ftp *f, const struct vfs_reply *reply)
+{
+	struct buf entries = *reply->entries;
+	struct vfs_entry entry;
+	size_t size = FTP_PIECE;
+	uint8_t *more;
+
+	if (!f->x.list.prefix)
+		return;
+	while (vfs_entry_get(&entries, &entry))
+		size += strlen(f->x.list.prefix) + 1;
+	more = size > f->piece_size ? realloc(f->piece, size + 1) : NULL;
+	if (more) {
+		f->piece = more;
+		f->piece_size = size;
+	}
+}
+
+/* Formats a batch. */
 static void
 put_batch(struct ftp *f, struct vfs_reply *reply)
 {
@@ -49,7 +70,8 @@ put_batch(struct ftp *f, struct vfs_reply *reply)
 	struct text t;
 
 	x->list.last = reply->last;
-	text_init(&t, (char *)f->piece, FTP_PIECE);
+	make_room(f, reply);
+	text_init(&t, (char *)f->piece, f->piece_size);
 	while (vfs_entry_get(reply->entries, &entry))
 		if (!x->list.pattern || ftp_match(x->list.pattern, entry.name))
 			put_entry(f, &t, entry.name, &entry.attr);
@@ -117,8 +139,9 @@ try_pattern(struct ftp *f)
 	if (slash)
 		slash[1] = '\0';
 	l->prefix = slash ? f->scratch : NULL;
-	path_dir(f->path, f->from,
-		 VFS_PATH_MAX); /* from is free: RNFR does not outlive this command */
+	/* STAT may stand between RNFR and RNTO, which then have to begin anew. */
+	f->has_from = f->has_copy_from = false;
+	path_dir(f->path, f->from, VFS_PATH_MAX);
 	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->from, open_answer, f));
 	return true;
 }

@@ -34,7 +34,7 @@ ftp_xfer_start(struct ftp *f, enum ftp_kind kind)
 	ftp_ascii_init(&f->x.ascii_state);
 	/* Once per session, and not zeroed: pages that no transfer needs are never touched. */
 	if (!f->piece)
-		f->piece = malloc(FTP_PIECE + 1);
+		f->piece = malloc((f->piece_size = FTP_PIECE) + 1);
 	if (!f->raw && f->x.ascii && kind == FTP_GET)
 		f->raw = malloc(FTP_STEP);
 	if (!f->piece || (f->x.ascii && kind == FTP_GET && !f->raw))
@@ -242,7 +242,7 @@ ftp_xfer_deadline(struct ftp *f)
 
 	switch (x->stage) {
 	case FTP_CONNECTING:
-		return f->data.deadline_ms;
+		return ftp_data_deadline(f);
 	case FTP_MOVING:
 		if (x->again || (x->list.to_control && !x->asked && ftp_reply_has_room(f)))
 			return 0;

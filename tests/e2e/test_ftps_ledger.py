@@ -530,6 +530,43 @@ def test_FD02_strangers_at_the_passive_port_cost_nothing(server):
             s.close()
 
 
+def test_FD02_one_that_begins_a_handshake_and_stalls_keeps_nobody_out(server):
+    with Raw(server) as c:
+        port = c.epsv()
+        stray = c.data(port=port)
+        stray.sendall(b"\x16\x03\x01")
+        c.expect("STOR mine", "150")
+        data = c.wrap(c.data(port=port))
+        data.sendall(b"whole")
+        data.unwrap()
+        data.close()
+        c.expect(None, "226")
+        assert read(server.root, "mine") == b"whole"
+        stray.close()
+
+
+def test_a_list_of_names_below_a_long_path_is_whole(server):
+    long = "/".join(["d" * 200] * 3)
+    os.makedirs(os.path.join(server.root, long))
+    names = ["%03d" % i for i in range(900)]
+    for name in names:
+        open(os.path.join(server.root, long, name), "w", encoding="ascii").close()
+    with contextlib.closing(server.ftp()) as f:
+        assert sorted(f.nlst(long)) == [long + "/" + name for name in names]
+
+
+def test_a_pattern_between_rnfr_and_rnto_renames_nothing(server):
+    os.mkdir(os.path.join(server.root, "sub"))
+    for name in ("victim", "sub/a.txt"):
+        with open(os.path.join(server.root, name), "w", encoding="ascii") as f:
+            f.write(name)
+    with Raw(server) as c:
+        c.expect("RNFR /victim", "350")
+        assert "a.txt" in c.expect("STAT /sub/*.txt", "212", "213")
+        c.expect("RNTO /newname", "503")
+    assert sorted(n for n in os.listdir(server.root) if n in ("sub", "victim", "newname")) == ["sub", "victim"]
+
+
 def test_FD03_passive_ports_are_random_and_inside_their_range(server):
     with Raw(server) as a, Raw(server) as b:
         ports = []
