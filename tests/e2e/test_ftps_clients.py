@@ -11,7 +11,7 @@ import types
 import pytest
 
 from conftest import TOP, eventually, run, serving, sha256
-from ftps_drivers import HERE, CommonsNetAsItComes, NetFtp
+from ftps_drivers import HERE, CommonsNetAsItComes, Curl, NetFtp
 from rawftps import Raw, read
 from test_clients import lftp
 
@@ -96,6 +96,16 @@ def test_commons_net_as_it_comes_is_served_where_binding_is_preferred(here):
         client.upload(str(here / "up"), "unbound")
         client.close()
         assert sha256(s.path("unbound")) == sha256("up")
+
+
+@both
+def test_curl_with_eight_connections_in_one_process_is_served_where_binding_is_preferred(here, tls):
+    (here / "extra.yaml").write_text("listeners: {ftps: {data-binding: preferred}}\n")
+    (here / "up").write_bytes(os.urandom(200000))
+    with serving("--config", str(here / "extra.yaml")) as s:
+        Curl(s, s.ftps_port, tls, str(here)).many("upload-file", [("up", "/up-%d" % i) for i in range(16)], "-Z", "--parallel-immediate",
+                                                  "--parallel-max", "8")
+        assert {sha256(s.path("up-%d" % i)) for i in range(16)} == {sha256("up")}
 
 
 def test_TL03_uploads_of_lftp_under_tls13_arrive_whole_in_a_row(server, here):
