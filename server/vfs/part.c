@@ -33,8 +33,11 @@
 /* Sweeping at uploads: how often in one directory, and how far into it. Listings see all of it. */
 #define SWEEP_MS (10ull * 60 * 1000)
 #define SWEEP_ENTRIES 10000
-/* How long a rolled-back upload is remembered where no part is kept. */
-#define MARK_KEEP_MS (24ull * 3600 * 1000)
+/*
+ * How long a rolled-back upload is remembered where no part is kept; and how long a part whose lock
+ * cannot be asked for is believed to be written: never for less than this.
+ */
+#define DAY_MS (24ull * 3600 * 1000)
 
 static const char *const prefixes[] = {
 	[PART_ACTIVE] = RULE_OUR_PREFIX "part~",
@@ -75,21 +78,35 @@ keep_ms(const struct share *share, enum part_kind kind)
 {
 	uint64_t ms = share->conf->partial_keep_ms;
 
-	return kind == PART_MARK && ms == 0 ? MARK_KEEP_MS : ms;
+	return kind == PART_MARK && ms == 0 ? DAY_MS : ms;
 }
 
 static bool
-is_over(const struct share *share, enum part_kind kind, const struct stat *st)
+is_older(const struct stat *st, uint64_t ms)
 {
 	struct timespec now;
-	uint64_t keep_s = keep_ms(share, kind) / 1000;
 
 	/* The clock of the filesystem, so that a stepped wall clock is no catastrophe: whole
 	 * seconds. */
 	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
 		return false;
 	return now.tv_sec > st->st_mtim.tv_sec &&
-	       (uint64_t)(now.tv_sec - st->st_mtim.tv_sec) > keep_s;
+	       (uint64_t)(now.tv_sec - st->st_mtim.tv_sec) > ms / 1000;
+}
+
+static bool
+is_over(const struct share *share, enum part_kind kind, const struct stat *st)
+{
+	return is_older(st, keep_ms(share, kind));
+}
+
+/* A part that nobody has written to for so long has no writer, also where no lock says so. */
+static bool
+is_abandoned(const struct share *share, const struct stat *st)
+{
+	uint64_t ms = keep_ms(share, PART_ACTIVE);
+
+	return is_older(st, ms > DAY_MS ? ms : DAY_MS);
 }
 
 /* What we would go on writing must be ours alone: not planted, not linked from elsewhere. */
@@ -117,13 +134,41 @@ part_find_kept(struct world *w, struct share *share, int dir, const char *name, 
 }
 
 int
-part_keep(struct world *w, const struct share *share, int dir, const char *name)
+part_check(int dir, const char *name, int fd)
+{
+	char hidden[PART_NAME_MAX];
+	struct stat named, st;
+
+	part_name(PART_ACTIVE, NULL, name, hidden);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	return st.st_ino == named.st_ino && st.st_dev == named.st_dev ? 0 : -ESTALE;
+}
+
+int
+part_drop(int dir, const char *name, int fd)
+{
+	char hidden[PART_NAME_MAX];
+	int err = part_check(dir, name, fd);
+
+	part_name(PART_ACTIVE, NULL, name, hidden);
+	return err == 0 && unlinkat(dir, hidden, 0) < 0 ? -errno : err;
+}
+
+int
+part_keep(struct world *w, const struct share *share, int dir, const char *name, int fd)
 {
 	char active[PART_NAME_MAX], kept[PART_NAME_MAX];
+	int err;
 
-	name_of(w, PART_ACTIVE, name, active);
 	if (keep_ms(share, PART_KEPT) == 0)
-		return unlinkat(dir, active, 0) < 0 ? -errno : 0;
+		return part_drop(dir, name, fd);
+	err = part_check(dir, name, fd);
+	if (err < 0)
+		return err;
+	name_of(w, PART_ACTIVE, name, active);
 	name_of(w, PART_KEPT, name, kept);
 	return renameat(dir, active, dir, kept) < 0 ? -errno : 0;
 }
@@ -253,14 +298,12 @@ part_recover(struct world *w, struct share *share, int dir, const char *name,
 		return 0;
 	if (err < 0)
 		return err;
-	/* Another user's: perhaps alive. Nobody writes at one file for longer than parts are kept.
-	 */
-	if (fd < 0 && !is_over(share, PART_ACTIVE, &st))
+	if (fd < 0 && !is_abandoned(share, &st)) /* another user's: perhaps alive */
 		return -EBUSY;
 	charge_dirty(w, share); /* nobody has said what it was worth */
 	/* Virtual users share a uid: whose it was cannot be told. */
 	if (fd >= 0 && !target && is_ours(w, &st) && !w->account->is_virtual && st.st_size > 0)
-		return part_keep(w, share, dir, name);
+		return part_keep(w, share, dir, name, fd);
 	if (fd >= 0 && target && is_ours(w, &st))
 		err = part_mark(w, dir, name, target);
 	if (err == 0 && unlinkat(dir, hidden, 0) < 0 && errno != ENOENT)
@@ -280,10 +323,12 @@ part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
 		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !is_over(share, (enum part_kind)i, &st))
 			return;
-		if (i == PART_ACTIVE && seize(dir, hidden, &fd, &st) < 0)
-			return;
-		if (i == PART_ACTIVE)
+		if (i == PART_ACTIVE) {
+			if (seize(dir, hidden, &fd, &st) < 0 ||
+			    (fd < 0 && !is_abandoned(share, &st)))
+				return;
 			charge_dirty(w, share);
+		}
 		ignore_result(remove_hidden(w, share, dir, hidden)); /* whoever may, will */
 		return;
 	}

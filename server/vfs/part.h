@@ -37,8 +37,20 @@ bool part_is_named(enum part_kind kind, const char *hidden);
 int part_find_kept(struct world *w, struct share *share, int dir, const char *name,
 		   struct stat *ret_st) MUST_CHECK;
 
-/* The upload broke: the part becomes the kept one, or goes when nothing may be kept. */
-int part_keep(struct world *w, const struct share *share, int dir, const char *name) MUST_CHECK;
+/*
+ * Is what has the hidden name still the file behind fd? In a directory that others write too it may
+ * have been removed, and the name taken. 0, -ESTALE, -errno.
+ */
+int part_check(int dir, const char *name, int fd) MUST_CHECK;
+
+/*
+ * The upload into fd broke: the part becomes the kept one, or goes when nothing may be kept.
+ * Returns 0 or -errno: -ESTALE as part_check.
+ */
+int part_keep(struct world *w, const struct share *share, int dir, const char *name,
+	      int fd) MUST_CHECK;
+/* The same, and it goes in any case. */
+int part_drop(int dir, const char *name, int fd) MUST_CHECK;
 
 void part_remove(struct world *w, struct share *share, enum part_kind kind, int dir,
 		 const char *name);

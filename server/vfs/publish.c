@@ -85,6 +85,12 @@ publish_now(struct world *w, struct file *f)
 	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
+	err = part_check(f->dir, f->name, f->fd);
+	if (err == -ESTALE)
+		return world_why(
+		    w, -EIO, "somebody removed the temporary file of this upload; upload again");
+	if (err < 0)
+		return err;
 	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
 		return -errno;
 	err = trash_keep(w, f->share, f->dir, f->name, &kept);
@@ -219,7 +225,6 @@ is_whole(const struct file *f, uint64_t bytes, const struct stat *st)
 static int
 roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 {
-	char hidden[PART_NAME_MAX];
 	struct stat st;
 	int err;
 
@@ -243,18 +248,17 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 		err = charge_move(w, f, &charge);
 		if (err < 0)
 			return err;
-		err = part_keep(w, f->share, f->dir, f->name);
+		err = part_keep(w, f->share, f->dir, f->name, f->fd);
 		charge_end(&charge, 0, 0);
 		if (err == 0)
 			charge_settle(w, f);
 		charge_forget(w, f);
 		return err;
 	}
-	part_name(PART_ACTIVE, NULL, f->name, hidden);
-	if (unlinkat(f->dir, hidden, 0) < 0)
-		return -errno;
-	charge_drop(w, f);
-	return 0;
+	err = part_drop(f->dir, f->name, f->fd);
+	if (err == 0 || err == -ESTALE)
+		charge_drop(w, f);
+	return err;
 }
 
 /* A direct upload of a new file that brought nothing leaves nothing. */

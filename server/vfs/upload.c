@@ -126,14 +126,12 @@ static void
 undo(struct world *w, struct opening *o)
 {
 	struct file *f = o->f;
-	char hidden[PART_NAME_MAX];
 	int err = 0;
 
-	part_name(PART_ACTIVE, NULL, o->name, hidden);
 	if (f->kind == FILE_PART && f->had > 0)
-		err = part_keep(w, o->p->share, f->dir, o->name);
+		err = part_keep(w, o->p->share, f->dir, o->name, f->fd);
 	else if (f->kind == FILE_PART)
-		err = unlinkat(f->dir, hidden, 0);
+		err = part_drop(f->dir, o->name, f->fd);
 	else if (f->created)
 		err = unlinkat(f->dir, o->name, 0);
 	if (err == 0 && f->kind == FILE_PART && f->had > 0) {

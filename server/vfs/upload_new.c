@@ -81,7 +81,7 @@ opening_make_part(struct world *w, struct opening *o, uint32_t mode)
 static int
 put_back(struct world *w, struct opening *o, int err)
 {
-	int back = part_keep(w, o->p->share, o->f->dir, o->name);
+	int back = part_keep(w, o->p->share, o->f->dir, o->name, o->f->fd);
 
 	return back < 0 ? back : err;
 }

@@ -133,10 +133,10 @@ class Server:
             f.prot_p()
         return f
 
-    def sftp(self):
+    def sftp(self, user=None, password=None):
         import paramiko
         transport = paramiko.Transport((self.host, self.sftp_port))
-        transport.connect(username=self.user, password=self.password)
+        transport.connect(username=user or self.user, password=password or self.password)
         client = paramiko.SFTPClient.from_transport(transport)
         client.transport = transport
         return client

@@ -21,6 +21,7 @@ import pytest
 
 from conftest import SYSTEM_UID, SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, run, serving, sha256
 
+BUILD = os.environ.get("BUILD", os.path.join(TOP, "build", "release"))
 ROUNDS = int(os.environ.get("ROUNDS", "40"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**31)))
 RESET = struct.pack("ii", 1, 0)
@@ -167,6 +168,37 @@ def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
                 os.unlink(server.path(hidden))
         if now is not None:
             os.unlink(server.path(name))
+
+
+@needs_root
+def test_nobody_ends_an_upload_of_another_uid():
+    """Where no part is kept, and in a directory that both may write: neither a listing nor an upload of that name does."""
+    with tempfile.TemporaryDirectory(prefix="coffer-two-") as where:
+        os.chmod(where, 0o755)
+        share, extra = os.path.join(where, "share"), os.path.join(where, "extra.yaml")
+        os.mkdir(share)
+        os.chmod(share, 0o777)
+        with open(extra, "w", encoding="ascii") as f:
+            f.write("shares: { root: { partial-keep: none } }\n")
+        with serving("--mode", "root", "--user", SYSTEM_USER, "--share", share, "--dir", where, "--config", extra) as s:
+            password = "other-%08x" % random.SystemRandom().randrange(2**32)
+            run(os.path.join(BUILD, "cofferctl"), "user", "add", "-f", os.path.join(where, "users"), "other", "--uid", str(SYSTEM_UID + 1),
+                "--gid", str(SYSTEM_UID + 1), "--home", "/", input=password.encode() + b"\n")
+            mine, theirs = s.sftp(), s.sftp("other", password)
+            h = mine.open("file", "wb")
+            h.write(b"mine")
+            h.stat()
+            hidden = [s.path(name) for name in os.listdir(share)]
+            past = time.time() - 3600  # as if nothing had come for an hour
+            os.utime(hidden[0], (past, past))
+            assert theirs.listdir() == []
+            with pytest.raises(OSError):
+                theirs.open("file", "wb")
+            assert os.path.exists(hidden[0])
+            sftp_close(mine, h)
+            assert seen(s, "file") == b"mine" and os.stat(s.path("file")).st_uid == SYSTEM_UID
+            mine.transport.close()
+            theirs.transport.close()
 
 
 @needs_root

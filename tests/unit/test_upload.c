@@ -677,6 +677,36 @@ test_only_what_is_ours_and_too_old_is_swept(void **state)
 	assert_string_equal(fx_read(fresh), "");
 }
 
+/* Others may write in the directory: what has the hidden name need not be what we wrote. */
+static void
+test_a_part_that_was_exchanged_is_not_published(void **state)
+{
+	const bool plant[] = { false, true };
+	char hidden[PART_NAME_MAX + 1] = "/";
+	uint32_t ticket;
+
+	(void)state;
+	part_name(PART_ACTIVE, NULL, "a", hidden + 1);
+	fx_begin();
+	for (size_t i = 0; i < COUNT_OF(plant) * 2; i++) {
+		assert_int_equal(do_open("/a", STOR, 0), 0);
+		ticket = fx_send("mine");
+		assert_int_equal(unlink(fx_path(hidden)), 0);
+		if (plant[i / 2])
+			fx_write(hidden, "theirs");
+		if (i % 2 == 0) {
+			assert_int_equal(do_commit(ticket, 4), -EIO);
+			assert_non_null(strstr(fx_answer.why, "upload again"));
+		} else {
+			assert_int_equal(do_abort(ticket, 4), 0);
+		}
+		assert_string_equal(fx_read("/a"), "<none>");
+		assert_string_equal(fx_read(hidden), plant[i / 2] ? "theirs" : "<none>");
+		assert_int_equal(fx_hidden("/"), plant[i / 2]);
+		(void)unlink(fx_path(hidden));
+	}
+}
+
 int
 main(void)
 {
@@ -712,6 +742,7 @@ main(void)
 		FX_TEST(test_copy_between_tickets),
 		FX_TEST(test_durable_share_commits),
 		FX_TEST(test_only_what_is_ours_and_too_old_is_swept),
+		FX_TEST(test_a_part_that_was_exchanged_is_not_published),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
