@@ -39,16 +39,29 @@ need_for_old(struct world *w, struct opening *o, bool *ret_append_only)
 	return world_refuse(w, o->p, at_end ? RIGHT_APPEND : RIGHT_OVERWRITE);
 }
 
-/* Between our look and our lock the file may have been replaced: then we hold what nobody sees. */
 static int
-check_still_there(struct world *w, const struct opening *o)
+check_offset(struct world *w, const struct opening *o)
+{
+	if (!(o->f->flags & VFS_OPEN_RESUME) || o->offset <= (uint64_t)o->st.st_size)
+		return 0;
+	return world_why(w, -ERANGE, "only %ju bytes are there", (uintmax_t)o->st.st_size);
+}
+
+/*
+ * Between our look and our lock on fd the file may have been replaced: then we hold what nobody
+ * sees. Or somebody has written to it: o->st is true from here on.
+ */
+static int
+look_again(struct world *w, struct opening *o, int fd)
 {
 	struct stat st;
 
-	if (fstatat(o->f->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ino == o->st.st_ino && st.st_dev == o->st.st_dev)
-		return 0;
-	return writing_busy(w);
+	if (fstatat(o->f->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_ino != o->st.st_ino || st.st_dev != o->st.st_dev)
+		return writing_busy(w);
+	if (fstat(fd, &o->st) < 0)
+		return -errno;
+	return check_offset(w, o);
 }
 
 /* What of the file is charged already: less than it has when this session is making it grow. */
@@ -99,8 +112,7 @@ static int
 open_in_place(struct world *w, struct opening *o, bool append_only)
 {
 	struct file *f = o->f;
-	uint64_t size = (uint64_t)o->st.st_size;
-	uint64_t keep = f->flags & VFS_OPEN_RESUME ? o->offset : opening_goes_on(o) ? size : 0;
+	uint64_t size, keep;
 	int flags = opening_access(o) | opening_append(o), err;
 
 	f->append_only = append_only;
@@ -110,11 +122,14 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	if (err == 0)
 		err = writing_lock(w, f->fd, &o->st);
 	if (err == 0)
-		err = check_still_there(w, o);
-	if (err == 0 && fstat(f->fd, &o->st) < 0) /* locked now: this size is true */
-		err = -errno;
-	if (err == 0)
-		err = keep_old(w, o, keep);
+		err = look_again(w, o, f->fd);
+	if (err < 0)
+		return err;
+	size = (uint64_t)o->st.st_size;
+	keep = f->flags & VFS_OPEN_RESUME ? o->offset : opening_goes_on(o) ? size : 0;
+	if (append_only && keep < size) /* it was the end when the right was looked for */
+		return writing_busy(w);
+	err = keep_old(w, o, keep);
 	if (err == 0)
 		err = charge_open(w, f, o->st.st_uid, true, base_of(w, o), NULL);
 	if (err < 0)
@@ -150,7 +165,7 @@ open_replacement(struct world *w, struct opening *o)
 		fd_close(&f->target);
 		return open_in_place(w, o, false);
 	}
-	err = check_still_there(w, o);
+	err = look_again(w, o, f->target);
 	if (err == 0)
 		err = opening_make_part(w, o, o->st.st_mode & 0777);
 	if (err < 0)
@@ -166,7 +181,6 @@ open_replacement(struct world *w, struct opening *o)
 int
 opening_old(struct world *w, struct opening *o)
 {
-	uint64_t size = (uint64_t)o->st.st_size;
 	struct file *f = o->f;
 	bool append_only;
 	int err;
@@ -181,8 +195,9 @@ opening_old(struct world *w, struct opening *o)
 	if (err < 0)
 		return err;
 	if (opening_goes_on(o)) {
-		if ((f->flags & VFS_OPEN_RESUME) && o->offset > size)
-			return world_why(w, -ERANGE, "only %ju bytes are there", (uintmax_t)size);
+		err = check_offset(w, o);
+		if (err < 0)
+			return err;
 		/* A writer that died while it replaced this file leaves its part, which becomes a
 		 * mark. */
 		if (!opening_is_direct(o) &&

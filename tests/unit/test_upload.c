@@ -5,7 +5,24 @@
  */
 #include "tests/unit/vfs_fixture.h"
 
+#include <sys/file.h>
+#include <sys/syscall.h>
+
 #include "server/vfs/part.h"
+
+/* What another session does between our look at a file and our lock on it. */
+static void (*before_lock)(void);
+
+int
+flock(int fd, int operation)
+{
+	void (*act)(void) = before_lock;
+
+	before_lock = NULL;
+	if (act)
+		act();
+	return (int)syscall(SYS_flock, fd, operation);
+}
 
 static void
 test_new_file_appears_at_commit_and_not_before(void **state)
@@ -707,6 +724,50 @@ test_a_part_that_was_exchanged_is_not_published(void **state)
 	}
 }
 
+static void
+append_to_a(void)
+{
+	FILE *f = fopen(fx_path("/a"), "ae");
+
+	assert_non_null(f);
+	assert_true(fputs("THEIRS", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+cut_a(void)
+{
+	assert_int_equal(truncate(fx_path("/a"), 2), 0);
+}
+
+/* Where the end is, is known behind the lock. */
+static void
+test_what_another_session_appended_stays(void **state)
+{
+	(void)state;
+	fx_write("/a", "old");
+	fx_begin();
+	before_lock = append_to_a;
+	assert_int_equal(do_put("/a", APPE, 0, "ours"), 0);
+	assert_string_equal(fx_read("/a"), "oldTHEIRSours");
+	before_lock = cut_a;
+	assert_int_equal(do_open("/a", REST, 5), -ERANGE);
+	assert_string_equal(fx_read("/a"), "ol");
+	fx_close_session(&fx);
+	fx_shares[0].upload = CONF_UPLOAD_DIRECT;
+	fx_write("/a", "0123456789");
+	fx_begin();
+	before_lock = cut_a;
+	assert_int_equal(do_open("/a", REST, 5), -ERANGE);
+	fx_close_session(&fx);
+	/* Whose right is to go on at the end must still be there. */
+	fx_shares[0].rights = RIGHTS_APPEND_ONLY;
+	fx_begin();
+	before_lock = append_to_a;
+	assert_int_equal(do_open("/a", REST, 2), -EBUSY);
+	assert_string_equal(fx_read("/a"), "01THEIRS");
+}
+
 int
 main(void)
 {
@@ -743,6 +804,7 @@ main(void)
 		FX_TEST(test_durable_share_commits),
 		FX_TEST(test_only_what_is_ours_and_too_old_is_swept),
 		FX_TEST(test_a_part_that_was_exchanged_is_not_published),
+		FX_TEST(test_what_another_session_appended_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
