@@ -37,6 +37,8 @@ name_find(struct world *w, const char *path, enum place_wish wish, struct place 
 	if (p->is_mount || p->is_above_mount)
 		return place_is_held(w, p, wish == PLACE_NEW ? -EEXIST : -EACCES);
 	err = place_parent(w, p, ret_dir, ret_name);
+	if (err == 0 && (p->is_mount || p->is_above_mount)) /* a link has led here */
+		return place_is_held(w, p, wish == PLACE_NEW ? -EEXIST : -EACCES);
 	return err == 0 ? writing_settle(w, p) : err;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * place.c - from a client's path to a share, its rights and a descriptor.
- * Invariant: the path that rights were taken from is the path that is opened, without a link in it.
+ * Invariant: the path that rights were taken from is the path that is opened, without a link in it;
+ * and what a share is mounted over is opened through that share only.
  */
 #include "server/vfs/place.h"
 
@@ -73,6 +74,39 @@ place_find(struct world *w, const char *path, enum place_wish wish, struct place
 	return judge(w, p, wish);
 }
 
+/*
+ * Where is this path of the share in the virtual tree? What another share is mounted over belongs
+ * to that one alone, and what shares hang on is held as if no link had led there.
+ */
+static int
+locate(struct world *w, struct place *p)
+{
+	const struct share *other;
+	char path[VFS_PATH_MAX];
+	const char *inner;
+	struct text t;
+
+	if (w->shares.count == 1) {
+		p->is_mount = p->inner[0] == '\0';
+		return 0;
+	}
+	text_init(&t, path, sizeof(path));
+	text_puts(&t, p->share->mount_len > 0 ? p->share->conf->mount : "");
+	text_puts(&t, "/");
+	text_puts(&t, p->inner);
+	if (p->inner[0] == '\0' && p->share->mount_len > 0)
+		path[p->share->mount_len] = '\0'; /* the mount itself has no '/' behind it */
+	if (t.cut)
+		return -ENAMETOOLONG;
+	other = share_find(&w->shares, path, &inner);
+	if (other != p->share)
+		return world_why(w, -EACCES,
+				 "the link leads to where another share is mounted: use its path");
+	p->is_mount = p->inner[0] == '\0';
+	p->is_above_mount = share_is_above_mount(&w->shares, path);
+	return 0;
+}
+
 /* The kernel met a link: puts what it stands for in its place. */
 static int
 move(struct world *w, struct place *p, bool last, enum place_wish wish)
@@ -89,7 +123,8 @@ move(struct world *w, struct place *p, bool last, enum place_wish wish)
 	if (err < 0)
 		return err;
 	p->inner = room;
-	return judge(w, p, wish);
+	err = locate(w, p);
+	return err == 0 ? judge(w, p, wish) : err;
 }
 
 int

@@ -26,8 +26,8 @@ struct place {
 	const char *inner; /* where in the share, without a '/' in front; "" is its root */
 	uint32_t rights;   /* enum conf_right */
 	const struct conf_place *rule; /* where those rights are written */
-	bool is_mount;		       /* a share is mounted here */
-	bool is_above_mount;	       /* a share is mounted below it */
+	bool is_mount;		       /* a share is mounted here: now, not only before a link */
+	bool is_above_mount;	       /* a share is mounted below it, likewise */
 	dev_t dir_dev;		       /* which directory place_parent() opened last */
 	ino_t dir_ino;
 	char path[VFS_PATH_MAX]; /* virtual and clean, as the client means it */

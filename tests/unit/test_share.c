@@ -259,6 +259,63 @@ test_mount_points_stay(void **state)
 	assert_string_equal(fx_read("/a/f"), "x");
 }
 
+/* What a share is mounted over is there by that share alone, whatever links say. */
+static void
+test_a_link_does_not_lead_past_a_mount(void **state)
+{
+	struct vfs_change mode = { .set = VFS_SET_MODE, .mode = 0700 };
+	struct stat st;
+
+	(void)state;
+	fx_share(0, "root", "/", "/root", RIGHTS_ALL);
+	fx_share(1, "archive", "/archive", "/root/archive", RIGHTS_READ_ONLY);
+	fx_share(2, "deep", "/d/e/deep", "/deep", RIGHTS_ALL);
+	fx_write("/root/archive/old", "old");
+	assert_int_equal(mkdir(fx_path("/root/d"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/root/d/e"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/root/free"), 0755), 0);
+	assert_int_equal(chmod(fx_path("/root"), 0755), 0);
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_symlink, ".", "/l"), 0);
+	assert_int_equal(FX_ASK(vfs_symlink, "archive", "/a"), 0);
+	assert_int_equal(FX_ASK(vfs_unlink, "/l/archive/old"), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "another share"));
+	assert_int_equal(FX_ASK(vfs_unlink, "/a/old"), -EACCES);
+	assert_int_equal(do_open("/l/archive/old", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_open("/a/old", VFS_OPEN_WRITE, 0), -EACCES);
+	assert_int_equal(do_open("/a/new", STOR, 0), -EACCES);
+	assert_int_equal(do_stat("/l/archive/old"), -EACCES);
+	assert_int_equal(do_list("/a"), -EACCES);
+	assert_int_equal(do_rename("/l/archive", "/x", 0), -EACCES);
+	assert_int_equal(do_rename("/l/archive/old", "/x", 0), -EACCES);
+	assert_int_equal(do_rename("/l/free", "/l/archive/free", 0), -EACCES);
+	/* Nor away with what it hangs on, nor to the mode of a root. */
+	assert_int_equal(do_rename("/l/d", "/l/x", 0), -EACCES);
+	assert_int_equal(do_rename("/l/d/e", "/l/x", 0), -EACCES);
+	assert_int_equal(FX_ASK(vfs_rmdir, "/l/d/e"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_setattr, "/l", 0, &mode), -EACCES);
+	assert_int_equal(stat(fx_path("/root"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_string_equal(fx_read("/root/archive/old"), "old");
+	/* All else is as before. */
+	assert_int_equal(do_rename("/l/free", "/l/d/free", 0), 0);
+	assert_int_equal(do_put("/l/d/f", STOR, 0, "x"), 0);
+	assert_int_equal(do_open("/archive/old", VFS_OPEN_READ, 0), 0);
+}
+
+/* With one share too: a link to the root is the root. */
+static void
+test_a_link_to_the_root_does_not_change_its_mode(void **state)
+{
+	struct vfs_change mode = { .set = VFS_SET_MODE, .mode = 0700 };
+
+	(void)state;
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_symlink, ".", "/l"), 0);
+	assert_int_equal(FX_ASK(vfs_setattr, "/l", 0, &mode), FX_ASK(vfs_setattr, "/", 0, &mode));
+	assert_int_equal(fx_answer.r.err, -EACCES);
+}
+
 int
 main(void)
 {
@@ -273,6 +330,8 @@ main(void)
 		FX_TEST(test_mounts_make_one_tree),
 		FX_TEST(test_shares_below_a_share_at_the_root_cover_its_names),
 		FX_TEST(test_mount_points_stay),
+		FX_TEST(test_a_link_does_not_lead_past_a_mount),
+		FX_TEST(test_a_link_to_the_root_does_not_change_its_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
