@@ -9,12 +9,16 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocols/sftp/sftp_channel.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+
+/* How long worker is told at the end what became of its files. */
+#define TELL_MS 2000
 
 static void *
 on_open(void *ctx, struct ssh_pipe *pipe, bool sftp, const char *command)
@@ -299,10 +303,46 @@ sftp_new(struct session *s, struct ssh_wire *wire)
 	return f;
 }
 
-/* Only memory and descriptors: what worker holds ends with the session's socket. */
+/*
+ * What was being written ends, and worker hears how much came: without that it must take it that
+ * something is missing in the middle. Not for long: a worker that hangs is what may have ended us.
+ */
+static void
+tell_lost(struct sftp *f)
+{
+	uint64_t end = clock_ms() + TELL_MS;
+	bool told = f->lost > 0;
+
+	for (size_t i = 0; i < ASK_MAX; i++)
+		f->asks[i].channel = NULL;
+	for (size_t i = 0; i < f->channel_count; i++) {
+		struct sftp_handle *h = NULL;
+
+		while ((h = sftp_handle_next(f->handles, f->channels[i], h)) != NULL) {
+			if (h->kind != SFTP_HANDLE_FILE || h->bytes_written == 0)
+				continue;
+			told = true;
+			if (h->asks > 0)
+				h->owner = NULL; /* the answer will find nobody, and abandon it */
+			else
+				sftp_abandon(f, h);
+		}
+	}
+	/* What was asked may still wait for room in the socket: answers say that it went. */
+	for (sftp_bury(f); told && (f->lost > 0 || ask_open(f->s->ask) > 0) && clock_ms() < end;
+	     sftp_bury(f)) {
+		struct pollfd p = { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
+
+		if (poll(&p, 1, (int)(TELL_MS / 10)) < 0 || ask_pump(f->s->ask) < 0)
+			return;
+	}
+}
+
+/* Only memory and descriptors: what else worker holds ends with the session's socket. */
 static void
 sftp_free(struct sftp *f)
 {
+	tell_lost(f);
 	for (size_t i = 0; i < f->channel_count; i++) {
 		sftp_sum_stop(f->channels[i]);
 		sftp_verb_free(f->channels[i]);

@@ -435,8 +435,9 @@ file_end_all(struct world *w)
 
 		if (f->kind == FILE_FREE)
 			continue;
+		/* How much was written, and so whether something is missing, nobody has said. */
 		if (f->kind != FILE_READ)
-			publish_abort(w, f, 0, "session-ended");
+			publish_abort(w, f, 0, f->flags & VFS_OPEN_STREAM ? "session-ended" : NULL);
 		log_transfer(f, f->path, 0, "session-ended");
 		file_free(w, f);
 	}

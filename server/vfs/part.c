@@ -283,6 +283,15 @@ seize(int dir, const char *hidden, int *ret_fd, struct stat *ret_st)
 	return 0;
 }
 
+/* A block that was never written: the end of the file came before what stands in front of it. */
+static bool
+has_hole(int fd, const struct stat *st)
+{
+	off_t hole = lseek(fd, 0, SEEK_HOLE);
+
+	return hole >= 0 && hole < st->st_size;
+}
+
 int
 part_recover(struct world *w, struct share *share, int dir, const char *name,
 	     const struct stat *target)
@@ -302,7 +311,8 @@ part_recover(struct world *w, struct share *share, int dir, const char *name,
 		return -EBUSY;
 	charge_dirty(w, share); /* nobody has said what it was worth */
 	/* Virtual users share a uid: whose it was cannot be told. */
-	if (fd >= 0 && !target && is_ours(w, &st) && !w->account->is_virtual && st.st_size > 0)
+	if (fd >= 0 && !target && is_ours(w, &st) && !w->account->is_virtual && st.st_size > 0 &&
+	    !has_hole(fd, &st))
 		return part_keep(w, share, dir, name, fd);
 	if (fd >= 0 && target && is_ours(w, &st))
 		err = part_mark(w, dir, name, target);

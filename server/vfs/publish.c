@@ -216,7 +216,7 @@ is_whole(const struct file *f, uint64_t bytes, const struct stat *st)
 
 	if (f->flags & VFS_OPEN_STREAM)
 		return true;
-	if (bytes > 0 && f->had + bytes < size)
+	if (f->had + bytes < size)
 		return false;
 	hole = lseek(f->fd, 0, SEEK_HOLE);
 	return hole < 0 || (uint64_t)hole >= size;

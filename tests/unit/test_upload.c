@@ -467,7 +467,10 @@ test_session_end_is_an_interruption(void **state)
 	(void)state;
 	fx_write("/old", "old");
 	fx_begin();
-	assert_int_equal(do_open("/new", SFTP_PUT, 0), 0);
+	assert_int_equal(do_open("/new", STOR, 0), 0);
+	(void)fx_send("part");
+	/* Nobody has said how much was written where: something may be missing in it. */
+	assert_int_equal(do_open("/random", SFTP_PUT, 0), 0);
 	(void)fx_send("part");
 	assert_int_equal(do_open("/old", SFTP_PUT, 0), 0);
 	(void)fx_send("part");
@@ -477,6 +480,7 @@ test_session_end_is_an_interruption(void **state)
 	assert_string_equal(fx_read("/old"), "old");
 	fx_begin();
 	assert_int_equal(do_stat("/new"), 0);
+	assert_int_equal(do_stat("/random"), -ENOENT);
 	assert_int_equal(do_open("/old", VFS_OPEN_WRITE | VFS_OPEN_CREATE, 0), -ESTALE);
 }
 
@@ -768,6 +772,33 @@ test_what_another_session_appended_stays(void **state)
 	assert_string_equal(fx_read("/a"), "01THEIRS");
 }
 
+/* What is gone on with must be a true beginning, whoever says how it ended, or nobody. */
+static void
+test_what_has_holes_is_not_kept(void **state)
+{
+	(void)state;
+	fx_begin();
+	for (int way = 0; way < 4; way++) {
+		uint32_t ticket;
+
+		assert_int_equal(do_open("/a", SFTP_PUT, 0), 0);
+		ticket = fx_answer.r.ticket;
+		assert_int_equal(fd_pwrite_full(fx_answer.fd, "front", 5, 0), 0);
+		if (way != 3)
+			assert_int_equal(fd_pwrite_full(fx_answer.fd, "behind", 6, 100), 0);
+		fd_close(&fx_answer.fd);
+		if (way == 0 || way == 3)
+			assert_int_equal(do_abort(ticket, way == 0 ? 11 : 5), 0);
+		else if (way == 1)
+			assert_int_equal(do_abort(ticket, 0), 0);
+		fx_close_session(&fx);
+		fx_begin();
+		assert_int_equal(fx_hidden("/"), way == 3);
+	}
+	assert_int_equal(do_stat("/a"), 0);
+	assert_int_equal(fx_answer.r.attr.size, 5);
+}
+
 int
 main(void)
 {
@@ -805,6 +836,7 @@ main(void)
 		FX_TEST(test_only_what_is_ours_and_too_old_is_swept),
 		FX_TEST(test_a_part_that_was_exchanged_is_not_published),
 		FX_TEST(test_what_another_session_appended_stays),
+		FX_TEST(test_what_has_holes_is_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
