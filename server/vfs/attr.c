@@ -390,7 +390,7 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 
 int
 attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
-	    uint32_t granted)
+	    uint32_t granted, bool *ret_mode)
 {
 	struct stat st;
 	int mode, err;
@@ -404,5 +404,6 @@ attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_cha
 		return errno == EINVAL ? -EACCES : -errno; /* EINVAL: opened for reading */
 	if (mode && fchmod(fd, masked(p, &st, change->mode)) < 0)
 		return -errno;
+	*ret_mode = mode != 0;
 	return change->set & VFS_SET_TIMES ? set_times(fd, change) : 0;
 }

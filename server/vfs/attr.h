@@ -45,8 +45,11 @@ int attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out
 int attr_set(struct world *w, const char *path, uint32_t flags,
 	     const struct vfs_change *change) MUST_CHECK;
 
-/* The same for an open file. granted: enum vfs_set, what needs no right of its own. */
+/*
+ * The same for an open file. granted: enum vfs_set, what needs no right of its own. *ret_mode: its
+ * mode was set, and not passed over.
+ */
 int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
-		uint32_t granted) MUST_CHECK;
+		uint32_t granted, bool *ret_mode) MUST_CHECK;
 
 #endif

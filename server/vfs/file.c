@@ -360,7 +360,8 @@ file_stat(struct world *w, uint32_t ticket, struct buf *out)
 	return 0;
 }
 
-uint32_t
+/* What may be changed through the handle without a right of its own: enum vfs_set. */
+static uint32_t
 file_may(const struct world *w, const struct file *f)
 {
 	uint32_t may = VFS_SET_TIMES;
@@ -397,24 +398,32 @@ keep_before_cut(struct world *w, struct file *f, uint64_t size)
 }
 
 int
-file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
+file_change(struct world *w, const struct place *p, struct file *f, const struct vfs_change *change)
 {
-	struct file *f = file_of(w, ticket);
-	uint32_t may;
+	uint32_t may = file_may(w, f);
+	bool has_mode = false;
 	int err = 0;
 
-	if (!f)
-		return -EBADF;
-	may = file_may(w, f);
-	if ((change->set & may & VFS_SET_SIZE))
+	if (change->set & may & VFS_SET_SIZE)
 		err = change->size > INT64_MAX ? -EFBIG : charge_grow(w, f, change->size);
 	if (err == 0 && (change->set & may & VFS_SET_SIZE))
 		err = keep_before_cut(w, f, change->size);
 	if (err == 0)
-		err = attr_set_fd(w, place_of(w, f), f->fd, change, may);
+		err = attr_set_fd(w, p, f->fd, change, may, &has_mode);
+	if (has_mode) /* a later wish than the one at its open */
+		f->end_mode = VFS_MODE_DEFAULT;
 	if (err == 0 && (change->set & VFS_SET_TIMES) && f->kind != FILE_READ)
 		f->times = *change;
 	return err;
+}
+
+int
+file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
+{
+	struct file *f = file_of(w, ticket);
+	if (!f)
+		return -EBADF;
+	return file_change(w, place_of(w, f), f, change);
 }
 
 int

@@ -78,13 +78,7 @@ writing_set(struct world *w, const struct place *p, const struct vfs_change *cha
 
 	if (!f)
 		return false;
-	*ret_err = 0;
-	if (change->set & VFS_SET_SIZE)
-		*ret_err = change->size > INT64_MAX ? -EFBIG : charge_grow(w, f, change->size);
-	if (*ret_err == 0)
-		*ret_err = attr_set_fd(w, p, f->fd, change, file_may(w, f));
-	if (*ret_err == 0 && (change->set & VFS_SET_TIMES))
-		f->times = *change;
+	*ret_err = file_change(w, p, f, change);
 	return true;
 }
 

@@ -799,6 +799,32 @@ test_what_has_holes_is_not_kept(void **state)
 	assert_int_equal(fx_answer.r.attr.size, 5);
 }
 
+/* OPEN asks for a mode, and FSETSTAT for another one: the later word counts. */
+static void
+test_the_last_mode_that_was_asked_for_stands(void **state)
+{
+	struct vfs_change mode = { .set = VFS_SET_MODE };
+	const uint32_t asked[] = { 0644, 0600, 0440 };
+	struct stat st;
+
+	(void)state;
+	fx_begin();
+	for (size_t i = 0; i <= COUNT_OF(asked); i++) {
+		uint32_t ticket;
+
+		assert_int_equal(FX_ASK(vfs_open, "/a", SFTP_PUT | VFS_OPEN_EXCL, 0400, 0), 0);
+		ticket = fx_send("x");
+		if (i < COUNT_OF(asked)) {
+			mode.mode = asked[i];
+			assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &mode), 0);
+		}
+		assert_int_equal(do_commit(ticket, 1), 0);
+		assert_int_equal(stat(fx_path("/a"), &st), 0);
+		assert_int_equal(st.st_mode & 07777, i < COUNT_OF(asked) ? asked[i] : 0400);
+		assert_int_equal(FX_ASK(vfs_unlink, "/a"), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -837,6 +863,7 @@ main(void)
 		FX_TEST(test_a_part_that_was_exchanged_is_not_published),
 		FX_TEST(test_what_another_session_appended_stays),
 		FX_TEST(test_what_has_holes_is_not_kept),
+		FX_TEST(test_the_last_mode_that_was_asked_for_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
