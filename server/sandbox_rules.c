@@ -137,6 +137,7 @@ static const struct filter_rule worker[] = {
 	CALL(ftruncate, "sizes"),
 	CALL(fallocate, "space for uploads"),
 	CALL(fsync, "durable shares"),
+	CALL(syncfs, "durable shares: directories that their users may not read"),
 	CALL(fdatasync, "durable shares"),
 	CALL(fstatfs, "space, kinds of file systems"),
 	CALL(statfs, "space"),

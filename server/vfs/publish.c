@@ -147,12 +147,15 @@ flush(int fd)
 	return copy < 0 ? -errno : fd_close_check(&copy);
 }
 
+/* The name is on the disk. In a drop box that its users may not read, all of the filesystem is. */
 static int
-sync_dir(int dir)
+sync_name(const struct file *f)
 {
 	FD_OWN int fd = -1;
-	int err = resolve_at(dir, "", O_RDONLY | O_DIRECTORY, 0, &fd);
+	int err = resolve_at(f->dir, "", O_RDONLY | O_DIRECTORY, 0, &fd);
 
+	if (err == -EACCES)
+		return syncfs(f->fd) < 0 ? -errno : 0;
 	if (err < 0)
 		return err;
 	return fsync(fd) < 0 ? -errno : 0;
@@ -198,7 +201,7 @@ publish_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret
 	else if (err == 0 && f->created && f->share->tracks)
 		own_add(&w->own, f->dir, f->name);
 	if (err == 0 && f->share->conf->durable && (f->published || f->created))
-		err = sync_dir(f->dir);
+		err = sync_name(f);
 	if (err < 0)
 		publish_abort(w, f, bytes, err == -EFBIG || err == -EIO ? NULL : "commit");
 	return err;

@@ -190,6 +190,23 @@ def test_what_a_lost_connection_leaves_is_a_beginning_or_nothing(server, holes):
 
 
 @needs_root
+def test_a_durable_drop_box_need_not_be_readable():
+    """The directory cannot be opened to be synced: success is said all the same, and only for what is on the disk."""
+    with tempfile.TemporaryDirectory(prefix="coffer-durable-") as where:
+        os.chmod(where, 0o755)
+        share, extra = os.path.join(where, "share"), os.path.join(where, "extra.yaml")
+        os.makedirs(os.path.join(share, "in"))
+        os.chown(os.path.join(share, "in"), 0, SYSTEM_UID)
+        os.chmod(os.path.join(share, "in"), 0o730)
+        with open(extra, "w", encoding="ascii") as f:
+            f.write("shares: { root: { rights: drop-box, durable: true } }\n")
+        with serving("--mode", "root", "--user", SYSTEM_USER, "--share", share, "--dir", where, "--config", extra) as s:
+            assert ftp_upload(s, "in/ftp", b"x" * 1000, 500, "complete")
+            assert sftp_upload(s, "in/sftp", b"x" * 1000, 500, "complete")
+            assert sorted(os.listdir(os.path.join(share, "in"))) == ["ftp", "sftp"]
+
+
+@needs_root
 def test_nobody_ends_an_upload_of_another_uid():
     """Where no part is kept, and in a directory that both may write: neither a listing nor an upload of that name does."""
     with tempfile.TemporaryDirectory(prefix="coffer-two-") as where:
