@@ -176,7 +176,7 @@ class FileZilla(Client):
             while left and all(map(os.path.exists, left[-1])) and os.path.getsize(left[-1][0]) == os.path.getsize(left[-1][1]):
                 left.pop()
             return not left
-        self.until(arrived, "arrival of %d files" % len(pairs), 60 + len(pairs) / 10)
+        self.until(arrived, "arrival of %d files" % len(pairs), 60 + len(pairs) / 4)
 
     # ---- the verbs: it does all of its queue; they wait for their part of it ----
 
