@@ -110,14 +110,14 @@ class Filezilla(Driver):
             program = subprocess.Popen(["filezilla"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 eventually(lambda: xdotool("search", "--name", "FileZilla"), 30, "its window")
-                before = self.server.log().count(" transfer: ")
+                before, logins = self.server.log().count(" transfer: "), self.server.log().count(" login: ")
 
                 def begun():
-                    xdotool("key", "ctrl+p")  # process the queue
+                    xdotool("key", "ctrl+p")  # process the queue; a second one would stop it again
                     with contextlib.suppress(AssertionError):
-                        return eventually(lambda: self.server.log().count(" transfer: ") > before, 2)
+                        return eventually(lambda: self.server.log().count(" login: ") > logins, 10)
                     return False
-                eventually(begun, 30, "the first transfer")
+                eventually(begun, 60, "the first login")
                 eventually(lambda: self.server.log().count(" transfer: ") >= before + wanted, 600, "%d transfers" % wanted)
                 eventually(lambda: all(os.path.exists(local) for verb, local in self.downloads), 30, "the files")
             finally:
