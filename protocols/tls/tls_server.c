@@ -78,6 +78,12 @@ choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* OpenSSL 3.2 has them; an older one does not look at these bits. */
+#ifndef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
+#define SSL_OP_NO_TX_CERTIFICATE_COMPRESSION ((uint64_t)1 << 32)
+#define SSL_OP_NO_RX_CERTIFICATE_COMPRESSION ((uint64_t)1 << 33)
+#endif
+
 /* Each of these must hold; none is a matter of taste. */
 static bool
 set_policy(SSL_CTX *ctx, const struct conf *conf)
@@ -88,6 +94,10 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	/* Nobody unpacks what a stranger packed (RFC 8879), and tls_proof.c reads messages as they
+	 * are. */
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TX_CERTIFICATE_COMPRESSION |
+				     SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR);

@@ -4,6 +4,7 @@
 import datetime
 import hashlib
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -69,7 +70,7 @@ def shown(server, sni="localhost", host=None, ciphers=None):
         c.sock = context.wrap_socket(c.raw, server_hostname=sni)
         der = c.sock.getpeercert(binary_form=True)
     done = run("openssl", "x509", "-inform", "DER", "-noout", "-subject", input=der)
-    return done.text.strip().split("CN = ")[1]
+    return re.search("CN ?= ?(.*)", done.text.strip()).group(1)  # OpenSSL 3.5 writes no spaces
 
 
 def reload(server, result):
