@@ -173,14 +173,14 @@ def test_broken_upload_leaves_the_old_file_or_the_whole_new_one(server, upload):
 @pytest.mark.parametrize("holes", (False, True))
 def test_what_a_lost_connection_leaves_is_a_beginning_or_nothing(server, holes):
     """Over SFTP writes may come in any order: how much came is said also when there is nobody to answer any more."""
-    c = server.sftp()
+    c, told = server.sftp(), server.log().count("op=put path=/lost")
     handles = [c.open("lost%d" % i, "wb") for i in range(100)]  # more than may be asked about at once
     for h in handles:
         for at, data in (0, b"A" * 100), (200 if holes else 100, b"B" * 100):
             c._request(paramiko.sftp.CMD_WRITE, h.handle, paramiko.sftp_client.long(at), data)
         h._closed = True
     reset(c.transport.sock)
-    eventually(lambda: not any(name.startswith(".coffer-part") for name in os.listdir(server.root)), 15, "end of the session")
+    eventually(lambda: server.log().count("op=put path=/lost") == told + len(handles), 15, "the end of all of them")
     c.transport.close()
     kept = [name for name in os.listdir(server.root) if name.startswith(".coffer-")]
     assert len(kept) == (0 if holes else len(handles))
