@@ -328,11 +328,15 @@ tell_lost(struct sftp *f)
 				sftp_abandon(f, h);
 		}
 	}
-	/* What was asked may still wait for room in the socket: answers say that it went. */
-	for (sftp_bury(f); told && (f->lost > 0 || ask_open(f->s->ask) > 0) && clock_ms() < end;
-	     sftp_bury(f)) {
-		struct pollfd p = { .fd = ask_fd(f->s->ask), .events = ask_events(f->s->ask) };
+	while (told && clock_ms() < end) {
+		struct pollfd p = { .fd = ask_fd(f->s->ask) };
 
+		sftp_bury(f);
+		ask_flush(f->s->ask);
+		p.events = ask_events(f->s->ask);
+		/* Nothing waits for an answer, nor for room in the socket. */
+		if (f->lost == 0 && ask_open(f->s->ask) == 0 && !(p.events & POLLOUT))
+			return;
 		if (poll(&p, 1, (int)(TELL_MS / 10)) < 0 || ask_pump(f->s->ask) < 0)
 			return;
 	}
