@@ -2,11 +2,13 @@
 /* certificate.c - certificates of TLS clients and the names of users. Runs in monitor. */
 #include "auth/certificate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "auth/lines.h"
+#include "server/base/log.h"
 
 static bool
 is_wanted(const struct conf *conf, enum auth_certificate_kind kind)
@@ -39,13 +41,22 @@ static bool
 is_in_file(const struct conf *conf, const char *fingerprint, const char *user)
 {
 	char *bytes, *rest, *line;
+	struct log_value name;
 	struct stat st;
 	size_t len;
 	bool found = false;
 
-	if (!conf->auth.certificate_file ||
-	    lines_read(conf->auth.certificate_file, &bytes, &len, &st) < 0)
+	int err;
+
+	if (!conf->auth.certificate_file)
 		return false;
+	err = lines_read(conf->auth.certificate_file, &bytes, &len, &st);
+	if (err < 0) {
+		log_warn("certificate-file", "path=%s reason=\"%s\"",
+			 log_q(&name, conf->auth.certificate_file),
+			 err == -EPERM ? "others can write to it" : strerror(-err));
+		return false;
+	}
 	for (rest = bytes; !found && (line = lines_next(&rest)) != NULL;)
 		found =
 		    lines_are(line, user) && fingerprint_fits(line + strlen(user) + 1, fingerprint);

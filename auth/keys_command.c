@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,9 +72,8 @@ become_program(const char *program, const char *user, int output)
 
 /* Reads to the end. Returns 0 and an ended text, -ETIMEDOUT, -EFBIG, -errno. */
 static int
-read_all(int fd, char **ret_text)
+read_all(int fd, uint64_t deadline, char **ret_text)
 {
-	uint64_t deadline = clock_after(TIME_MS);
 	char *text = mem_new(TEXT_MAX, 1);
 	size_t len = 0;
 	int err = 0;
@@ -106,11 +106,25 @@ read_all(int fd, char **ret_text)
 	return err < 0 ? err : -EIO;
 }
 
+/* Its output has ended; so must it. Returns 0 or -ETIMEDOUT. */
+static int
+wait_for_end(pid_t pid, uint64_t deadline)
+{
+	FD_OWN int pidfd = pidfd_open(pid, 0);
+	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
+
+	while (pidfd >= 0 && clock_ms() < deadline)
+		if (poll(&wait, 1, clock_poll(deadline)) > 0)
+			return 0;
+	return -ETIMEDOUT;
+}
+
 int
 keys_command_ask(const char *program, uid_t owner, const char *user, char **ret_text)
 {
 	FD_OWN int from = -1, to = -1;
 	char *text = NULL;
+	uint64_t deadline = clock_after(TIME_MS);
 	int ends[2], status, err;
 	pid_t pid;
 
@@ -127,7 +141,9 @@ keys_command_ask(const char *program, uid_t owner, const char *user, char **ret_
 		become_program(program, user, to);
 	(void)setpgid(pid, pid); /* whoever comes first */
 	fd_close(&to);
-	err = read_all(from, &text);
+	err = read_all(from, deadline, &text);
+	if (err == 0)
+		err = wait_for_end(pid, deadline);
 	if (err < 0) {
 		(void)kill(-pid, SIGKILL);
 		(void)kill(pid, SIGKILL); /* if it has left its group */

@@ -167,6 +167,7 @@ check_sources(struct check *c)
 			 conf->mode == CONF_SYSTEM ? " or auth.pam-service" : "");
 	check_lines(c, &conf->auth.users_file, "auth.users-file", "cofferctl user add");
 	check_lines(c, &conf->auth.groups_file, "auth.groups-file", "cofferctl group add");
+	check_lines(c, &conf->auth.certificate_file, "auth.certificate-file", "an editor");
 	check_trusted(c, &conf->auth.password_check, "auth.password-check", TRUST_OTHERS_WRITE);
 	check_trusted(c, &conf->cluster.password_file, "cluster.password-file", TRUST_OTHERS_ANY);
 }

@@ -2,6 +2,7 @@
 """OpenSSH user certificates, and keys of security tokens (made in software: what is tested is the server)."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import struct
@@ -409,6 +410,23 @@ def test_the_command_gets_a_name_and_nothing_else_and_is_not_root(commanded, key
     environment = {line.split("=")[0] for line in lines if "=" in line}
     assert "PATH" in environment and environment <= {"PATH", "PWD", "_", "SHLVL", "OLDPWD"}
     assert not [line for line in lines if line.startswith(("socket:", "anon_inode:"))]
+
+
+def test_the_command_is_asked_for_unknown_names_too_so_that_its_time_tells_nothing(commanded, keys):
+    out = commanded.out / "asked"
+    commanded.say("echo \"$1\" >> %s; echo '%s'" % (out, public(keys["ed25519"])))
+    with contextlib.closing(paramiko.Transport((commanded.host, commanded.sftp_port))) as t:
+        t.start_client(timeout=20)
+        with pytest.raises(paramiko.AuthenticationException):
+            t.auth_publickey("no-such-user", paramiko.Ed25519Key.from_private_key_file(str(keys["ed25519"])))
+    assert "no-such-user" in out.read_text().split()
+
+
+def test_a_command_that_closes_its_output_and_stays_is_ended(commanded, keys):
+    commanded.say("echo '%s'; echo $$ > %s/stays; exec sleep 1000 > /dev/null" % (public(keys["ed25519"]), commanded.out))
+    assert not login(commanded, keys, cert=False)
+    stays = int((commanded.out / "stays").read_text())
+    eventually(lambda: comm(stays) != "sleep", 5, "its end")
 
 
 @pytest.mark.parametrize("what", ["echo '%s'; exit 1", "kill -9 $$", "yes '%s' | head -c 2000000", "printf '\\000'; echo '%s'"])
