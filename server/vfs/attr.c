@@ -153,7 +153,7 @@ attr_is_visible(struct world *w, const struct place *p, int fd, const struct sta
 {
 	/* Who may rename it learns that it is there anyway; and FTP's RNFR has to ask first. */
 	return (p->rights & (RIGHT_LIST | RIGHT_READ | RIGHT_RENAME)) || S_ISDIR(st->st_mode) ||
-	       own_has(&w->own, fd, "");
+	       own_wrote(&w->own, fd, "");
 }
 
 int
@@ -336,7 +336,7 @@ change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_
 
 	err = place_look(w, p, !(flags & VFS_NOFOLLOW), &fd, &st);
 	if (err == 0)
-		err = judge_change(w, p, &st, change, own_has(&w->own, fd, "") ? CHANGE_ALL : 0,
+		err = judge_change(w, p, &st, change, own_wrote(&w->own, fd, "") ? CHANGE_ALL : 0,
 				   &mode);
 	if (err < 0)
 		return err;

@@ -374,7 +374,7 @@ file_may(const struct world *w, const struct file *f)
 	/* A file that was there has its mode from somebody else. */
 	if (f->kind == FILE_PART || f->published || f->created)
 		may |= VFS_SET_MODE;
-	if (own_has(&w->own, f->fd, ""))
+	if (own_wrote(&w->own, f->fd, ""))
 		may |= VFS_SET_SIZE | VFS_SET_MODE;
 	return may;
 }

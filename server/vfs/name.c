@@ -98,7 +98,7 @@ do_mkdir(struct world *w, const char *path, uint32_t mode)
 	if (err < 0)
 		return err;
 	if (p->share->tracks)
-		own_add(&w->own, dir, name);
+		own_add(&w->own, dir, name, true);
 	return 0;
 }
 
@@ -242,7 +242,7 @@ do_symlink(struct world *w, const char *target, const char *path)
 	if (err < 0)
 		return err;
 	if (p->share->tracks)
-		own_add(&w->own, dir, name);
+		own_add(&w->own, dir, name, true);
 	return 0;
 }
 

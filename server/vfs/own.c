@@ -27,8 +27,8 @@ find_key(int dir, const char *name, struct own_key *ret_key)
 	return true;
 }
 
-static bool
-has_key(const struct own *own, const struct own_key *key)
+static const struct own_key *
+find(const struct own *own, const struct own_key *key)
 {
 	for (unsigned int i = 0; i < own->count; i++) {
 		const struct own_key *have = &own->keys[i];
@@ -36,18 +36,19 @@ has_key(const struct own *own, const struct own_key *key)
 		if (have->ino == key->ino && have->dev_major == key->dev_major &&
 		    have->dev_minor == key->dev_minor && have->born_s == key->born_s &&
 		    have->born_ns == key->born_ns)
-			return true;
+			return have;
 	}
-	return false;
+	return NULL;
 }
 
 void
-own_add(struct own *own, int dir, const char *name)
+own_add(struct own *own, int dir, const char *name, bool made)
 {
 	struct own_key key;
 
-	if (!find_key(dir, name, &key) || has_key(own, &key))
+	if (!find_key(dir, name, &key) || find(own, &key))
 		return;
+	key.made = made;
 	if (!own->keys)
 		own->keys = mem_new(OWN_MAX, sizeof(*own->keys));
 	own->keys[own->next] = key;
@@ -59,9 +60,21 @@ own_add(struct own *own, int dir, const char *name)
 bool
 own_has(const struct own *own, int dir, const char *name)
 {
+	const struct own_key *have;
 	struct own_key key;
 
-	return own->count > 0 && find_key(dir, name, &key) && has_key(own, &key);
+	if (own->count == 0 || !find_key(dir, name, &key))
+		return false;
+	have = find(own, &key);
+	return have && have->made;
+}
+
+bool
+own_wrote(const struct own *own, int dir, const char *name)
+{
+	struct own_key key;
+
+	return own->count > 0 && find_key(dir, name, &key) && find(own, &key);
 }
 
 void

@@ -74,6 +74,16 @@ publish_counts_once(const struct world *w, const struct share *share, const stru
 	       S_ISREG(replaced->st_mode) && !trash_keeps_replaced(share);
 }
 
+/* Who replaces what somebody else made has not made the name. */
+static bool
+is_ours_or_free(const struct world *w, const struct file *f)
+{
+	struct stat st;
+
+	return fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       own_has(&w->own, f->dir, f->name);
+}
+
 int
 publish_now(struct world *w, struct file *f)
 {
@@ -81,7 +91,7 @@ publish_now(struct world *w, struct file *f)
 	struct trash_kept kept;
 	struct charge charge;
 	struct stat old;
-	bool replaced;
+	bool replaced, made;
 	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
@@ -93,6 +103,7 @@ publish_now(struct world *w, struct file *f)
 		return err;
 	if (f->end_mode != VFS_MODE_DEFAULT && fchmod(f->fd, f->end_mode) < 0)
 		return -errno;
+	made = f->share->tracks && is_ours_or_free(w, f);
 	err = trash_keep(w, f->share, f->dir, f->name, &kept);
 	if (err < 0)
 		return err;
@@ -134,7 +145,7 @@ publish_now(struct world *w, struct file *f)
 	w->upload_count--;
 	charge_settle(w, f);
 	if (f->share->tracks)
-		own_add(&w->own, f->dir, f->name);
+		own_add(&w->own, f->dir, f->name, made);
 	return 0;
 }
 
@@ -199,7 +210,7 @@ publish_commit(struct world *w, struct file *f, uint64_t bytes, struct stat *ret
 	if (err == 0 && f->kind == FILE_PART)
 		err = publish_now(w, f);
 	else if (err == 0 && f->created && f->share->tracks)
-		own_add(&w->own, f->dir, f->name);
+		own_add(&w->own, f->dir, f->name, true);
 	if (err == 0 && f->share->conf->durable && (f->published || f->created))
 		err = sync_name(f);
 	if (err < 0)

@@ -280,6 +280,34 @@ test_append_only_does_not_cut_through_the_handle(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* "overwrite" is not "delete", nor "rename", by way of replacing a file first. */
+static void
+test_what_was_replaced_was_not_made(void **state)
+{
+	struct vfs_change times = { .set = VFS_SET_TIMES, .mtime = 1000, .atime = 1000 };
+	const uint32_t ways[] = { STOR, SFTP_PUT };
+
+	(void)state;
+	fx_shares[0].rights = RIGHT_LIST | RIGHT_READ | RIGHT_CREATE | RIGHT_OVERWRITE;
+	fx_begin();
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		fx_write("/theirs", "theirs");
+		assert_int_equal(do_put("/theirs", ways[i], 0, "ours"), 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/theirs"), -EACCES);
+		assert_int_equal(do_rename("/theirs", "/x", 0), -EACCES);
+		/* Its times belong to what was written. */
+		assert_int_equal(FX_ASK(vfs_setattr, "/theirs", 0, &times), 0);
+		/* Once more does not make it ours. */
+		assert_int_equal(do_put("/theirs", ways[i], 0, "again"), 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/theirs"), -EACCES);
+		assert_string_equal(fx_read("/theirs"), "again");
+		/* What it made stays its own when it is replaced. */
+		assert_int_equal(do_put("/mine", ways[i], 0, "1"), 0);
+		assert_int_equal(do_put("/mine", ways[i], 0, "2"), 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/mine"), 0);
+	}
+}
+
 /* Also where it is opened for both: the rights are those of where the link leads. */
 static void
 test_a_link_does_not_carry_the_right_to_read(void **state)
@@ -504,6 +532,7 @@ main(void)
 		FX_TEST(test_drop_box_takes_files_and_lets_their_maker_finish_them),
 		FX_TEST(test_append_only_gets_a_descriptor_that_can_only_append),
 		FX_TEST(test_append_only_does_not_cut_through_the_handle),
+		FX_TEST(test_what_was_replaced_was_not_made),
 		FX_TEST(test_a_link_does_not_carry_the_right_to_read),
 		FX_TEST(test_a_link_does_not_carry_rights_of_one_path_to_another),
 		FX_TEST(test_moving_makes_nothing_readable_and_carries_no_rule_away),
