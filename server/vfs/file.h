@@ -41,6 +41,7 @@ struct file {
 	int fd;
 	int dir;	  /* O_PATH, when written */
 	int target;	  /* PART: the file that will be replaced, locked; or -1 */
+	bool refused;	  /* PART: it is whole, and may not take the place of what is there */
 	bool replaces;	  /* PART: there was a file, and it was as was says */
 	bool created;	  /* IN_PLACE: this open made it */
 	bool published;	  /* it was a PART */

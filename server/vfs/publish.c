@@ -134,6 +134,7 @@ publish_now(struct world *w, struct file *f)
 	}
 	charge_end(&charge, 0, 0);
 	if (err < 0) {
+		f->refused = err == -EPERM || err == -EACCES;
 		trash_unkeep(w, f->share, f->dir, &kept);
 		return err;
 	}
@@ -242,7 +243,8 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 	struct stat st;
 	int err;
 
-	if (f->replaces) {
+	/* Nobody goes on with what was whole and is refused for good: there is nothing to note. */
+	if (f->replaces && !f->refused) {
 		/* On a full disk the note needs the room of the part, which must stay until it is
 		 * written. */
 		if (ftruncate(f->fd, 0) < 0)
@@ -252,8 +254,8 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 			log_warn("upload",
 				 "result=%s why=\"an interrupted upload could not be marked\"",
 				 strerrorname_np(-err));
-	} else if (keep && fstat(f->fd, &st) == 0 && st.st_size > 0 && is_whole(f, bytes, &st) &&
-		   f->share->conf->partial_keep_ms > 0 &&
+	} else if (!f->replaces && keep && fstat(f->fd, &st) == 0 && st.st_size > 0 &&
+		   is_whole(f, bytes, &st) && f->share->conf->partial_keep_ms > 0 &&
 		   charge_grow(w, f, (uint64_t)st.st_size) == 0) {
 		struct charge charge;
 

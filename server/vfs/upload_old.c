@@ -143,6 +143,24 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	return 0;
 }
 
+/*
+ * In a sticky directory only who owns the file or the directory may replace it: better said now
+ * than after all of it was sent.
+ */
+static int
+check_sticky(struct world *w, const struct opening *o)
+{
+	struct stat dir;
+
+	if (fstat(o->f->dir, &dir) < 0)
+		return -errno;
+	if (!(dir.st_mode & S_ISVTX) || w->account->uid == 0 || dir.st_uid == w->account->uid ||
+	    o->st.st_uid == w->account->uid)
+		return 0;
+	return world_why(w, -EPERM,
+			 "the directory is sticky: only the owner of this file may replace it");
+}
+
 /* Beside it: the part will replace it. */
 static int
 open_replacement(struct world *w, struct opening *o)
@@ -166,6 +184,8 @@ open_replacement(struct world *w, struct opening *o)
 		return open_in_place(w, o, false);
 	}
 	err = look_again(w, o, f->target);
+	if (err == 0)
+		err = check_sticky(w, o);
 	if (err == 0)
 		err = opening_make_part(w, o, o->st.st_mode & 0777);
 	if (err < 0)

@@ -207,6 +207,34 @@ def test_a_durable_drop_box_need_not_be_readable():
 
 
 @needs_root
+def test_in_a_sticky_directory_what_others_own_is_refused_at_once():
+    """Nothing is sent in vain, and nothing is left that would stand in the way of an append."""
+    with tempfile.TemporaryDirectory(prefix="coffer-sticky-") as where:
+        os.chmod(where, 0o755)
+        share = os.path.join(where, "share")
+        os.mkdir(share)
+        os.chmod(share, 0o1777)
+        with serving("--mode", "root", "--user", SYSTEM_USER, "--share", share, "--dir", where) as s:
+            with open(s.path("theirs"), "wb") as f:
+                f.write(b"old")
+            os.chmod(s.path("theirs"), 0o666)
+            f, c = s.ftp(), s.sftp()
+            with pytest.raises(ftplib.error_perm, match="550 .*sticky"):
+                f.transfercmd("STOR theirs")
+            with pytest.raises(OSError, match="sticky"):
+                c.open("theirs", "wb")
+            assert os.listdir(share) == ["theirs"]
+            d = f.transfercmd("APPE theirs")
+            d.sendall(b" and new")
+            d.unwrap()
+            d.close()
+            assert f.voidresp().startswith("226")
+            assert seen(s, "theirs") == b"old and new"
+            f.close()
+            c.transport.close()
+
+
+@needs_root
 def test_nobody_ends_an_upload_of_another_uid():
     """Where no part is kept, and in a directory that both may write: neither a listing nor an upload of that name does."""
     with tempfile.TemporaryDirectory(prefix="coffer-two-") as where:
