@@ -162,7 +162,7 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 {
 	struct pair pair = { .from_dir = -1, .to_dir = -1 };
 	FD_OWN int from_dir = -1, to_dir = -1;
-	struct trash_kept kept = { "" };
+	struct trash_kept kept = { .name = "" };
 	bool is_dir, replace;
 	int err = find_pair(w, from, to, &pair);
 
@@ -193,6 +193,7 @@ do_rename(struct world *w, const char *from, const char *to, uint32_t flags)
 		trash_unkeep(w, pair.to->share, pair.to_dir, &kept);
 		return err;
 	}
+	trash_kept(w, pair.to->share, pair.to_dir, &kept);
 	if (is_dir)
 		writing_moved(w, pair.to->share, pair.from->inner, pair.to->inner);
 	world_happened(w, VFS_EVENT_RENAME, pair.from, pair.to, 0, is_dir);

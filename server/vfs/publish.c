@@ -140,6 +140,7 @@ publish_now(struct world *w, struct file *f)
 	}
 	if (replaced)
 		charge_gone(w, f->share, &old);
+	trash_kept(w, f->share, f->dir, &kept);
 	part_remove(w, f->share, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
 	f->kind = FILE_IN_PLACE;
 	f->published = true;

@@ -134,39 +134,62 @@ trash_move(struct world *w, struct share *share, int dir, const char *name)
 	return 0;
 }
 
+/* A moment that is no name yet. */
+static int
+free_moment(int trash, const char *name, char room[TRASH_NAME_MAX])
+{
+	uint64_t at = now_ms();
+	struct stat st;
+
+	do
+		trash_name_put(0, at++, name, room);
+	while (fstatat(trash, room, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	return errno == ENOENT ? 0 : -errno;
+}
+
 /*
- * The name of the next version, which nothing has: a free one, or else that of the oldest, which
- * goes. Where versions are not counted they have moments as what is deleted.
+ * The name of the next version, which nothing has. Where versions are not counted they have moments
+ * as what is deleted; and so it is until the oldest goes (ret->oldest), when there are enough.
  */
 static int
-free_version(struct world *w, struct share *share, int trash, const char *name,
-	     char room[TRASH_NAME_MAX])
+free_version(const struct share *share, int trash, const char *name, struct trash_kept *ret)
 {
 	char hidden[TRASH_NAME_MAX];
 	struct timespec oldest = { 0, 0 };
 	struct stat st;
 
-	if (share->conf->versions == 0) {
-		uint64_t at = now_ms();
-
-		do
-			trash_name_put(0, at++, name, room);
-		while (fstatat(trash, room, &st, AT_SYMLINK_NOFOLLOW) == 0);
-		return errno == ENOENT ? 0 : -errno;
-	}
+	ret->oldest[0] = '\0';
 	for (unsigned int i = 1; i <= share->conf->versions; i++) {
 		trash_name_put(i, 0, name, hidden);
 		if (fstatat(trash, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			memcpy(room, hidden, sizeof(hidden));
+			ret->oldest[0] = '\0';
+			memcpy(ret->name, hidden, sizeof(hidden));
 			return errno == ENOENT ? 0 : -errno;
 		}
 		if (i == 1 || st.st_ctim.tv_sec < oldest.tv_sec ||
 		    (st.st_ctim.tv_sec == oldest.tv_sec && st.st_ctim.tv_nsec < oldest.tv_nsec)) {
 			oldest = st.st_ctim;
-			memcpy(room, hidden, sizeof(hidden));
+			memcpy(ret->oldest, hidden, sizeof(hidden));
 		}
 	}
-	return charge_remove(w, share, trash, room, 0);
+	return free_moment(trash, name, ret->name);
+}
+
+/* What was kept is a version, and the oldest is none any more. */
+static int
+take_place(struct world *w, struct share *share, int trash, const struct trash_kept *kept)
+{
+	struct stat old;
+
+	if (kept->oldest[0] == '\0')
+		return 0;
+	if (fstatat(trash, kept->oldest, &old, AT_SYMLINK_NOFOLLOW) < 0)
+		old.st_nlink = 0;
+	if (renameat(trash, kept->name, trash, kept->oldest) < 0)
+		return -errno;
+	if (old.st_nlink > 0)
+		charge_gone(w, share, &old);
+	return 0;
 }
 
 /* Bytes and times of the open file into a new one. */
@@ -220,7 +243,7 @@ keep_once(struct world *w, struct share *share, int dir, const char *name,
 	int err = open_dir(w, share, dir, &trash);
 
 	if (err == 0)
-		err = free_version(w, share, trash, name, ret_kept->name);
+		err = free_version(share, trash, name, ret_kept);
 	if (err < 0 || linkat(dir, name, trash, ret_kept->name, 0) == 0)
 		return err;
 	err = -errno;
@@ -249,6 +272,18 @@ trash_keep(struct world *w, struct share *share, int dir, const char *name,
 	}
 	ret_kept->name[0] = '\0';
 	return refuse(w, share, err);
+}
+
+void
+trash_kept(struct world *w, struct share *share, int dir, const struct trash_kept *kept)
+{
+	FD_OWN int trash = -1;
+
+	if (kept->name[0] == '\0' || kept->oldest[0] == '\0' ||
+	    resolve_at(dir, TRASH_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, &trash) < 0)
+		return;
+	/* If it cannot be, there is one too many. */
+	ignore_result(take_place(w, share, trash, kept));
 }
 
 void
@@ -283,7 +318,7 @@ is_kept_already(const struct share *share, int trash, const char *name, const st
 int
 trash_copy(struct world *w, struct share *share, int dir, const char *name, const struct stat *st)
 {
-	char hidden[TRASH_NAME_MAX];
+	struct trash_kept kept;
 	FD_OWN int trash = -1, real = -1;
 	struct stat now;
 	int err;
@@ -294,7 +329,7 @@ trash_copy(struct world *w, struct share *share, int dir, const char *name, cons
 	if (err == 0 && is_kept_already(share, trash, name, st))
 		return 0;
 	if (err == 0)
-		err = free_version(w, share, trash, name, hidden);
+		err = free_version(share, trash, name, &kept);
 	if (err == 0)
 		err =
 		    resolve_at(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &real);
@@ -302,7 +337,9 @@ trash_copy(struct world *w, struct share *share, int dir, const char *name, cons
 	    (fstat(real, &now) < 0 || now.st_ino != st->st_ino || now.st_dev != st->st_dev))
 		err = -EBUSY;
 	if (err == 0)
-		err = copy_to(w, share, real, st, trash, hidden);
+		err = copy_to(w, share, real, st, trash, kept.name);
+	if (err == 0)
+		err = take_place(w, share, trash, &kept);
 	if (err < 0)
 		return refuse(w, share, err);
 	trash_sweep_sometimes(w, share, dir);

@@ -26,7 +26,8 @@ int trash_move(struct world *w, struct share *share, int dir, const char *name) 
 
 /* A content that is about to be replaced by a rename. */
 struct trash_kept {
-	char name[TRASH_NAME_MAX]; /* in the trash; "" when nothing was kept */
+	char name[TRASH_NAME_MAX];   /* in the trash; "" when nothing was kept */
+	char oldest[TRASH_NAME_MAX]; /* the version whose place it takes at the end; "": none */
 };
 
 /*
@@ -36,6 +37,8 @@ struct trash_kept {
  */
 int trash_keep(struct world *w, struct share *share, int dir, const char *name,
 	       struct trash_kept *ret_kept) MUST_CHECK;
+/* It was replaced: where there are as many versions as are wanted, the oldest goes now. */
+void trash_kept(struct world *w, struct share *share, int dir, const struct trash_kept *kept);
 /* It was not replaced after all. */
 void trash_unkeep(struct world *w, struct share *share, int dir, const struct trash_kept *kept);
 

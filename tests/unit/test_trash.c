@@ -3,6 +3,7 @@
  */
 #include "tests/unit/vfs_fixture.h"
 
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "server/vfs/trash_name.h"
@@ -10,6 +11,20 @@
 #define DAY_MS (24ull * 3600 * 1000)
 /* All that there was before there was a trash. */
 #define WITHOUT_TRASH (RIGHTS_ALL & ~(uint32_t)RIGHT_TRASH)
+
+/* A disk that refuses the next rename. */
+static bool rename_fails;
+
+int
+renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
+{
+	if (rename_fails) {
+		rename_fails = false;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
 
 static int
 trash_setup(void **state)
@@ -460,6 +475,32 @@ test_what_is_cut_through_a_handle_is_kept(void **state)
 	}
 }
 
+/* The oldest goes when something has taken its place, and not before. */
+static void
+test_no_version_goes_for_what_was_not_replaced(void **state)
+{
+	size_t count;
+
+	(void)state;
+	fx_shares[0].trash_ms = 0;
+	fx_shares[0].versions = 1;
+	fx_begin();
+	assert_int_equal(do_put("/a", STOR, 0, "first"), 0);
+	assert_int_equal(do_put("/a", STOR, 0, "second"), 0);
+	assert_string_equal(fx_read("/" TRASH_DIR "/v01~a"), "first");
+	rename_fails = true;
+	assert_int_equal(do_put("/a", STOR, 0, "third"), -EIO);
+	assert_int_equal(do_put("/b", STOR, 0, "other"), 0);
+	rename_fails = true;
+	assert_int_equal(do_rename("/b", "/a", VFS_REPLACE), -EIO);
+	assert_string_equal(fx_read("/a"), "second");
+	assert_string_equal(fx_read("/" TRASH_DIR "/v01~a"), "first");
+	assert_int_equal(do_rename("/b", "/a", VFS_REPLACE), 0);
+	assert_string_equal(fx_read("/" TRASH_DIR "/v01~a"), "second");
+	(void)in_trash("/", "~a", &count);
+	assert_int_equal(count, 1);
+}
+
 int
 main(void)
 {
@@ -479,6 +520,7 @@ main(void)
 		TRASH_TEST(test_an_empty_trash_goes_too),
 		TRASH_TEST(test_what_cannot_be_kept_is_not_deleted),
 		TRASH_TEST(test_what_is_cut_through_a_handle_is_kept),
+		TRASH_TEST(test_no_version_goes_for_what_was_not_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
