@@ -154,6 +154,8 @@ tls_conn_watch(int write_p, int version, int content_type, const void *at, size_
 
 	(void)version;
 	(void)arg;
+	if (c && content_type == SSL3_RT_ALERT && !write_p && len == 2)
+		c->heard_goodbye |= ((const uint8_t *)at)[1] == SSL3_AD_CLOSE_NOTIFY;
 	if (!c || content_type != SSL3_RT_HANDSHAKE || len == 0)
 		return;
 	tls_client_keep(c, write_p, at, len);
@@ -262,6 +264,10 @@ failure(struct tls_conn *c, int result)
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
 	default:
+		/* OpenSSL 3.5 does not call it an end when user_canceled came before, as from Java.
+		 */
+		if (c->heard_goodbye && ERR_peek_error() == 0)
+			return 0;
 		break;
 	}
 	reason = ERR_reason_error_string(ERR_peek_error());

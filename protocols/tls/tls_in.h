@@ -44,7 +44,7 @@ struct tls_conn {
 	bool ended;  /* recv said that there is no more */
 	bool broken; /* the socket failed, or the peer went too far: nothing is read or sent any
 			more */
-	bool said_goodbye;
+	bool said_goodbye, heard_goodbye; /* close_notify, by us and by the peer */
 	bool has_more; /* OpenSSL holds bytes; a part of a record that is not yet there does not
 			  count */
 	uint64_t handshake_bytes;
