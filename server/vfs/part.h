@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+/* clang-format off */
 /*
  * part.h - the hidden files that uploads put beside the file they make:
  *
@@ -7,8 +8,9 @@
  *	.coffer-mark~USER~HASH~NAME    USER's replacing of this file broke and was rolled back
  *
  * HASH is of the whole name; NAME is its beginning, for people. There is no database: what is known
- *of an upload stands in these names, so it survives sessions, crashes and the move of a directory.
+ * of an upload stands in these names, so it survives sessions, crashes and the move of a directory.
  */
+/* clang-format on */
 #ifndef SERVER_VFS_PART_H
 #define SERVER_VFS_PART_H
 

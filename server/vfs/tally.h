@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+/* clang-format off */
 /*
  * tally.h - the file in which it is counted what users keep in one share. Arithmetic and locks;
- *what a quota is and what is said about it is quota.h.
+ * what a quota is and what is said about it is quota.h.
  *
  * The file is an array of entries of 128 bytes:
  *
@@ -11,8 +12,9 @@
  *
  * A session holds the lock of its slot as long as it lives. So the kernel says who is gone: what a
  * dead session had put aside is free again, and its record is "dirty": to be counted anew by a
- *walk. Locks are of open file descriptions: what is opened twice locks itself out.
+ * walk. Locks are of open file descriptions: what is opened twice locks itself out.
  */
+/* clang-format on */
 #ifndef SERVER_VFS_TALLY_H
 #define SERVER_VFS_TALLY_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+/* clang-format off */
 /*
  * vfs.h - all that a front end sees of files. Questions go to the worker of the session, which
  * decides rights, names and quotas and opens things as the user; answers come through ask_pump() in
@@ -10,18 +11,26 @@
  * given to fn with reply->err 0 or -errno and reply->why, words for the client that name the right
  * or limit that stands in the way ("" when the errno says it all).
  *
- * An upload:      vfs_open(CREATE|WRITE|...)  -> ticket, fd, offset
- *                 [vfs_begin(ticket)          -> when the reply said needs_begin, before the first
- * byte] pwrite(fd, ...)                by the caller, who then closes his fd vfs_commit(ticket,
- * bytes)   -> only now is it there, and only now may success be said or vfs_abort(ticket, bytes) ->
- * it broke; what was there before is unharmed A download:     vfs_open(READ) -> fd; pread(fd, ...);
- * vfs_commit or vfs_abort (for the log)
+ * An upload:
+ *
+ *	vfs_open(CREATE|WRITE|...)	-> ticket, fd, offset
+ *	[vfs_begin(ticket)]		   when the reply said needs_begin, before the first byte
+ *	pwrite(fd, ...)			   by the caller, who then closes his fd
+ *	vfs_commit(ticket, bytes)	-> only now is it there, and only now may success be said
+ *	or vfs_abort(ticket, bytes)	-> it broke; what was there before is unharmed
+ *
+ * A download:
+ *
+ *	vfs_open(READ)			-> ticket, fd
+ *	pread(fd, ...)
+ *	vfs_commit or vfs_abort		   for the log
  *
  * errno that front ends meet: ENOENT EACCES EPERM EEXIST ENOTDIR EISDIR ENOTEMPTY ELOOP
  * ENAMETOOLONG EXDEV (another share) EROFS ENOSPC EDQUOT EFBIG EIO EBUSY (another writer) EINVAL
  * EBADF (no such ticket) ESTALE (an interrupted upload was rolled back: start from the beginning)
  * ERANGE (resume beyond the end) EPIPE (the worker is gone).
  */
+/* clang-format on */
 #ifndef SERVER_VFS_VFS_H
 #define SERVER_VFS_VFS_H
 
