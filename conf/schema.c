@@ -485,7 +485,8 @@ const struct schema_key schema_keys[] = {
 	S("owners", SCHEMA_WORD, owners, "shown",
 	  "hidden: listings show the user as the owner of everything.", .words = owners),
 	S("hide", SCHEMA_LIST, hide, NULL,
-	  "Patterns of names that are not there for clients, neither in listings nor when asked for.", .item = SCHEMA_PATTERN, RANGE(0, 64)),
+	  "Patterns of names that are not there for clients, neither in listings nor when asked for. Not on "
+	  "filesystems whose names are the same in capitals (vfat, CIFS...): a share with hide, deny or paths is not served there.", .item = SCHEMA_PATTERN, RANGE(0, 64)),
 	S("deny", SCHEMA_LIST, deny, NULL,
 	  "Patterns of names that are not listed and that nobody may make or use; the refusal says so.", .item = SCHEMA_PATTERN, RANGE(0, 64)),
 	S("quota-bytes", SCHEMA_SIZE, quota_bytes, "none",

@@ -55,14 +55,23 @@ look_at_shares(const struct conf *conf)
 		struct stat st;
 		struct text t;
 
-		if (fd < 0 || fstat(fd, &st) < 0 || !share_refuses_filesystem(fd, st.st_dev))
+		if (fd < 0 || fstat(fd, &st) < 0)
 			continue;
 		text_init(&t, room, sizeof(room));
-		text_printf(&t,
-			    "warning: shares.%s: what is mounted at %s is the kernel's (proc, sys, "
-			    "dev...) and is never served: sessions will not have it",
+		if (share_refuses_filesystem(fd, st.st_dev))
+			text_printf(&t,
+				    "warning: shares.%s: what is mounted at %s is the kernel's "
+				    "(proc, sys, dev...) and is never served: sessions will not "
+				    "have it",
+				    s->name, s->path);
+		else if (share_goes_by_names(s) && share_ignores_case(fd))
+			text_printf(
+			    &t,
+			    "warning: shares.%s: names at %s are the same in capitals, so "
+			    "paths, hide and deny cannot be kept: sessions will not have it",
 			    s->name, s->path);
-		ctl_complain(NULL, &place, t.at);
+		if (t.len > 0)
+			ctl_complain(NULL, &place, t.at);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include <fnmatch.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/vfs/trash_name.h"
 #include "server/vfs/vfs.h"
@@ -125,7 +126,8 @@ has_control(const char *name)
 enum rule_name
 rule_name(const struct conf_share *share, const char *name)
 {
-	if (name[0] == '.' && strncmp(name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0)
+	/* In any case: on some filesystems .COFFER-part is our .coffer-part. */
+	if (name[0] == '.' && strncasecmp(name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0)
 		return RULE_NAME_HIDDEN;
 	if (share->hide.count && matches(&share->hide, name))
 		return RULE_NAME_HIDDEN;

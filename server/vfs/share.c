@@ -22,6 +22,18 @@
 #include "server/vfs/vfs.h"
 
 /* Not in <linux/magic.h> of every kernel that we build on. */
+#ifndef EXFAT_SUPER_MAGIC
+#define EXFAT_SUPER_MAGIC 0x2011bab0
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#define MAGIC_NTFS 0x5346544e
+#define MAGIC_NTFS3 0x7366746e
+#define MAGIC_HFSPLUS 0x482b
 #define MAGIC_CONFIGFS 0x62656570
 #define MAGIC_FUSECTL 0x65735543
 #define MAGIC_MQUEUE 0x19800202
@@ -35,6 +47,12 @@ static const uint32_t refused_filesystems[] = {
 	SMACK_MAGIC,	     BINFMTFS_MAGIC,	  NSFS_MAGIC,	      PIPEFS_MAGIC,
 	SOCKFS_MAGIC,	     ANON_INODE_FS_MAGIC, MAGIC_CONFIGFS,     MAGIC_FUSECTL,
 	MAGIC_MQUEUE,	     MAGIC_RPC_PIPEFS,
+};
+
+/* Here "/ARCHIVE" is "/archive", and a pattern for *.key says nothing of X.KEY. */
+static const uint32_t caseless_filesystems[] = {
+	MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+	SMB2_SUPER_MAGIC,  MAGIC_NTFS,	      MAGIC_NTFS3,     MAGIC_HFSPLUS,
 };
 
 static bool
@@ -197,6 +215,24 @@ share_refuses_filesystem(int fd, dev_t dev)
 }
 
 bool
+share_ignores_case(int fd)
+{
+	struct statfs fs;
+
+	for (size_t i = 0; fstatfs(fd, &fs) == 0 && i < COUNT_OF(caseless_filesystems); i++) {
+		if ((uint32_t)fs.f_type == caseless_filesystems[i])
+			return true;
+	}
+	return false;
+}
+
+bool
+share_goes_by_names(const struct conf_share *conf)
+{
+	return conf->rule_count > 0 || conf->hide.count > 0 || conf->deny.count > 0;
+}
+
+bool
 share_allows_dev(struct share *share, int fd, dev_t dev)
 {
 	bool allowed;
@@ -232,6 +268,10 @@ explain(int err)
 		return "the user is not a member of the share's force-group";
 	case -EXDEV:
 		return "such a filesystem (proc, sys, dev...) is never served";
+	case -EOPNOTSUPP:
+		return "names on this filesystem (vfat, CIFS...) are the same in capitals: paths, "
+		       "hide "
+		       "and deny cannot be kept there";
 	default:
 		return "";
 	}
@@ -254,6 +294,8 @@ share_open(const struct conf_share *conf, const struct account *account, struct 
 		return -errno;
 	if (share_refuses_filesystem(root, st.st_dev))
 		return -EXDEV;
+	if (share_goes_by_names(conf) && share_ignores_case(root))
+		return -EOPNOTSUPP;
 	if (conf->force_group && share_group(account, conf->force_group, &ret_share->group) < 0)
 		return -EPERM;
 	ret_share->forces_group = conf->force_group != NULL;

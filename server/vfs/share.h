@@ -109,4 +109,12 @@ bool share_has_child(const struct share_list *list, const char *dir, const char 
  */
 bool share_allows_dev(struct share *share, int fd, dev_t dev);
 
+/*
+ * Is the descriptor on a filesystem that is known to find names whatever their letters' case? Rules
+ * for paths and names cannot be kept there, so a share that goes by them is not opened. Single
+ * directories of ext4 and others that were made so (casefold), and FUSE, are not known.
+ */
+bool share_ignores_case(int fd);
+bool share_goes_by_names(const struct conf_share *conf);
+
 #endif

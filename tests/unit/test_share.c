@@ -3,6 +3,23 @@
  */
 #include "tests/unit/vfs_fixture.h"
 
+#include <linux/magic.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+/* What the filesystem says that it is; 0: the truth. */
+static long fs_type;
+
+int
+fstatfs(int fd, struct statfs *st)
+{
+	int result = (int)syscall(SYS_fstatfs, fd, st);
+
+	if (fs_type)
+		st->f_type = fs_type;
+	return result;
+}
+
 static void
 test_account_gets_shares_by_name_and_group(void **state)
 {
@@ -316,6 +333,32 @@ test_a_link_to_the_root_does_not_change_its_mode(void **state)
 	assert_int_equal(fx_answer.r.err, -EACCES);
 }
 
+/* Where names are the same in capitals, rules for paths and names would be kept by nobody. */
+static void
+test_no_share_goes_by_names_that_ignore_case(void **state)
+{
+	struct conf_rule rule = { .path = (char[]) { "/archive" }, .rights = RIGHTS_READ_ONLY };
+	char *pattern = (char[]) { "*.key" };
+
+	(void)state;
+	fs_type = MSDOS_SUPER_MAGIC;
+	fx_begin();
+	assert_int_equal(do_put("/a", STOR, 0, "x"), 0);
+	fx_close_session(&fx);
+	fx_shares[0].rules = &rule;
+	fx_shares[0].rule_count = 1;
+	assert_int_equal(fx_open_session(&fx), -ENOENT);
+	assert_non_null(strstr(fx_log, "the same in capitals"));
+	fx_shares[0].rule_count = 0;
+	fx_shares[0].hide = (struct conf_list) { &pattern, 1 };
+	assert_int_equal(fx_open_session(&fx), -ENOENT);
+	fs_type = 0;
+	fx_begin();
+	/* Our own names are nobody else's in any letters. */
+	assert_int_equal(do_put("/.COFFER-part~x", STOR, 0, "x"), -EACCES);
+	assert_int_equal(do_stat("/.Coffer-kept~x"), -ENOENT);
+}
+
 int
 main(void)
 {
@@ -332,6 +375,7 @@ main(void)
 		FX_TEST(test_mount_points_stay),
 		FX_TEST(test_a_link_does_not_lead_past_a_mount),
 		FX_TEST(test_a_link_to_the_root_does_not_change_its_mode),
+		FX_TEST(test_no_share_goes_by_names_that_ignore_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
