@@ -7,14 +7,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Filesystems that do not know when a file was born leave it 0 for all. */
+/* What is known of a file that stays the same as long as it is that one. */
 static bool
 find_key(int dir, const char *name, struct own_key *ret_key)
 {
 	struct statx st;
 
 	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH),
-		  STATX_INO | STATX_BTIME, &st) < 0)
+		  STATX_INO | STATX_UID | STATX_BTIME, &st) < 0)
 		return false;
 	memset(ret_key, 0, sizeof(*ret_key));
 	ret_key->ino = st.stx_ino;
@@ -23,6 +23,8 @@ find_key(int dir, const char *name, struct own_key *ret_key)
 	if (st.stx_mask & STATX_BTIME) {
 		ret_key->born_s = st.stx_btime.tv_sec;
 		ret_key->born_ns = st.stx_btime.tv_nsec;
+	} else {
+		ret_key->uid = st.stx_uid;
 	}
 	return true;
 }
@@ -35,7 +37,7 @@ find(const struct own *own, const struct own_key *key)
 
 		if (have->ino == key->ino && have->dev_major == key->dev_major &&
 		    have->dev_minor == key->dev_minor && have->born_s == key->born_s &&
-		    have->born_ns == key->born_ns)
+		    have->born_ns == key->born_ns && have->uid == key->uid)
 			return have;
 	}
 	return NULL;

@@ -3,7 +3,9 @@
  * own.h - what this very session made: it may finish it (rename, remove, set times) where the
  * rights say no more than "create". What it wrote in the place of a file that somebody else had
  * made may get its times and mode from it, and no more. Remembered by inode and birth time, so that
- * a number that is used again by somebody else's file means nothing.
+ * a number that is used again by somebody else's file means nothing. Where the filesystem knows no
+ * birth times the owner stands for them: there, of people who share a uid, one may take a file for
+ * his own whose number was his.
  */
 #ifndef SERVER_VFS_OWN_H
 #define SERVER_VFS_OWN_H
@@ -21,7 +23,8 @@ struct own_key {
 	uint32_t dev_major, dev_minor;
 	int64_t born_s;
 	uint32_t born_ns;
-	bool made; /* not compared */
+	uint32_t uid; /* where nobody knows when it was born */
+	bool made;    /* not compared */
 };
 
 struct own {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -19,6 +20,24 @@
 #include "server/vfs/resolve.h"
 #include "server/vfs/world.h"
 #include "server/vfs/writing.h"
+
+/* Milliseconds that somebody who only looks may take. */
+#define LOCK_TRIES 200
+
+/*
+ * Locks what this open has just made. Who stats, lists or counts there may hold the lock for the
+ * moment in which he finds out that it is too new to be abandoned.
+ */
+static int
+lock_new(struct world *w, int fd)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return 0; /* a filesystem without locks has none for others either */
+		(void)poll(NULL, 0, 1);
+	}
+	return writing_busy(w);
+}
 
 /* Makes the part, locked. */
 static int
@@ -51,8 +70,9 @@ make_part(struct world *w, struct opening *o, uint32_t mode)
 		    "upload needs");
 	if (err < 0)
 		return err;
-	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return writing_busy(w);
+	err = lock_new(w, f->fd);
+	if (err < 0)
+		return err;
 	err = attr_force_group(w, o->p->share, f->fd);
 	if (err < 0) {
 		ignore_result(unlinkat(f->dir, hidden, 0)); /* empty, and never to be more */
@@ -170,8 +190,9 @@ opening_new(struct world *w, struct opening *o)
 			 mode, &f->fd);
 	if (err < 0)
 		return err == -EEXIST && !(f->flags & VFS_OPEN_EXCL) ? writing_busy(w) : err;
-	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return writing_busy(w);
+	err = lock_new(w, f->fd);
+	if (err < 0)
+		return err;
 	err = attr_force_group(w, o->p->share, f->fd);
 	if (err < 0) {
 		ignore_result(unlinkat(f->dir, o->name, 0)); /* empty */

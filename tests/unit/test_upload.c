@@ -825,6 +825,38 @@ test_the_last_mode_that_was_asked_for_stands(void **state)
 	}
 }
 
+static int looker = -1;
+
+static void
+look_ends(void)
+{
+	fd_close(&looker);
+}
+
+/* As a listing of another session does with every part that it meets. */
+static void
+look_at_part(void)
+{
+	char hidden[PART_NAME_MAX + 1] = "/";
+
+	part_name(PART_ACTIVE, NULL, "a", hidden + 1);
+	looker = open(fx_path(hidden), O_WRONLY | O_CLOEXEC);
+	assert_true(looker >= 0);
+	assert_int_equal(syscall(SYS_flock, looker, LOCK_EX | LOCK_NB), 0);
+	before_lock = look_ends;
+}
+
+static void
+test_who_looks_at_a_new_part_is_no_other_writer(void **state)
+{
+	(void)state;
+	fx_begin();
+	before_lock = look_at_part;
+	assert_int_equal(do_put("/a", STOR, 0, "x"), 0);
+	assert_null(before_lock);
+	assert_string_equal(fx_read("/a"), "x");
+}
+
 int
 main(void)
 {
@@ -864,6 +896,7 @@ main(void)
 		FX_TEST(test_what_another_session_appended_stays),
 		FX_TEST(test_what_has_holes_is_not_kept),
 		FX_TEST(test_the_last_mode_that_was_asked_for_stands),
+		FX_TEST(test_who_looks_at_a_new_part_is_no_other_writer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
