@@ -116,7 +116,8 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	int flags = opening_access(o) | opening_append(o), err;
 
 	f->append_only = append_only;
-	if (append_only) /* a descriptor that writes nowhere else, until wire asks the kernel */
+	/* Against mistakes: the library needs F_SETFL, with which a wire gone bad takes it off. */
+	if (append_only)
 		flags |= O_APPEND;
 	err = place_file_at(w, o->p, f->dir, o->name, flags, &o->st, &f->fd);
 	if (err == 0)
