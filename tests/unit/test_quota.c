@@ -238,6 +238,28 @@ test_replacing_ones_own_file_does_not_lift_the_quota(void **ctx)
 	ASSERT_EXACT();
 }
 
+/* Also where much else counts for the user: a small file stands for its own bytes only. */
+static void
+test_a_small_file_makes_room_for_a_small_one(void **ctx)
+{
+	static char much[900 * KIB], little[100 * KIB];
+
+	(void)ctx;
+	memset(much, 'x', sizeof(much) - 1);
+	memset(little, 'x', sizeof(little) - 1);
+	begin(1024 * KIB, 0);
+	assert_int_equal(do_put("/a", STOR, 0, much), 0);
+	assert_int_equal(do_put("/b", STOR, 0, little), 0);
+	assert_int_equal(open_it("/b", STOR), 0);
+	assert_int_equal(do_grow(100 * KIB), 0);
+	for (uint64_t size = 120; size <= 124; size++)
+		assert_int_equal(do_grow(size * KIB), 0);
+	for (uint64_t size = 125; size <= 1000; size += 25)
+		assert_int_equal(do_grow(size * KIB), -EDQUOT);
+	assert_int_equal(do_abort(opened, 0), 0);
+	ASSERT_EXACT();
+}
+
 /* Clients synchronise with several connections, also where little is left. */
 static void
 test_several_sessions_replace_files_in_a_full_share(void **ctx)
@@ -436,6 +458,7 @@ main(void)
 		FX_TEST(test_an_upload_that_breaks_twice_is_counted_once),
 		FX_TEST(test_uploads_end_at_the_quota_and_say_so),
 		FX_TEST(test_replacing_ones_own_file_does_not_lift_the_quota),
+		FX_TEST(test_a_small_file_makes_room_for_a_small_one),
 		FX_TEST(test_several_sessions_replace_files_in_a_full_share),
 		FX_TEST(test_what_is_not_replaced_after_all_needs_room),
 		FX_TEST(test_an_empty_file_is_replaced_where_no_more_files_may_be),
