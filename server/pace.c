@@ -77,10 +77,15 @@ pace_waits(struct pace *p)
 uint64_t
 pace_deadline(struct pace *p)
 {
-	uint64_t at;
+	uint64_t now = clock_ms(), at;
 
-	if (!pace_waits(p) || p->asked)
+	if (!p->waits || p->asked)
 		return CLOCK_NEVER;
-	at = clock_ms() + rate_wait_ms(&p->rate);
-	return at > p->from_ms ? at : p->from_ms;
+	at = now + rate_wait_ms(&p->rate);
+	if (at < p->from_ms)
+		at = p->from_ms;
+	/* It may be over already: that must be told, or nobody looks again; and once, or who has
+	 * given up is told for ever. */
+	p->waits = at > now;
+	return at;
 }

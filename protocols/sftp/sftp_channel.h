@@ -66,6 +66,9 @@ struct sftp_ask {
 	uint32_t id;
 	bool changes;	       /* what files hold may be another thing afterwards */
 	struct sftp_ask *next; /* free ones */
+	/* A copy, which goes by pieces: the ticket and the places that it reads and writes next. */
+	uint32_t from;
+	uint64_t from_at, to_at, left; /* left: UINT64_MAX is "to the end" */
 };
 
 /* Names of ids that this session has shown, for users-groups-by-id@openssh.com. */

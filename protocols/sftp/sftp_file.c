@@ -13,6 +13,9 @@
 #include "server/base/clock.h"
 #include "server/base/fd.h"
 
+/* Bytes of one question about a copy. */
+#define COPY_PIECE ((uint64_t)16 * 1024 * 1024)
+
 uint32_t
 sftp_mode(const struct sftp_attrs *a)
 {
@@ -355,6 +358,40 @@ overlaps(const struct sftp_request *r)
 	return from < to ? to - from < len : from - to < len;
 }
 
+static void copy_answer(void *ctx, struct vfs_reply *reply);
+
+/* Worker does one thing at a time, and one that takes minutes would look like a disk that hangs. */
+static int
+copy_piece(struct sftp_ask *a)
+{
+	return vfs_copy(a->f->s->vfs, a->from, a->from_at,
+			a->left < COPY_PIECE ? a->left : COPY_PIECE, a->handle->ticket, a->to_at,
+			copy_answer, a);
+}
+
+static void
+copy_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	bool is_last = reply->err < 0 || reply->bytes < COPY_PIECE || a->left == COPY_PIECE;
+	int err;
+
+	if (is_last || !a->channel) {
+		sftp_answer_status(a, reply);
+		return;
+	}
+	a->f->progress_ms = clock_ms();
+	a->from_at += COPY_PIECE;
+	a->to_at += COPY_PIECE;
+	a->left -= a->left == UINT64_MAX ? 0 : COPY_PIECE;
+	err = copy_piece(a);
+	if (err < 0) {
+		struct vfs_reply failed = { .err = err, .why = "" };
+
+		sftp_answer_status(a, &failed);
+	}
+}
+
 int
 sftp_copy_data(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *from)
 {
@@ -378,6 +415,9 @@ sftp_copy_data(struct sftp_channel *ch, const struct sftp_request *r, struct sft
 	}
 	a = sftp_ask_new(ch, r->id, to);
 	sftp_ask_changes(a);
-	return sftp_asked(a, vfs_copy(ch->f->s->vfs, from->ticket, r->wide[0], r->wide[1],
-				      to->ticket, r->wide[2], sftp_answer_status, a));
+	a->from = from->ticket;
+	a->from_at = r->wide[0];
+	a->left = r->wide[1] > 0 ? r->wide[1] : UINT64_MAX;
+	a->to_at = r->wide[2];
+	return sftp_asked(a, copy_piece(a));
 }

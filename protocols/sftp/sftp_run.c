@@ -142,7 +142,8 @@ serve_channel(struct sftp *f, size_t i, bool *gone)
 	ended = ch->verb ? sftp_verb_is_done(ch, &status) : ssh_pipe_is_ended(ch->pipe);
 	if (ch->broken || (ended && is_settled(ch)))
 		ssh_pipe_shut(ch->pipe, status);
-	return moved;
+	/* libssh reads while it writes, so the client's close may have come in this very turn. */
+	return moved || ssh_pipe_is_closed(ch->pipe);
 }
 
 static bool

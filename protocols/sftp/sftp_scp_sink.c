@@ -142,6 +142,7 @@ answer_opened(void *ctx, struct vfs_reply *reply)
 		h->fd = fd_give(reply->fd);
 		h->ticket = reply->ticket;
 		h->limit = reply->limit;
+		h->lane_up = reply->lane_up;
 	}
 	if (!ch) {
 		if (reply->err == 0)
@@ -350,6 +351,11 @@ take_data(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len)
 		s->step = end_file;
 		return 1;
 	}
+	if (s->err == 0) {
+		n = (size_t)pace_allows(&ch->f->s->up, h->ticket, h->lane_up, n);
+		if (n == 0)
+			return 0;
+	}
 	if (s->err == 0 && s->at + n > h->limit) {
 		a = sftp_ask_new(ch, 0, h);
 		err = sftp_asked(a, vfs_grow(ch->f->s->vfs, h->ticket, s->at + n, answer_grown, a));
@@ -359,8 +365,10 @@ take_data(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len)
 	}
 	if (s->err == 0)
 		s->err = fd_pwrite_full(h->fd, at, n, s->at);
-	if (s->err == 0)
+	if (s->err == 0) {
 		h->bytes_written += n;
+		pace_moved(&ch->f->s->up, h->lane_up, n);
+	}
 	s->at += n;
 	s->left -= n;
 	return n;

@@ -67,6 +67,12 @@ send_data(struct sftp_channel *ch, struct scp *s)
 		end_file(ch, s);
 		return;
 	}
+	if (want > 0) {
+		want = (size_t)pace_allows(&ch->f->s->down, s->handle->ticket, s->handle->lane_down,
+					   want);
+		if (want == 0)
+			return;
+	}
 	b = sftp_room(ch, PIECE_BYTES);
 	n = want > 0 ? pread(s->handle->fd, b->at + b->end, want, (off_t)s->at) : 0;
 	if (n <= 0 && want > 0) { /* it became shorter: what was announced must come */
@@ -78,6 +84,7 @@ send_data(struct sftp_channel *ch, struct scp *s)
 	s->at += (uint64_t)n;
 	s->left -= (uint64_t)n;
 	s->handle->bytes_read += (uint64_t)n;
+	pace_moved(&ch->f->s->down, s->handle->lane_down, (uint64_t)n);
 	if (s->left > 0)
 		return;
 	if (s->err < 0) {
@@ -200,6 +207,7 @@ answer_open(void *ctx, struct vfs_reply *reply)
 		h->kind = SFTP_HANDLE_FILE;
 		h->fd = fd_give(reply->fd);
 		h->ticket = reply->ticket;
+		h->lane_down = reply->lane_down;
 	}
 	if (!ch && reply->err == 0) {
 		sftp_abandon(f, h);

@@ -71,8 +71,11 @@ sftp_write(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 		return -EACCES;
 	if (h->flags & SFTP_OPEN_APPEND)
 		offset = end_of(h);
-	if (offset > INT64_MAX || data->len > INT64_MAX - offset)
+	if (offset > INT64_MAX || data->len > INT64_MAX - offset) {
+		if (h->write_err == 0)
+			h->write_err = -EFBIG; /* what is missing, CLOSE must tell */
 		return -EFBIG;
+	}
 	if (data->len > 0 && pace_allows(&ch->f->s->up, h->ticket, h->lane_up, data->len) == 0)
 		return SFTP_LATER;
 	if (offset + data->len > h->limit)

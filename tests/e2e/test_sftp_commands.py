@@ -6,11 +6,12 @@ import hashlib
 import os
 import struct
 import subprocess
+import time
 import zlib
 
 import pytest
 
-from conftest import descendants, run, serving
+from conftest import descendants, run, serving, sha256
 from test_clients import make_tree, sums
 from test_sftp_clients import needs, rclone, ssh_options
 from test_sftp_ledger import BAD_MESSAGE, EXTENDED, EXTENDED_REPLY, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, R, STATUS, W, CREAT, Raw, connect, s, u32, u64
@@ -185,6 +186,20 @@ def test_old_scp_is_refused_with_words_by_default(server, here):
     done = scp(server, "up", "@:up", ok=False)
     assert done.returncode != 0 and "speaks SFTP, not the old protocol of scp" in done.text
     assert not os.path.exists(server.path("up"))
+
+
+def test_old_scp_keeps_to_the_rates(tmp_path, here, user_key):
+    """Half a mebibyte at 256 KiB a second: a second of it may come at once."""
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("sftp: { scp: yes }\nlimits: { rate-up: 256K, rate-down: 256K }\n")
+    (here / "up").write_bytes(os.urandom(1 << 19))
+    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+        server.key = user_key
+        for source, target in (("up", "@:up"), ("@:up", "down")):
+            began = time.monotonic()
+            scp(server, source, target)
+            assert time.monotonic() - began > 0.5
+    assert sha256("down") == sha256("up")
 
 
 def test_old_scp_there_and_back(old, here):

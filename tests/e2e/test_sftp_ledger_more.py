@@ -20,7 +20,7 @@ from paramiko.kex_group16 import KexGroup16SHA512
 from conftest import TOP, eventually, serving, sha256, status
 from test_clients import MEBI, big_file, sftp
 from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EOF, EXTENDED, EXTENDED_REPLY, FAILURE, HANDLE, MKDIR, NAME, NO_SUCH_FILE,
-                              OK, OPENDIR, PERMISSION_DENIED, R, READDIR, STAT, STATUS, TRUNC, W, Raw, s, u32, u64)
+                              OK, OPENDIR, PERMISSION_DENIED, R, READDIR, STAT, STATUS, TRUNC, W, WRITE, Raw, s, u32, u64)
 
 IGNORE, KEXINIT, KEX_INIT, KEX_REPLY, GEX_REQUEST = 2, 20, 30, 31, 34
 CHANNEL_DATA, CHANNEL_EXTENDED_DATA, CHANNEL_EOF, CHANNEL_CLOSE = 94, 95, 96, 97
@@ -430,6 +430,42 @@ def test_sf13_copies_between_handles(server, raw):
     assert copy(raw, source, 5, 10, to, 1000) == (STATUS, OK)
     assert raw.ask(CLOSE, s(to)) == (STATUS, OK)
     assert content(server, "copied") == whole[:1000] + whole[5:15] + whole[1010:]
+
+
+@pytest.mark.parametrize("size,length", [(40 * MEBI + 3, 0), (32 * MEBI, 0), (40 * MEBI, 32 * MEBI), (40 * MEBI, 33 * MEBI + 1), (20 * MEBI, 2**62)])
+def test_sf13_long_copies_go_by_pieces_and_are_whole(server, raw, size, length):
+    whole = os.urandom(1 << 16) * (size >> 16) + os.urandom(size & 0xffff)
+    with open(server.path("whole"), "wb") as f:
+        f.write(whole)
+    source, to = raw.open("/whole", R), raw.open("/copied", W | CREAT | TRUNC)
+    assert copy(raw, source, 0, length, to, 7) == (STATUS, OK)
+    assert raw.ask(CLOSE, s(to)) == (STATUS, OK)
+    assert content(server, "copied") == b"\0" * 7 + whole[:length or None]
+
+
+def test_a_write_beyond_every_file_is_told_again_by_close(server, raw):
+    to = raw.open("/copied", W | CREAT | TRUNC)
+    assert raw.ask(WRITE, s(to) + u64(2**63) + s(b"x")) == (STATUS, FAILURE)
+    assert raw.ask(CLOSE, s(to)) == (STATUS, FAILURE)
+
+
+def test_an_upload_is_free_again_when_its_channel_closes(server):
+    """Though the connection stays and says nothing more."""
+    with server.sftp() as c:
+        f = c.open("/channel", "w")
+        f.write(b"A" * 100)
+        f.flush()
+        c.get_channel().close()
+        with server.sftp() as other:
+            def taken():
+                with contextlib.suppress(OSError):
+                    with other.open("/channel", "w") as g:
+                        g.write(b"B")
+                    return True
+                return False
+            eventually(taken, 5, "the end of the first upload")
+            other.transport.close()
+        c.transport.close()
 
 
 def test_sf13_copies_need_a_source_to_read_and_a_target_to_write(server, raw):
