@@ -31,6 +31,8 @@ struct conn {
 	uint64_t kill_ms;  /* clock_ms() at which it must be logged in, or gone; or CLOCK_NEVER */
 };
 
+/* Rows for connections that were told to end and are not counted any more. */
+#define CONNS_ENDING 64
 /* More than any configuration allows. */
 #define CONNS_LIMIT 200000u
 

@@ -5,6 +5,7 @@
  * port, please" and nothing else. Invariants: a port is random and inside the range; two sessions
  * of one address never have the same; who comes is handed to the session of his address, or closed.
  */
+#include "server/conns.h"
 #include "server/gate_in.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ void
 gate_ports_init(const struct conf *conf)
 {
 	us.conf = conf;
-	us.clients_max = conf->limits.sessions + conf->limits.waiting;
+	us.clients_max = conf->limits.sessions + conf->limits.waiting + CONNS_ENDING;
 	us.wishes_max = WISHES_EACH * us.clients_max;
 	us.clients = mem_new(us.clients_max, sizeof(*us.clients));
 	us.holds = mem_new(us.wishes_max, sizeof(*us.holds));

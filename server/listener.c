@@ -38,8 +38,6 @@
 #include "server/resolve.h"
 #include "server/servers.h"
 
-/* Rows for connections that were told to end and are not counted any more. */
-#define ENDING 64
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
 
@@ -391,7 +389,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	certs_note(conf);
 	resolve_start(conf, NULL);
 	once = only_once;
-	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting + ENDING);
+	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting + CONNS_ENDING);
 	catch_signals();
 	penalty_init();
 	if (resume_fd < 0)

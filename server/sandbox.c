@@ -4,6 +4,7 @@
  * Order matters: what needs a privilege comes before it is dropped, and the death signal comes last
  * because a change of uid clears it.
  */
+#include "server/conns.h"
 #include "server/sandbox.h"
 
 #include <cap-ng.h>
@@ -220,7 +221,8 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	struct landlock nothing;
 
 	landlock_begin(&nothing, false);
-	limit(RLIMIT_NOFILE, conf->limits.sessions + conf->limits.waiting + SIGNER_FILES_SPARE);
+	limit(RLIMIT_NOFILE,
+	      conf->limits.sessions + conf->limits.waiting + CONNS_ENDING + SIGNER_FILES_SPARE);
 	become_nobody(conf, ids->keys_uid, ids->keys_gid);
 	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets.
 	 */
@@ -263,7 +265,8 @@ sandbox_gate(const struct conf *conf, const struct sandbox_ids *ids)
 
 	landlock_begin(&ports, true);
 	limit(RLIMIT_NOFILE,
-	      GATE_FILES_EACH * (conf->limits.sessions + conf->limits.waiting) + GATE_FILES_SPARE);
+	      GATE_FILES_EACH * (conf->limits.sessions + conf->limits.waiting + CONNS_ENDING) +
+		  GATE_FILES_SPARE);
 	limit(RLIMIT_MEMLOCK, 0);
 	become_nobody(conf, ids->wire_uid, ids->wire_gid);
 	landlock_enter(&ports);

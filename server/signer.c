@@ -4,6 +4,7 @@
  * Distrusts: monitors, in what they pass on from wire; a request that is not of a shape is refused
  * and its socket closed. Must not: decrypt, sign raw numbers, or give anything but signatures.
  */
+#include "server/conns.h"
 #include "server/signer.h"
 
 #include <errno.h>
@@ -260,7 +261,7 @@ signer_run(const struct conf *conf, const struct sandbox_ids *ids, int control)
 	say_hello(control, err);
 	if (err < 0)
 		_exit(1);
-	us.clients_max = conf->limits.sessions + conf->limits.waiting;
+	us.clients_max = conf->limits.sessions + conf->limits.waiting + CONNS_ENDING;
 	us.polls = mem_new(us.clients_max + 1, sizeof(*us.polls));
 	us.polls[0] = (struct pollfd) { .fd = control, .events = POLLIN };
 	sandbox_signer(conf, ids);

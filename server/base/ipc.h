@@ -31,7 +31,8 @@ void ipc_set_id(const struct buf *b, uint32_t id);
 
 /*
  * Sends the message, with pass_fd beside it unless that is -1 (it stays the caller's). Waits up to
- * IPC_SEND_MS, also when the user has too many descriptors under way. Returns 0, -EMSGSIZE (b is bad), -ETIMEDOUT, -EPIPE (the other side is gone).
+ * IPC_SEND_MS, also when the user has too many descriptors under way. Returns 0, -EMSGSIZE (b is
+ * bad), -ETIMEDOUT, -EPIPE (the other side is gone).
  */
 int ipc_send(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
 

@@ -51,6 +51,8 @@ log_q(struct log_value *v, const char *s)
 			text_printf(&t, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
 			text_printf(&t, "\\x%02x", c);
+		else if (c == 0xc2 && (unsigned char)s[1] < 0xa0) /* U+0080 to 9F: CSI is one */
+			text_printf(&t, "\\xc2\\x%02x", (unsigned char)*++s);
 		else
 			text_putc(&t, (char)c);
 		if (t.cut) /* never half an escape */

@@ -184,6 +184,10 @@ test_log_values_are_one_harmless_word(void **state)
 		{ "a=b", "\"a=b\"" },
 		{ "q\"q\\", "\"q\\\"q\\\\\"" },
 		{ "new\nline\x1b[0m", "\"new\\x0aline\\x1b[0m\"" },
+		{ "\xc2\x9b"
+		  "2J\xc2\xa9",
+		  "\"\\xc2\\x9b"
+		  "2J\xc2\xa9\"" },
 		{ "\xc3\xbc", "\"\xc3\xbc\"" },
 		{ "\xff", "\"\\xff\"" },
 	};
