@@ -280,14 +280,14 @@ take_any(const struct client *c, struct hold **ret)
 
 /*
  * Who comes is a descriptor in flight until wire takes him off the line, and the kernel bounds
- * those of all sessions together. The least buffer holds about six: GATE_FILES_EACH counts them.
+ * those of all sessions together. This buffer holds about sixteen: GATE_FILES_EACH counts them.
  */
 static void
 keep_short(int line)
 {
-	const int least = 1;
+	const int bytes = 6 * 1024; /* the kernel takes it twice, and 768 for each */
 
-	(void)setsockopt(line, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+	(void)setsockopt(line, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static int

@@ -35,9 +35,9 @@
 #define CLUSTER_FILES 16
 /* The library takes answers of any length. */
 #define CLUSTER_DATA_BYTES (128 * 1024 * 1024)
-/* Gate has a session's socket, and for two wishes of it a line, a port, and six clients in flight
- * each. */
-#define GATE_FILES_EACH 17
+/* Gate has a session's socket, and for two wishes of it a line, a port, and sixteen clients in
+ * flight each. */
+#define GATE_FILES_EACH 37
 #define GATE_FILES_SPARE 128
 /* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the
  * way. */

@@ -48,7 +48,7 @@ class Driver:
     @classmethod
     def missing(cls):
         """What is not installed, or None."""
-        return next((n for n in cls.needs if not shutil.which(n) and not os.path.exists(n)), None)
+        return next((n for n in cls.needs if not shutil.which(n) and not os.access(n, os.R_OK)), None)
 
     def close(self):
         pass

@@ -43,7 +43,7 @@ def test_scripts_of_nmap_run_and_find_nothing(server, tmp_path):
     assert ran >= {"ftp-anon", "ftp-bounce", "ftp-brute", "ftp-libopie", "ftp-proftpd-backdoor", "ftp-syst", "ftp-vsftpd-backdoor",
                    "ftp-vuln-cve2010-4221", "ssl-ccs-injection", "ssl-cert", "ssl-date", "ssl-dh-params", "ssl-enum-ciphers",
                    "ssl-heartbleed", "ssl-poodle"}, said
-    assert re.search(r"^%d/tcp open +ftp +syn-ack[^\n]*ttl \d+\s*$" % server.ftps_port, said, re.M), said
+    assert re.search(r"^%d/tcp open +ftp +syn-ack(?: ttl \d+)?\s*$" % server.ftps_port, said, re.M), said
     # What a script found it writes below the port. The one that counts ciphers and the one for the certificate always do.
     found = set(re.findall(r"^\|[ _]((?:ftp|ssl)-[\w-]+):", said, re.M))
     assert found <= {"ftp-brute", "ssl-cert", "ssl-date", "ssl-enum-ciphers"}, said
