@@ -79,8 +79,8 @@ def test_ban_on_one_node_holds_on_all_and_on_those_that_come_later_au07(tmp_path
     with node(tmp_path, redis, "a") as a, node(tmp_path, redis, "b") as b:
         assert "banned" in ctl(a, "ban", "127.0.0.7", "forever")
         assert "banned" in ctl(a, "ban", "127.0.9.0/24", "10m")
-        eventually(lambda: greeting(b, "127.0.0.7") == b"421")
-        assert greeting(b, "127.0.9.3") == b"421" and greeting(b, "127.0.0.8") == b"220"
+        eventually(lambda: greeting(b, "127.0.0.7") == b"421" and greeting(b, "127.0.9.3") == b"421")
+        assert greeting(b, "127.0.0.8") == b"220"
         with node(tmp_path, redis, "c") as c:
             eventually(lambda: greeting(c, "127.0.0.7") == b"421" and greeting(c, "127.0.9.3") == b"421")
             assert "for good" in ctl(c, "bans")
