@@ -270,14 +270,15 @@ turn(uint64_t deadline)
 	for (size_t i = 0; i < us.conns.max; i++)
 		if (polls[conns_at + i].revents && us.conns.at[i].pid)
 			claims_hear(&us, &us.conns.at[i]);
+	/* Before the doors: whoever is let in needs both. */
 	if (polls[POLL_SIGNER].revents)
 		signer_hung_up();
-	for (size_t i = 0; doors_at + i < n && us.servers.signer >= 0; i++)
+	if (polls[POLL_GATE].revents)
+		arrive_hear_gate(&us);
+	for (size_t i = 0; doors_at + i < n && us.servers.signer >= 0 && us.servers.gate >= 0; i++)
 		if (polls[doors_at + i].revents)
 			arrive_accept(&us, &us.doors.at[i]);
 	admin_serve(&polls[control_at]);
-	if (polls[POLL_GATE].revents)
-		arrive_hear_gate(&us);
 	if (polls[POLL_RECHECK].revents)
 		recheck_hear(&us);
 	cluster_turn(&us);
