@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * auth_serve.h - the answering side of auth.h: monitor's. It alone knows who somebody is, counts
- *the guesses, and lets every refusal take the same time.
+ * the guesses, and lets every refusal take the same time.
  *
  *	WAITING --a message--> decided --GO_ON--> WAITING
  *	                          |--LOGGED_IN--> auth_serve_accept() or _refuse()

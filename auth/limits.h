@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * limits.h - what the last field of a user's line says of his logins: words NAME=VALUE with ';'
- *between them.
+ * between them.
  *
  *	expires=2027-01-31;protocols=sftp;networks=192.0.2.0/24;hours=Mon-Fri 08:00-18:00
  *
  * On the day of expires he does not come any more. A word that is there several times lists
- *alternatives. An empty field limits nothing. Rules for many users are auth.rules; this is what
- *belongs to one.
+ * alternatives. An empty field limits nothing. Rules for many users are auth.rules; this is what
+ * belongs to one.
  */
 #ifndef AUTH_LIMITS_H
 #define AUTH_LIMITS_H

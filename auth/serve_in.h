@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * serve_in.h - what the files of the answering side share: the state of one connection's login. All
- *run in monitor.
+ * run in monitor.
  *
  *	auth_serve.c (messages, tries, time) -> serve_prove.c (factors) -> serve_find.c (accounts,
- *passwords)
+ * passwords)
  *	                                                     '-> serve_talk.c (prompts) <-'
  */
 #ifndef AUTH_SERVE_IN_H

@@ -7,8 +7,8 @@
  *
  * so that a file of ProFTPD's AuthUserFile can be taken over. Lines beginning with '#' and empty
  * lines mean nothing. A hash is what crypt(3) knows. One that begins with '*' never fits: such a
- *user has no password, but may have keys. One that begins with '!' is locked: nobody logs in with
- *it, in no way. What stands in limits is limits.h.
+ * user has no password, but may have keys. One that begins with '!' is locked: nobody logs in with
+ * it, in no way. What stands in limits is limits.h.
  *
  * Who has a struct user has a hash: wipe it.
  */

@@ -2,12 +2,12 @@
 /*
  * gate.h - one process that owns nothing holds the passive ports of all sessions, so that a port
  * serves several clients at one time: who connects to it is handed to the session of his address.
- *It also reads the PROXY headers of trusted load balancers, so that no process with rights reads a
- *byte that came over the network.
+ * It also reads the PROXY headers of trusted load balancers, so that no process with rights reads a
+ * byte that came over the network.
  *
  *	listener --control--> gate: sessions with their addresses; connections with a header in
- *front worker --its session's socket--> gate: "a port, please" --> a line, which worker gives to
- *wire gate --line--> wire: connections. When wire closes the line, the port is given back.
+ * front worker --its session's socket--> gate: "a port, please" --> a line, which worker gives to
+ * wire gate --line--> wire: connections. When wire closes the line, the port is given back.
  */
 #ifndef SERVER_GATE_H
 #define SERVER_GATE_H

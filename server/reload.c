@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * reload.c - a new configuration, or a new image of ourselves. Both are tried by a child first, so
- *that one that does not stand changes nothing; one child at a time.
+ * that one that does not stand changes nothing; one child at a time.
  *
  *	nothing --SIGHUP--> a child reads the file --good--> swapped
  *	        --changed certificates--> a child reads those --good--> swapped

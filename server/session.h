@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * session.h - what a front end holds: the client's socket, the way to monitor, and after login the
- *way to worker. Lives in wire.
+ * way to worker. Lives in wire.
  *
  *	GREETED --auth_recv says OK, session_login()--> LOGGED_IN --> ended (the front end returns)
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sftp_sum.h - checksums of files, made a piece in each turn of the loop. One at a time per
- *channel.
+ * channel.
  *
  *	none --start--> running --end of file, error--> done is called, none
  *	none --open--> opening --worker said yes--> running; --no--> done is called, none

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ssh_login.c - from the first byte to a login (RFC 4252, RFC 4256), in libssh's pull mode: a
- *message is kept until monitor has decided, and while it thinks nothing more is read from the
- *client. Owns: the translation between SSH's methods and auth.h. Must not: decide anything. A
- *verdict of monitor is the only way to a success message.
+ * message is kept until monitor has decided, and while it thinks nothing more is read from the
+ * client. Owns: the translation between SSH's methods and auth.h. Must not: decide anything. A
+ * verdict of monitor is the only way to a success message.
  *
  *	KEX -> READY --request--> ASKED --NO, PARTIAL, KEY_OK--> READY
  *	                          |  ^      OK--> done, LAST--> end

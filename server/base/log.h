@@ -9,7 +9,7 @@
  * Every string that came from outside goes through log_q(). Secrets go nowhere.
  *
  * error: somebody must act. warn: odd, and we went on. notice: logins, logouts, transfers,
- *refusals. info: life of processes. debug: for us, cheap when off.
+ * refusals. info: life of processes. debug: for us, cheap when off.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

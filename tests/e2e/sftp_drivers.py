@@ -489,6 +489,9 @@ class Paramiko(Driver):
 
 
 class Asyncssh(Driver):
+    note = ("2.10 of Debian 12 goes on sending data behind its own KEXINIT (RFC 4253, 7.1), which libssh refuses: its session ends "
+            "at the first new key, so after a gibibyte.")
+
     def __init__(self, *arguments):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

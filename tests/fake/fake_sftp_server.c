@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fake_sftp_server.c - the SFTP front end with a monitor that knows one password and takes every
- *key: for measuring and for hostile tests of the front end alone. Real wire code, real worker code,
- *no sandbox, one uid. Never installed.
+ * key: for measuring and for hostile tests of the front end alone. Real wire code, real worker
+ *code, no sandbox, one uid. Never installed.
  *
  *	fake_sftp_server PORT HOSTKEY DIRECTORY [modern|compatible]
  *

@@ -5,10 +5,10 @@
  *	logdisk IMAGE RECORD MOUNTPOINT
  *
  * MOUNTPOINT/disk is IMAGE, for a loop device. RECORD gets one entry for each write, when it is
- *done, and for each flush, when it begins: 16 bytes of offset and length (little-endian, 8 each)
- *and the bytes written; a flush has offset and length of all ones. So every state that a power
- *failure could leave can be made from an old copy of IMAGE: all writes before the last flush, and
- *any of those behind it. Runs as root.
+ * done, and for each flush, when it begins: 16 bytes of offset and length (little-endian, 8 each)
+ * and the bytes written; a flush has offset and length of all ones. So every state that a power
+ * failure could leave can be made from an old copy of IMAGE: all writes before the last flush, and
+ * any of those behind it. Runs as root.
  */
 #define FUSE_USE_VERSION 35
 

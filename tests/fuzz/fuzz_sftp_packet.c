@@ -4,7 +4,7 @@
  * them. What comes out must lie inside what went in.
  *
  *	clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -o fuzz
- *tests/fuzz/fuzz_sftp_packet.c \
+ * tests/fuzz/fuzz_sftp_packet.c \
  *		protocols/sftp/sftp_packet.c server/base/buf.c server/base/mem.c server/base/fail.c
  *\ server/base/log.c server/base/text.c
  */

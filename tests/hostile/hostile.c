@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * hostile.c - a wire that has gone bad, and a worker that does what it is told. A test build: the
- *real daemon with this file in place of both front ends and of the port service.
+ * real daemon with this file in place of both front ends and of the port service.
  *
  * The tester connects to either port and sends one line; what follows is done inside wire, after
- *its sandbox was entered, with everything that wire has: its sockets. One line is answered:
+ * its sandbox was entered, with everything that wire has: its sockets. One line is answered:
  *
  *	call NAME          makes the system call in wire            -> "NAME errno" when it comes
- *back worker NAME        logs in, then has worker make the call claim USER         says that a key
- *login was verified       -> verdict sign PURPOSE LEN   asks for a signature over LEN zero bytes ->
- *errno or "signed" hash N             asks N times for a signature of the right shape monitor KIND
- *sends monitor a bad message: short, type, huge, state, flood, fds ask KIND [PATH]    logs in, then
- *sends worker a bad message, or a path smuggle            logs in, then attaches descriptors to a
- *question for worker
+ * back worker NAME        logs in, then has worker make the call claim USER         says that a key
+ * login was verified       -> verdict sign PURPOSE LEN   asks for a signature over LEN zero bytes
+ *-> errno or "signed" hash N             asks N times for a signature of the right shape monitor
+ *KIND sends monitor a bad message: short, type, huge, state, flood, fds ask KIND [PATH]    logs in,
+ *then sends worker a bad message, or a path smuggle            logs in, then attaches descriptors
+ *to a question for worker
  */
 #include <errno.h>
 #include <fcntl.h>

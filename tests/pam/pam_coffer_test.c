@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * pam_coffer_test.c - a PAM module that behaves as badly as it is told to. For tests only, never
- *installed.
+ * installed.
  *
  *	auth required /.../pam_coffer_test.so mode=two count=/tmp/calls
  *
