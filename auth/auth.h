@@ -4,8 +4,11 @@
  * auth_recv() when auth_fd() is readable. Only monitor counts and decides: a front end that lies
  * about an answer gains nothing, since the worker's socket comes only with a true AUTH_OK.
  *
- *	start --password/key/interactive--> asked --NO--> start (tries left) | PARTIAL --> start |
- *OK --> end |  ^ ASK |  (a prompt of the PAM conversation) v  | answer
+ *	start --password/key/interactive--> asked --NO (tries left), PARTIAL, KEY_OK--> start
+ *	                                    |  ^  '--OK, LAST, EXPIRED--> end
+ *	                                ASK |  | answers
+ *	                                    v  |
+ *	                                  prompted (by the PAM conversation)
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H

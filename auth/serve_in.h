@@ -3,9 +3,10 @@
  * serve_in.h - what the files of the answering side share: the state of one connection's login. All
  * run in monitor.
  *
- *	auth_serve.c (messages, tries, time) -> serve_prove.c (factors) -> serve_find.c (accounts,
- * passwords)
- *	                                                     '-> serve_talk.c (prompts) <-'
+ *	auth_serve.c            -> serve_prove.c    -> serve_find.c
+ *	(messages, tries, time)    (factors)           (accounts, passwords)
+ *	                                  '-> serve_talk.c <-'
+ *	                                      (prompts)
  */
 #ifndef AUTH_SERVE_IN_H
 #define AUTH_SERVE_IN_H

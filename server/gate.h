@@ -5,9 +5,12 @@
  * It also reads the PROXY headers of trusted load balancers, so that no process with rights reads a
  * byte that came over the network.
  *
- *	listener --control--> gate: sessions with their addresses; connections with a header in
- * front worker --its session's socket--> gate: "a port, please" --> a line, which worker gives to
- * wire gate --line--> wire: connections. When wire closes the line, the port is given back.
+ *	listener --control--> gate               sessions with their addresses; connections with a
+ *	                                         header in front
+ *	worker --its session's socket--> gate    "a port, please"; the answer is a line, which worker
+ *	                                         gives to wire
+ *	gate --line--> wire                      connections; when wire closes the line, the port is
+ *	                                         given back
  */
 #ifndef SERVER_GATE_H
 #define SERVER_GATE_H

@@ -3,9 +3,9 @@
  * monitor.c - starts wire, lets auth/ decide who its client is and monitor_login.c start the
  * worker, and then waits for the end. Reads nothing from the client.
  *
- *	WAITING --LOGGED_IN, slot, PAM session, worker ready--> WORKING --wire or worker gone-->
- * over
- *	   '------------------------ wire gone, deadline, tries -----------------------------> over
+ *	WAITING --LOGGED_IN, slot, PAM session, worker ready--> WORKING
+ *	   |                                                       | wire or worker gone
+ *	   '------- wire gone, deadline, tries -------> over <-----'
  *
  * Distrusts: wire. Everything of it but a well-formed message in the right state ends the session.
  */

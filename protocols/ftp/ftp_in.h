@@ -3,16 +3,21 @@
  * ftp_in.h - what the files of this room know of each other: the state of one session. Nobody else
  * includes it.
  *
- *	FTP_CLEAR --AUTH TLS--> FTP_HANDSHAKE --done--> FTP_SECURE        (implicit: begins at the
- *handshake) before login --USER PASS, monitor says OK--> logged in
+ *	FTP_CLEAR --AUTH TLS--> FTP_HANDSHAKE --done--> FTP_SECURE    (implicit TLS begins with the
+ *	                                                               handshake)
+ *	before login --USER PASS, monitor says OK--> logged in
  *
  * One command is served at a time. It either replies at once, or asks worker or monitor (waiting),
- *and the function that takes the answer replies. Lines behind it wait in the line buffer. A
- *transfer is a command that lasts; while it does, the verbs marked V_URGENT are served.
+ * and the function that takes the answer replies. Lines behind it wait in the line buffer. A
+ * transfer is a command that lasts; while it does, the verbs marked V_URGENT are served. Its
+ * stages, from IDLE to IDLE:
  *
- *	transfer: IDLE -> OPENING -> CONNECTING -> [BEGINNING ->] MOVING -> [ENDING ->] [COMMITTING
- *->] IDLE worker   150 said;  worker cuts     bytes       our close_notify   worker publishes opens
- *data TLS   and locks                   is answered        an upload
+ *	OPENING       worker opens
+ *	CONNECTING    150 is said; the data connection is made, with its TLS
+ *	[BEGINNING]   an upload, when the answer said so: worker cuts and locks
+ *	MOVING        bytes
+ *	[ENDING]      a download or listing: our close_notify is to be answered
+ *	[COMMITTING]  an upload: worker publishes it
  */
 #ifndef PROTOCOLS_FTP_FTP_IN_H
 #define PROTOCOLS_FTP_FTP_IN_H

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sftp_handle.h - open files and directories of a session. What a client holds is 8 bytes: a place
- *and how often it was used, so that an old handle never meets a new file.
+ * and how often it was used, so that an old handle never meets a new file.
  *
  *	FREE --new--> OPENING --worker said yes--> FILE or DIR --CLOSE, free--> FREE
  *	                                                |
- *	                                                +-- its channel went away --> LOST --free-->
- *FREE
+ *	                                                '--its channel went away--> LOST --> FREE
  */
 #ifndef PROTOCOLS_SFTP_SFTP_HANDLE_H
 #define PROTOCOLS_SFTP_SFTP_HANDLE_H

@@ -3,8 +3,9 @@
  * ssh_wire.h - SSH for the SFTP layer: one connection, and on it some pipes of bytes, one for each
  * channel on which the client asked for the subsystem "sftp". Nothing above sees libssh.
  *
- *	pipe:  OPEN --subsystem sftp, ops->open--> RUNNING --client's EOF--> ended --client's
- *CLOSE--> closed
+ *	pipe:  OPEN --subsystem sftp, ops->open--> RUNNING --client's EOF--> ended
+ *	                                                                       |
+ *	                                              closed <--client's CLOSE-'
  */
 #ifndef PROTOCOLS_SFTP_SSH_WIRE_H
 #define PROTOCOLS_SFTP_SSH_WIRE_H

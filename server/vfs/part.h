@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* clang-format off */
 /*
  * part.h - the hidden files that uploads put beside the file they make:
  *
@@ -10,7 +9,6 @@
  * HASH is of the whole name; NAME is its beginning, for people. There is no database: what is known
  * of an upload stands in these names, so it survives sessions, crashes and the move of a directory.
  */
-/* clang-format on */
 #ifndef SERVER_VFS_PART_H
 #define SERVER_VFS_PART_H
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* clang-format off */
 /*
  * place.h - a virtual path, found: which share, where in it, what may be done there. The steps from
  * a question to a descriptor, in the order in which every operation takes them:
@@ -8,7 +7,6 @@
  *	place_look ...  ask the kernel; when a link was in the way, the place moves to where it leads,
  *	                and names and rights are looked at again
  */
-/* clang-format on */
 #ifndef SERVER_VFS_PLACE_H
 #define SERVER_VFS_PLACE_H
 

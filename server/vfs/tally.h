@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* clang-format off */
 /*
  * tally.h - the file in which it is counted what users keep in one share. Arithmetic and locks;
  * what a quota is and what is said about it is quota.h.
@@ -14,7 +13,6 @@
  * dead session had put aside is free again, and its record is "dirty": to be counted anew by a
  * walk. Locks are of open file descriptions: what is opened twice locks itself out.
  */
-/* clang-format on */
 #ifndef SERVER_VFS_TALLY_H
 #define SERVER_VFS_TALLY_H
 

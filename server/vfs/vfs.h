@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* clang-format off */
 /*
  * vfs.h - all that a front end sees of files. Questions go to the worker of the session, which
  * decides rights, names and quotas and opens things as the user; answers come through ask_pump() in
@@ -7,9 +6,9 @@
  * "/b", and nothing is above "/"). They are bytes without a 0, at most VFS_PATH_MAX - 1 of them.
  *
  * Every function returns 0 when the question is on its way, -ENAMETOOLONG (the path is longer than
- * VFS_PATH_MAX - 1), or what ask_send() returns. Its answer is
- * given to fn with reply->err 0 or -errno and reply->why, words for the client that name the right
- * or limit that stands in the way ("" when the errno says it all).
+ * VFS_PATH_MAX - 1), or what ask_send() returns. Its answer is given to fn with reply->err 0 or
+ * -errno and reply->why, words for the client that name the right or limit that stands in the way
+ * ("" when the errno says it all).
  *
  * An upload:
  *
@@ -30,7 +29,6 @@
  * EBADF (no such ticket) ESTALE (an interrupted upload was rolled back: start from the beginning)
  * ERANGE (resume beyond the end) EPIPE (the worker is gone).
  */
-/* clang-format on */
 #ifndef SERVER_VFS_VFS_H
 #define SERVER_VFS_VFS_H
 

@@ -2,7 +2,7 @@
 /*
  * fake_sftp_server.c - the SFTP front end with a monitor that knows one password and takes every
  * key: for measuring and for hostile tests of the front end alone. Real wire code, real worker
- *code, no sandbox, one uid. Never installed.
+ * code, no sandbox, one uid. Never installed.
  *
  *	fake_sftp_server PORT HOSTKEY DIRECTORY [modern|compatible]
  *

@@ -2,11 +2,6 @@
 /*
  * fuzz_sftp_packet.c - a client's bytes through the SFTP codec, cut into packets as a channel cuts
  * them. What comes out must lie inside what went in.
- *
- *	clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -o fuzz
- * tests/fuzz/fuzz_sftp_packet.c \
- *		protocols/sftp/sftp_packet.c server/base/buf.c server/base/mem.c server/base/fail.c
- *\ server/base/log.c server/base/text.c
  */
 #include <assert.h>
 #include <stddef.h>

@@ -6,13 +6,20 @@
  * The tester connects to either port and sends one line; what follows is done inside wire, after
  * its sandbox was entered, with everything that wire has: its sockets. One line is answered:
  *
- *	call NAME          makes the system call in wire            -> "NAME errno" when it comes
- * back worker NAME        logs in, then has worker make the call claim USER         says that a key
- * login was verified       -> verdict sign PURPOSE LEN   asks for a signature over LEN zero bytes
- *-> errno or "signed" hash N             asks N times for a signature of the right shape monitor
- *KIND sends monitor a bad message: short, type, huge, state, flood, fds ask KIND [PATH]    logs in,
- *then sends worker a bad message, or a path smuggle            logs in, then attaches descriptors
- *to a question for worker
+ *	list                    names the system calls that it can make
+ *	call NAME               makes one in wire; "NAME errno" when it comes back
+ *	claim USER [forged]     says that a key was verified (forged: with a signature); the verdict
+ *	sign PURPOSE LEN        asks for a signature over LEN zero bytes; how many, and errno
+ *	hash N                  asks N times for a signature of the right shape
+ *	monitor KIND            sends monitor a bad message: short, type, huge, cut, fds, flood
+ *
+ * These log in first:
+ *
+ *	again USER PASSWORD         a second time
+ *	worker USER PASSWORD NAME   has worker make the system call
+ *	attack USER PASSWORD KIND   sends worker a bad message
+ *	open USER PASSWORD PATH     asks worker for a file; "descriptor KIND" or errno
+ *	opendir USER PASSWORD PATH  and for a directory
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  *	auth required /.../pam_coffer_test.so mode=two count=/tmp/calls
  *
  * count=FILE gets one line for each call, with what PAM says about the client. Passwords are
- *"first" and, for a second prompt, "second".
+ * "first" and, for a second prompt, "second".
  */
 #define PAM_SM_AUTH
 #define PAM_SM_ACCOUNT
