@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vfs_call.c - the asking side of vfs.h, in wire: puts questions, takes answers apart. It opens
- * nothing and decides nothing. Trusts: worker, but a malformed answer is an error, not a crash.
+ * vfs_call.c - the asking side of vfs.h, in wire: puts questions, and gives their answers
+ * (vfs_take.c) to who asked. It opens nothing and decides nothing.
  */
 #include "server/vfs/vfs.h"
 
@@ -11,11 +11,10 @@
 
 #include "server/base/fd.h"
 #include "server/vfs/vfs_msg.h"
+#include "server/vfs/vfs_take.h"
 
 /* The largest question: two paths. */
 #define QUESTION_MAX (2 * VFS_PATH_MAX + 256)
-/* Bytes of the shortest entry: one byte of name, no owner, no group. */
-#define ATTR_FIXED 73
 
 struct pending {
 	struct vfs *vfs;
@@ -55,98 +54,6 @@ vfs_free(struct vfs *v)
 }
 
 static void
-get_attr(struct buf *b, struct vfs_attr *ret_attr)
-{
-	ret_attr->type = (enum vfs_type)buf_get_u8(b);
-	ret_attr->mode = buf_get_u32(b);
-	ret_attr->nlink = buf_get_u32(b);
-	ret_attr->uid = buf_get_u32(b);
-	ret_attr->gid = buf_get_u32(b);
-	ret_attr->size = buf_get_u64(b);
-	ret_attr->dev = buf_get_u64(b);
-	ret_attr->ino = buf_get_u64(b);
-	ret_attr->mtime = (int64_t)buf_get_u64(b);
-	ret_attr->atime = (int64_t)buf_get_u64(b);
-	ret_attr->mtime_ns = buf_get_u32(b);
-	buf_get_cstring(b, ret_attr->owner, sizeof(ret_attr->owner));
-	buf_get_cstring(b, ret_attr->group, sizeof(ret_attr->group));
-	ret_attr->rights = buf_get_u32(b);
-}
-
-bool
-vfs_entry_get(struct buf *entries, struct vfs_entry *ret_entry)
-{
-	if (buf_left(entries) < ATTR_FIXED)
-		return false;
-	buf_get_cstring(entries, ret_entry->name, sizeof(ret_entry->name));
-	get_attr(entries, &ret_entry->attr);
-	return !entries->bad;
-}
-
-static void
-get_space(struct buf *b, struct vfs_space *ret_space)
-{
-	uint64_t *const fields[] = {
-		&ret_space->block_size,	 &ret_space->fragment_size, &ret_space->blocks,
-		&ret_space->blocks_free, &ret_space->blocks_avail,  &ret_space->files,
-		&ret_space->files_free,	 &ret_space->files_avail,   &ret_space->fsid,
-		&ret_space->flags,	 &ret_space->name_max,
-	};
-
-	for (size_t i = 0; i < COUNT_OF(fields); i++)
-		*fields[i] = buf_get_u64(b);
-}
-
-/* Takes the fields of an answer apart; entries are left for vfs_entry_get. */
-static int
-take(struct vfs *v, uint16_t type, struct buf *b, struct vfs_reply *reply)
-{
-	switch (type) {
-	case VFS_MSG_STAT:
-	case VFS_MSG_FSTAT:
-	case VFS_MSG_COMMIT:
-		get_attr(b, &reply->attr);
-		break;
-	case VFS_MSG_OPEN:
-		reply->ticket = buf_get_u32(b);
-		reply->offset = buf_get_u64(b);
-		reply->needs_begin = buf_get_u8(b) != 0;
-		get_attr(b, &reply->attr);
-		reply->text = buf_get_cstring(b, v->text, sizeof(v->text));
-		reply->limit = buf_get_u64(b);
-		reply->lane_up = buf_get_u32(b);
-		reply->lane_down = buf_get_u32(b);
-		break;
-	case VFS_MSG_PACE:
-		reply->bytes = buf_get_u64(b);
-		reply->wait_ms = buf_get_u64(b);
-		break;
-	case VFS_MSG_GROW:
-		reply->limit = buf_get_u64(b);
-		break;
-	case VFS_MSG_COPY:
-		reply->bytes = buf_get_u64(b);
-		break;
-	case VFS_MSG_READLINK:
-		reply->text = buf_get_cstring(b, v->text, sizeof(v->text));
-		break;
-	case VFS_MSG_STATVFS:
-		get_space(b, &reply->space);
-		break;
-	case VFS_MSG_OPENDIR:
-		reply->ticket = buf_get_u32(b);
-		/* fall through */
-	case VFS_MSG_READDIR:
-		reply->last = buf_get_u8(b) != 0;
-		reply->entries = b;
-		return b->bad ? -EBADMSG : 0;
-	default:
-		break;
-	}
-	return buf_done(b);
-}
-
-static void
 on_answer(void *ctx, int err, const char *why, struct buf *b, int *fd)
 {
 	struct pending *p = ctx;
@@ -155,7 +62,7 @@ on_answer(void *ctx, int err, const char *why, struct buf *b, int *fd)
 	vfs_fn *fn = p->fn;
 	void *fn_ctx = p->ctx;
 
-	if (err == 0 && take(v, p->type, b, &reply) < 0) {
+	if (err == 0 && vfs_take(p->type, b, v->text, &reply) < 0) {
 		reply.err = -EIO;
 		reply.why = "internal error";
 	}
