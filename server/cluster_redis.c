@@ -6,134 +6,36 @@
 #include "server/cluster_redis.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <hiredis/hiredis.h>
-
 #include "server/base/clock.h"
 #include "server/base/fail.h"
-#include "server/base/fd.h"
 #include "server/base/ipc.h"
 #include "server/base/log.h"
-#include "server/base/net.h"
 #include "server/base/text.h"
+#include "server/cluster_link.h"
 #include "server/cluster_msg.h"
 
 #define VERSION 1u
 /* version, node, type */
 #define HEAD_BYTES 11u
-#define ANSWER_MS 3000
-#define RETRY_MS 2000
 #define BEAT_MS 20000
 #define NODE_SECONDS 60
 #define NODES_MAX 64
-#define PASSWORD_MAX 512
 
 static struct {
-	const struct conf *conf;
 	int sock;
 	uint64_t node;
-	redisContext *events, *commands; /* both, or neither */
-	uint64_t next_ms;		 /* of a try, or of a beat */
-	bool complained;
 	uint64_t nodes[NODES_MAX]; /* that we have heard of; 0: free */
-	char password[PASSWORD_MAX];
 } us;
 
-/* ---- the two connections ---- */
-
-static void
-disconnect(const char *why)
-{
-	struct log_value quoted;
-
-	if (!us.complained)
-		log_error("cluster", "redis=%s result=unreachable reason=%s action=alone",
-			  us.conf->cluster.redis, log_q(&quoted, why)); /* the server's words */
-	us.complained = true;
-	if (us.events)
-		redisFree(us.events);
-	if (us.commands)
-		redisFree(us.commands);
-	us.events = us.commands = NULL;
-	us.next_ms = clock_ms() + RETRY_MS;
-}
-
-/* The socket is ours, so that no name is ever resolved. */
-static redisContext *
-dial(void)
-{
-	struct timeval answer = { .tv_sec = ANSWER_MS / 1000 };
-	struct sockaddr_storage addr;
-	socklen_t len;
-	redisContext *c;
-	int fd;
-
-	if (net_endpoint(us.conf->cluster.redis, &addr, &len) < 0)
-		return NULL;
-	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return NULL;
-	ignore_result(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &answer, sizeof(answer)));
-	ignore_result(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)));
-	if (connect(fd, (struct sockaddr *)&addr, len) < 0) {
-		fd_close(&fd);
-		return NULL;
-	}
-	c = redisConnectFd(fd);
-	if (!c)
-		fd_close(&fd);
-	return c;
-}
-
-/* A command whose answer is looked at: NULL when the connection or the server would not have it. */
-static redisReply *
-ask(redisContext *c, const char *format, ...)
-{
-	redisReply *reply;
-	va_list args;
-
-	if (!c)
-		return NULL;
-	va_start(args, format);
-	reply = redisvCommand(c, format, args);
-	va_end(args);
-	if (reply && reply->type != REDIS_REPLY_ERROR)
-		return reply;
-	disconnect(reply ? reply->str : c->errstr);
-	if (reply)
-		freeReplyObject(reply);
-	return NULL;
-}
-
-/* The same where only having been done matters. */
-#define DO(c, ...)                                        \
-	do {                                              \
-		redisReply *reply_ = ask(c, __VA_ARGS__); \
-		if (reply_)                               \
-			freeReplyObject(reply_);          \
-	} while (0)
-
-static bool
-log_on(redisContext *c)
-{
-	redisReply *reply;
-
-	if (!us.password[0])
-		return true;
-	reply = ask(c, "AUTH %s", us.password);
-	if (reply)
-		freeReplyObject(reply);
-	return reply != NULL;
-}
+static struct cluster_link redis;
 
 /* ---- to the listener ---- */
 
@@ -194,11 +96,11 @@ read_events(void)
 {
 	void *raw = NULL;
 
-	if (redisBufferRead(us.events) != REDIS_OK) {
-		disconnect(us.events->errstr);
+	if (redisBufferRead(redis.events) != REDIS_OK) {
+		cluster_link_lost(&redis, redis.events->errstr);
 		return;
 	}
-	while (us.events && redisGetReplyFromReader(us.events, &raw) == REDIS_OK && raw) {
+	while (redis.events && redisGetReplyFromReader(redis.events, &raw) == REDIS_OK && raw) {
 		redisReply *reply = raw;
 
 		if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
@@ -235,7 +137,8 @@ publish(uint16_t type, const uint8_t *body, size_t len)
 	buf_put_u64(&b, us.node);
 	buf_put_u16(&b, type);
 	buf_put_bytes(&b, body, len);
-	DO(us.commands, "PUBLISH %s:events %b", us.conf->cluster.name, room, b.end);
+	cluster_link_do(&redis, redis.commands, "PUBLISH %s:events %b", redis.conf->cluster.name,
+			room, b.end);
 }
 
 static void
@@ -249,11 +152,14 @@ keep_ban(struct buf *b)
 		return;
 	hex(source, key, 16);
 	if (ms == 0)
-		DO(us.commands, "DEL %s:ban:%s", us.conf->cluster.name, source);
+		cluster_link_do(&redis, redis.commands, "DEL %s:ban:%s", redis.conf->cluster.name,
+				source);
 	else if (ms == CLOCK_NEVER)
-		DO(us.commands, "SET %s:ban:%s 1", us.conf->cluster.name, source);
+		cluster_link_do(&redis, redis.commands, "SET %s:ban:%s 1", redis.conf->cluster.name,
+				source);
 	else
-		DO(us.commands, "SET %s:ban:%s 1 PX %" PRIu64, us.conf->cluster.name, source, ms);
+		cluster_link_do(&redis, redis.commands, "SET %s:ban:%s 1 PX %" PRIu64,
+				redis.conf->cluster.name, source, ms);
 }
 
 /* What the listener told: kept where it must be, and published. */
@@ -267,17 +173,18 @@ pass_on(uint16_t type, struct buf *b)
 	buf_get_u64(b); /* us */
 	len = buf_left(b);
 	body = buf_get_bytes(b, len);
-	if (!us.commands || !body)
+	if (!redis.commands || !body)
 		return;
 	buf_init_read(&rest, body, len);
 	if (type == CLUSTER_MSG_BAN)
 		keep_ban(&rest);
 	else if (type == CLUSTER_MSG_SESSION)
-		DO(us.commands, "HSET %s:node:%016" PRIx64 " %" PRIu64 " %b", us.conf->cluster.name,
-		   us.node, buf_get_u64(&rest), body, len);
+		cluster_link_do(&redis, redis.commands,
+				"HSET %s:node:%016" PRIx64 " %" PRIu64 " %b",
+				redis.conf->cluster.name, us.node, buf_get_u64(&rest), body, len);
 	else if (type == CLUSTER_MSG_SESSION_END)
-		DO(us.commands, "HDEL %s:node:%016" PRIx64 " %" PRIu64, us.conf->cluster.name,
-		   us.node, buf_get_u64(&rest));
+		cluster_link_do(&redis, redis.commands, "HDEL %s:node:%016" PRIx64 " %" PRIu64,
+				redis.conf->cluster.name, us.node, buf_get_u64(&rest));
 	publish(type, body, len);
 }
 
@@ -296,7 +203,7 @@ learn_ban(const char *key, const char *source)
 	for (size_t i = 0; i < 16 && strlen(source) == 32; i++)
 		if (sscanf(source + 2 * i, "%2x", &byte) == 1)
 			buf_put_u8(&b, (uint8_t)byte);
-	reply = ask(us.commands, "PTTL %s", key);
+	reply = cluster_link_ask(&redis, redis.commands, "PTTL %s", key);
 	if (!reply)
 		return;
 	/* -1: for good; -2: it has just ended */
@@ -315,7 +222,7 @@ learn_node(const char *key, const char *word)
 
 	if (node == 0 || node == us.node)
 		return;
-	reply = ask(us.commands, "HGETALL %s", key);
+	reply = cluster_link_ask(&redis, redis.commands, "HGETALL %s", key);
 	if (!reply)
 		return;
 	remember(node);
@@ -334,10 +241,10 @@ learn(const char *kind, void (*each)(const char *key, const char *rest))
 	struct text t;
 
 	text_init(&t, prefix, sizeof(prefix));
-	text_printf(&t, "%s:%s:", us.conf->cluster.name, kind);
+	text_printf(&t, "%s:%s:", redis.conf->cluster.name, kind);
 	do {
-		redisReply *reply =
-		    ask(us.commands, "SCAN %s MATCH %s* COUNT 1000", cursor, prefix);
+		redisReply *reply = cluster_link_ask(
+		    &redis, redis.commands, "SCAN %s MATCH %s* COUNT 1000", cursor, prefix);
 		const redisReply *keys;
 
 		if (!reply)
@@ -350,24 +257,27 @@ learn(const char *kind, void (*each)(const char *key, const char *rest))
 			return;
 		}
 		keys = reply->element[1];
-		for (size_t i = 0; i < keys->elements && us.commands; i++)
+		for (size_t i = 0; i < keys->elements && redis.commands; i++)
 			if (keys->element[i]->type == REDIS_REPLY_STRING &&
 			    strncmp(keys->element[i]->str, prefix, t.len) == 0)
 				each(keys->element[i]->str, keys->element[i]->str + t.len);
 		freeReplyObject(reply);
-	} while (us.commands && strcmp(cursor, "0") != 0);
+	} while (redis.commands && strcmp(cursor, "0") != 0);
 }
 
 static void
 stay(void)
 {
-	DO(us.commands, "HSET %s:node:%016" PRIx64 " alive 1", us.conf->cluster.name, us.node);
-	DO(us.commands, "EXPIRE %s:node:%016" PRIx64 " %d", us.conf->cluster.name, us.node,
-	   NODE_SECONDS);
-	for (size_t i = 0; i < NODES_MAX && us.commands; i++) {
-		redisReply *reply = us.nodes[i] ? ask(us.commands, "EXISTS %s:node:%016" PRIx64,
-						      us.conf->cluster.name, us.nodes[i])
-						: NULL;
+	cluster_link_do(&redis, redis.commands, "HSET %s:node:%016" PRIx64 " alive 1",
+			redis.conf->cluster.name, us.node);
+	cluster_link_do(&redis, redis.commands, "EXPIRE %s:node:%016" PRIx64 " %d",
+			redis.conf->cluster.name, us.node, NODE_SECONDS);
+	for (size_t i = 0; i < NODES_MAX && redis.commands; i++) {
+		redisReply *reply =
+		    us.nodes[i]
+			? cluster_link_ask(&redis, redis.commands, "EXISTS %s:node:%016" PRIx64,
+					   redis.conf->cluster.name, us.nodes[i])
+			: NULL;
 
 		if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
 			log_notice("cluster", "node=%016" PRIx64 " result=gone", us.nodes[i]);
@@ -377,23 +287,18 @@ stay(void)
 		if (reply)
 			freeReplyObject(reply);
 	}
-	us.next_ms = clock_ms() + BEAT_MS;
+	redis.next_ms = clock_ms() + BEAT_MS;
 }
 
 /* Listens first, so that nothing is missed between reading what is there and hearing what comes. */
 static void
 join(void)
 {
-	us.events = dial();
-	us.commands = us.events ? dial() : NULL;
-	if (!us.commands) {
-		disconnect(strerror(errno));
+	if (!cluster_link_open(&redis))
 		return;
-	}
-	if (!log_on(us.events) || !log_on(us.commands))
-		return;
-	DO(us.events, "SUBSCRIBE %s:events", us.conf->cluster.name);
-	DO(us.commands, "DEL %s:node:%016" PRIx64, us.conf->cluster.name, us.node);
+	cluster_link_do(&redis, redis.events, "SUBSCRIBE %s:events", redis.conf->cluster.name);
+	cluster_link_do(&redis, redis.commands, "DEL %s:node:%016" PRIx64, redis.conf->cluster.name,
+			us.node);
 	publish(CLUSTER_MSG_NODE_GONE, (const uint8_t *)"", 0); /* of a time before this one */
 	for (size_t i = 0; i < NODES_MAX; i++)
 		if (us.nodes[i])
@@ -401,30 +306,15 @@ join(void)
 	stay();
 	learn("ban", learn_ban);
 	learn("node", learn_node);
-	if (!us.commands)
+	if (!redis.commands)
 		return;
-	us.complained = false;
-	log_notice("cluster", "redis=%s node=%016" PRIx64 " result=joined", us.conf->cluster.redis,
-		   us.node);
+	redis.complained = false;
+	log_notice("cluster", "redis=%s node=%016" PRIx64 " result=joined",
+		   redis.conf->cluster.redis, us.node);
 	tell_listener(CLUSTER_MSG_RESYNC, 0, "", 0);
 }
 
 /* ---- the loop ---- */
-
-static void
-read_password(void)
-{
-	const char *file = us.conf->cluster.password_file;
-	FD_OWN int fd = file ? open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	ssize_t n;
-
-	if (!file)
-		return;
-	n = fd < 0 ? -1 : read(fd, us.password, sizeof(us.password) - 1);
-	if (n < 0)
-		log_error("cluster", "password-file=%s reason=\"%s\"", file, strerror(errno));
-	us.password[strcspn(us.password, "\r\n")] = '\0';
-}
 
 static void
 turn(void)
@@ -432,16 +322,16 @@ turn(void)
 	uint8_t room[CLUSTER_MSG_MAX];
 	struct pollfd fds[] = {
 		{ .fd = us.sock, .events = POLLIN },
-		{ .fd = us.events ? us.events->fd : -1, .events = POLLIN },
+		{ .fd = redis.events ? redis.events->fd : -1, .events = POLLIN },
 	};
 	struct buf b;
 	uint16_t type;
 	uint32_t id;
 	int err;
 
-	if (poll(fds, COUNT_OF(fds), clock_poll(us.next_ms)) < 0 && errno != EINTR)
+	if (poll(fds, COUNT_OF(fds), clock_poll(redis.next_ms)) < 0 && errno != EINTR)
 		die("poll: %s", strerror(errno));
-	if (fds[1].revents && us.events)
+	if (fds[1].revents && redis.events)
 		read_events();
 	if (fds[0].revents) {
 		err = ipc_recv(us.sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
@@ -450,9 +340,9 @@ turn(void)
 		else if (err != -EAGAIN)
 			_exit(0); /* the listener has ended, or has another configuration */
 	}
-	if (clock_ms() < us.next_ms)
+	if (clock_ms() < redis.next_ms)
 		return;
-	if (us.commands)
+	if (redis.commands)
 		stay();
 	else
 		join();
@@ -461,11 +351,10 @@ turn(void)
 void
 cluster_redis_run(const struct conf *conf, const struct sandbox_ids *ids, int sock, uint64_t node)
 {
-	us.conf = conf;
 	us.sock = sock;
 	us.node = node;
 	log_process("cluster");
-	read_password();
+	cluster_link_init(&redis, conf);
 	sandbox_cluster(conf, ids);
 	for (;;)
 		turn();
