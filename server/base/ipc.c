@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/base/fd.h"
@@ -204,17 +205,27 @@ ipc_batch_send(int sock, struct ipc_batch *t)
 	return err;
 }
 
+/* -EBADMSG: there are more than one, as the padding has room for a second. They are closed. */
 static int
-take_fd(struct msghdr *msg)
+take_fd(struct msghdr *msg, int *ret_fd)
 {
 	struct cmsghdr *head = CMSG_FIRSTHDR(msg);
-	int fd;
+	size_t count;
 
-	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
-	    head->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	return fd;
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+		return 0;
+	count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count == 1) {
+		memcpy(ret_fd, CMSG_DATA(head), sizeof(*ret_fd));
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(head) + i * sizeof(fd), sizeof(fd));
+		close(fd);
+	}
+	return -EBADMSG;
 }
 
 int
@@ -238,8 +249,8 @@ ipc_recv(int sock, int flags, void *storage, size_t size, struct buf *b, uint16_
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
-	if (ret_fd)
-		fd = take_fd(&msg);
+	if (ret_fd && take_fd(&msg, &fd) < 0)
+		return -EBADMSG;
 	if (n == 0)
 		return -EPIPE;
 	/* MSG_CTRUNC without a descriptor asked for is a stranger's attachment that the kernel

@@ -261,6 +261,42 @@ test_a_message_arrives_with_its_descriptor(void **state)
 	assert_true(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
 }
 
+/* The padding behind one descriptor has room for a second; the kernel calls that complete. */
+static void
+test_two_descriptors_are_refused_and_neither_is_kept(void **state)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	uint8_t room[64];
+	struct buf b;
+	int fds[2], got = -1, before;
+	struct iovec part;
+	struct msghdr msg = { .msg_iov = &part,
+			      .msg_iovlen = 1,
+			      .msg_control = control.room,
+			      .msg_controllen = sizeof(control.room) };
+	uint16_t type;
+	uint32_t id;
+
+	(void)state;
+	fds[0] = fds[1] = ends[0];
+	ipc_begin(&b, room, sizeof(room), 1, 0);
+	part = (struct iovec) { .iov_base = room, .iov_len = b.end };
+	control.head = (struct cmsghdr) { .cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS,
+					  .cmsg_len = CMSG_LEN(sizeof(fds)) };
+	memcpy(CMSG_DATA(&control.head), fds, sizeof(fds));
+	assert_true(sendmsg(ends[0], &msg, 0) > 0);
+	before = dup(ends[0]);
+	assert_int_equal(close(before), 0);
+	assert_int_equal(ipc_recv(ends[1], 0, room, sizeof(room), &b, &type, &id, &got), -EBADMSG);
+	assert_int_equal(got, -1);
+	assert_int_equal(dup(ends[0]), before);
+	close(before);
+}
+
 /* In a process that may not pass more descriptors than it may open, and sends one too many. */
 static int
 send_in_a_crowd(void)
@@ -535,6 +571,8 @@ main(void)
 		cmocka_unit_test(test_a_rate_lets_a_burst_pass_and_then_no_more),
 		cmocka_unit_test_setup_teardown(test_a_message_arrives_with_its_descriptor,
 						make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_two_descriptors_are_refused_and_neither_is_kept, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_a_descriptor_waits_while_too_many_are_under_way, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_a_descriptor_that_nobody_asked_for_is_dropped,
