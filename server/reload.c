@@ -78,8 +78,10 @@ try_in_child(enum trial trial)
 {
 	pid_t pid = fork();
 
-	if (pid < 0)
+	if (pid < 0) {
 		log_error("reload", "result=failed reason=\"%s\"", strerror(errno));
+		notify_send("READY=1"); /* as we were */
+	}
 	us.checker = pid > 0 ? pid : 0;
 	us.trial = trial;
 	us.kill_ms = pid > 0 ? clock_after(TRIAL_MS) : CLOCK_NEVER;

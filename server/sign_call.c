@@ -24,11 +24,16 @@ wait_for_answer(void)
 	uint64_t deadline = clock_after(IPC_SEND_MS);
 	struct pollfd wait = { .fd = asking, .events = POLLIN };
 
-	while (poll(&wait, 1, clock_poll(deadline)) <= 0) {
-		if (errno != EINTR && clock_ms() >= deadline)
+	for (;;) {
+		int n = poll(&wait, 1, clock_poll(deadline));
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (clock_ms() >= deadline)
 			return -ETIMEDOUT;
 	}
-	return 0;
 }
 
 int

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/base/clock.h"
+#include "server/base/log.h"
 
 #define ROWS 64
 
@@ -61,10 +62,12 @@ unbound_print(struct text *t)
 {
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct row *r = &rows[i];
+		struct log_value user, client; /* clients chose them, and a terminal shows them */
 
 		if (r->count)
-			text_printf(t, "%4u %-24s %-24s %s %-32s %s\n", r->count, r->user, r->addr,
+			text_printf(t, "%4u %-24s %-24s %s %-32s %s\n", r->count,
+				    log_q(&user, r->user), r->addr,
 				    r->refused ? "refused" : "served ", r->ja3,
-				    *r->client ? r->client : "-");
+				    *r->client ? log_q(&client, r->client) : "-");
 	}
 }
