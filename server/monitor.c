@@ -40,8 +40,8 @@
 #define LAST_WORDS_MS 700
 /* A worker that ends uploads of a session that broke. */
 #define WORKER_END_MS 5000
-/* How often a dead worker's socket is looked at; each time takes many messages. */
-#define LAST_LOOKS 100
+/* How often the socket of a dead one is looked at: more than it holds. */
+#define LAST_LOOKS 500
 /* A hang is seen after limits.stall-time, and at most this part of it later. */
 #define STALL_LOOKS 4
 /* Records of wire in one second; the rest is counted and dropped. */
@@ -212,13 +212,15 @@ on_unbound(struct buf *b)
 static enum auth_step
 on_end(struct buf *b)
 {
-	mon.end = (enum session_end)buf_get_u8(b);
+	if (!mon.end_said) /* the first reason is the cause of the others */
+		mon.end = (enum session_end)buf_get_u8(b);
 	mon.end_said = true;
 	return AUTH_STEP_END;
 }
 
+/* answers: whether wire still waits for some. */
 static enum auth_step
-serve_wire(void)
+serve_wire(bool answers)
 {
 	static uint8_t room[AUTH_MSG_MAX];
 	enum auth_step step;
@@ -244,6 +246,8 @@ serve_wire(void)
 	case FILTER_MSG_VIOLATION:
 		return on_violation(&b, "wire");
 	default:
+		if (!answers)
+			return AUTH_STEP_GO_ON;
 		step = auth_serve_message(mon.auth, type, &b);
 		mem_wipe(room, b.end);
 		return step == AUTH_STEP_LOGGED_IN ? monitor_log_in(&mon) : step;
@@ -314,7 +318,7 @@ watch(void)
 
 		if (poll(fds, COUNT_OF(fds), clock_poll(deadline)) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
-		if (fds[0].revents && serve_wire() == AUTH_STEP_END)
+		if (fds[0].revents && serve_wire(true) == AUTH_STEP_END)
 			return;
 		if (fds[4].revents && sign_serve_message(&mon.sign) < 0)
 			return;
@@ -338,6 +342,17 @@ watch(void)
 	}
 }
 
+/* What wire said before its end is still in the socket: records, and why it ended. */
+static void
+hear_wire_out(void)
+{
+	struct pollfd there = { .fd = mon.wire_sock, .events = POLLIN };
+
+	for (int i = 0; i < LAST_LOOKS && poll(&there, 1, 0) > 0; i++)
+		if (serve_wire(false) == AUTH_STEP_END)
+			return;
+}
+
 /* wire first, so that it can tell the client; then worker, which ends open uploads. */
 static void
 finish(void)
@@ -346,6 +361,7 @@ finish(void)
 
 	if (mon.worker_sock >= 0)
 		(void)hear_worker(); /* it is over anyway */
+	hear_wire_out();
 	worker_first =
 	    !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
 	    poll(&(struct pollfd) { .fd = mon.worker.pidfd, .events = POLLIN }, 1, 0) > 0;
@@ -356,8 +372,9 @@ finish(void)
 		mon.end_said = true;
 	}
 	if (mon.end == SESSION_SHUTDOWN || mon.end == SESSION_LOGIN_TIME)
-		fd_close(&mon.wire_sock); /* wire ends when we are gone for it */
+		shutdown(mon.wire_sock, SHUT_WR); /* wire ends when we are gone for it */
 	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
+	hear_wire_out();
 	fd_close(&mon.wire_sock);
 	if (mon.end ==
 	    SESSION_STALLED) /* a wire that hangs holds its end: so the worker learns it */

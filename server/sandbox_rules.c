@@ -285,6 +285,7 @@ static const struct filter_rule monitor[] = {
 	CALL(waitid, "how children ended"),
 	CALL(kill, "children that do not end"),
 	CALL(pidfd_send_signal, "children that do not end"),
+	CALL(shutdown, "wire is told to end, and may say its last words"),
 	CALL(rt_sigaction, "PAM modules"),
 	CALL(open, "PAM modules: files"),
 	CALL(openat, "PAM modules: files"),

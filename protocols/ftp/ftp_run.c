@@ -17,6 +17,9 @@
 /* How long a last reply, and the client's own goodbye, may take. */
 #define GOODBYE_MS 5000
 #define LINGER_MS 1000
+/* Monitor, which wants the end, waits no longer for the two together. */
+#define TOLD_GOODBYE_MS 300
+#define TOLD_LINGER_MS 200
 
 struct loop {
 	struct ftp f;
@@ -226,8 +229,11 @@ wait_and_pump(struct loop *l)
 		return; /* interrupted: look again */
 	if (w.at[POLL_AUTH].revents)
 		ftp_login_verdict(f);
-	if (f->over && f->end == SESSION_MONITOR_GONE)
+	if (f->over && f->end == SESSION_MONITOR_GONE) {
+		ftp_xfer_fail(f, 426, "session-ended", "The server ends this session.");
+		ftp_reply(f, 421, "The server ends this session; you may connect again later.");
 		return;
+	}
 	if (w.ask && ask_pump(f->s->ask) < 0) {
 		worker_gone(f);
 		return;
@@ -269,9 +275,11 @@ turn(struct loop *l)
 	}
 	if (f->over) {
 		if (l->goodbye_ms == 0)
-			l->goodbye_ms = clock_ms() + GOODBYE_MS;
-		if (f->end == SESSION_MONITOR_GONE || f->end == SESSION_LOST ||
-		    ftp_control_is_empty(f) || clock_ms() >= l->goodbye_ms)
+			l->goodbye_ms =
+			    clock_ms() +
+			    (f->end == SESSION_MONITOR_GONE ? TOLD_GOODBYE_MS : GOODBYE_MS);
+		if (f->end == SESSION_LOST || ftp_control_is_empty(f) ||
+		    clock_ms() >= l->goodbye_ms)
 			return false;
 		wait_for_goodbye(l);
 		return true;
@@ -289,7 +297,8 @@ turn(struct loop *l)
 static void
 say_goodbye(struct ftp *f)
 {
-	uint64_t deadline = clock_ms() + LINGER_MS;
+	uint64_t deadline =
+	    clock_ms() + (f->end == SESSION_MONITOR_GONE ? TOLD_LINGER_MS : LINGER_MS);
 	char rest[1024];
 
 	if (f->tls)
@@ -370,7 +379,7 @@ ftp_run(struct session *s, struct tls_server *tls)
 	end = f->end;
 	ftp_xfer_drop(f);
 	ftp_job_drop(f);
-	if (end != SESSION_MONITOR_GONE && end != SESSION_LOST)
+	if (end != SESSION_LOST)
 		say_goodbye(f);
 	clear(l);
 	return end;

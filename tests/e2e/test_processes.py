@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, descendants, eventually, needs_root, status)
+from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, descendants, eventually, needs_root, parents, serving,
+                      status)
 
 MEBI = 1 << 20
 
@@ -75,6 +76,10 @@ def test_wire_has_no_file_and_no_directory(server):
         f.voidcmd("NOOP")
 
 
+def parents_of_workers(found):
+    return [parents()[p] for p in found["coffer-worker"]]
+
+
 class Upload:
     """An upload that goes on until it fails; says whether the server ever called it a success."""
 
@@ -131,6 +136,41 @@ def test_kill_in_mid_transfer_ends_that_session_and_no_other(server, protocol, v
         assert not upload.success, "a broken upload was called a success"
         other.voidcmd("NOOP")
         assert not os.path.exists(server.path(upload.name))
+
+
+def test_what_wire_said_before_its_end_is_in_the_log_when_monitor_is_late(server):
+    with server.ftp() as other, server.clear() as c:
+        both = eventually(lambda: found if len((found := server.sessions()).get("coffer-wire", [])) == 2 else None)
+        wire = [p for p in both["coffer-wire"] if parents()[p] not in parents_of_workers(both)][0]
+        monitor = parents()[wire]
+        before = server.log().count("refused-clear: ")
+        os.kill(monitor, signal.SIGSTOP)
+        try:
+            assert c.ask(b"USER late").startswith(b"530")
+            assert c.ask(b"QUIT").startswith(b"221")
+            eventually(lambda: status(wire)["State"].startswith("Z"), 10, "the end of wire")
+        finally:
+            os.kill(monitor, signal.SIGCONT)
+        eventually(lambda: not comm(monitor), 10, "the end of monitor")
+        assert server.log().count("refused-clear: ") == before + 1
+        assert " disconnect: " in server.log().splitlines()[-1] and "reason=quit" in server.log().splitlines()[-1]
+        other.voidcmd("NOOP")
+
+
+def test_a_server_that_stops_says_so_to_its_sessions_also_in_mid_transfer(here):
+    with serving() as s, s.ftp() as idle, s.ftp() as busy, s.clear() as new:
+        busy.transfercmd("STOR broken").sendall(b"x" * 1000)
+        os.kill(s.pid, signal.SIGTERM)
+        for client in (idle, busy):
+            said = ""
+            with pytest.raises(EOFError):  # behind it the connection ends, in order
+                while True:
+                    said += client.getmultiline() + "\n"
+            assert "421 The server ends this session" in said
+        assert new.file.readline().startswith(b"421 ")
+        s.process.wait(20)
+        assert not os.path.exists(s.path("broken"))
+        assert s.log().count("reason=shutdown") == 3
 
 
 def test_listener_survives_and_serves_on(server):
