@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* groups.c - the groups file: read by monitor when somebody of the users file logs in, changed by
- * cofferctl. */
+/*
+ * groups.c - the groups file: read by monitor when somebody of the users file logs in, changed by
+ * cofferctl.
+ */
 #include "auth/groups.h"
 
 #include <errno.h>
@@ -60,29 +62,62 @@ give(struct account *a, const struct group_line *g)
 	return 0;
 }
 
+/* The file, a line at a time. */
+struct reading {
+	char *bytes, *rest;
+	unsigned int line;
+	const char *about; /* a name, or NULL */
+	bool mentions;	   /* it stands somewhere in this line */
+	const char *fault; /* what is wrong with this line, or NULL: it is */
+	struct group_line group;
+};
+
+/* Returns 0 or -errno. When 0, bytes are the caller's to free. */
+static int
+reading_start(struct reading *r, const char *file, const char *about)
+{
+	struct stat st;
+	size_t len;
+	int err;
+
+	*r = (struct reading) { .about = about };
+	err = lines_read(file, &r->bytes, &len, &st);
+	r->rest = r->bytes;
+	return err;
+}
+
+/* Goes to the next line that is to say something. False: there is none. */
+static bool
+reading_next(struct reading *r)
+{
+	char *line;
+
+	while ((line = lines_next(&r->rest))) {
+		r->line++;
+		if (*line == '\0' || *line == '#')
+			continue;
+		r->mentions = r->about && strstr(line, r->about);
+		r->fault = parse(line, &r->group);
+		return true;
+	}
+	return false;
+}
+
 int
 groups_add(const char *file, struct account *account)
 {
-	char *bytes, *rest, *line;
-	struct group_line g;
-	struct stat st;
-	size_t len;
-	int err = lines_read(file, &bytes, &len, &st);
+	struct reading r;
+	int err = reading_start(&r, file, account->name);
 
 	if (err < 0)
 		return err;
-	rest = bytes;
-	while (err == 0 && (line = lines_next(&rest))) {
-		bool names_him = strstr(line, account->name) != NULL;
-
-		if (*line == '\0' || *line == '#')
-			continue;
-		if (parse(line, &g))
-			err = names_him ? -EBADMSG : 0; /* it may be one that keeps him out */
-		else if (groups_has(&g, account->name))
-			err = give(account, &g);
+	while (err == 0 && reading_next(&r)) {
+		if (r.fault)
+			err = r.mentions ? -EBADMSG : 0; /* it may be one that keeps him out */
+		else if (groups_has(&r.group, account->name))
+			err = give(account, &r.group);
 	}
-	free(bytes);
+	free(r.bytes);
 	return err;
 }
 
@@ -90,52 +125,39 @@ int
 groups_each(const char *file, groups_each_fn *each, conf_complain_fn *complain, void *ctx)
 {
 	struct conf_place place = { .file = file, .column = 1 };
-	char *bytes, *rest, *line;
-	struct group_line g;
-	struct stat st;
-	size_t len;
-	int err = lines_read(file, &bytes, &len, &st);
+	struct reading r;
+	int err = reading_start(&r, file, NULL);
 
 	if (err < 0)
 		return err;
-	rest = bytes;
-	while ((line = lines_next(&rest))) {
-		const char *fault;
-
-		place.line++;
-		if (*line == '\0' || *line == '#')
-			continue;
-		fault = parse(line, &g);
-		if (!fault)
-			each(ctx, &g);
+	while (reading_next(&r)) {
+		place.line = r.line;
+		if (!r.fault)
+			each(ctx, &r.group);
 		else if (complain)
-			complain(ctx, &place, fault);
+			complain(ctx, &place, r.fault);
 	}
-	free(bytes);
+	free(r.bytes);
 	return 0;
 }
 
 int
 groups_find(const char *file, const char *name, struct group_line *ret)
 {
-	char *bytes, *rest, *line;
-	struct group_line g;
-	struct stat st;
-	size_t len;
-	int err = lines_read(file, &bytes, &len, &st);
+	struct reading r;
+	int err = reading_start(&r, file, NULL);
 
 	if (err < 0)
 		return err;
 	err = -ENOENT;
-	rest = bytes;
-	while (err == -ENOENT && (line = lines_next(&rest)))
-		if (lines_are(line, name) && !parse(line, &g))
+	while (err == -ENOENT && reading_next(&r))
+		if (!r.fault && strcmp(r.group.name, name) == 0)
 			err = 0;
 	if (err == 0) {
-		g.members = mem_dup(g.members);
-		*ret = g;
+		r.group.members = mem_dup(r.group.members);
+		*ret = r.group;
 	}
-	free(bytes);
+	free(r.bytes);
 	return err;
 }
 

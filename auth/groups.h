@@ -12,21 +12,25 @@
 #include "auth/account.h"
 #include "conf/conf.h"
 
-/*
- * * Adds the groups in which account is, by name and by gid; gid 0 is never given. Returns 0,
- * -ENOENT (no file), -EPERM (it cannot be trusted), -EBADMSG (a line that may be about him cannot
- * be read), -E2BIG (more than fit).
- */
-int groups_add(const char *file, struct account *account) MUST_CHECK;
-
-/* Calls each for every group in the file's order, and complain for every line that cannot be read.
- */
+/* One line of it. */
 struct group_line {
 	char name[65];
 	bool has_gid;
 	gid_t gid;
 	char *members; /* "a,b", the caller's */
 };
+
+/*
+ * Adds the groups in which account is, by name and by gid; gid 0 is never given. Returns 0, -ENOENT
+ * (no file), -EPERM (it cannot be trusted), -EBADMSG (a line that may be about him cannot be read),
+ * -E2BIG (more than fit).
+ */
+int groups_add(const char *file, struct account *account) MUST_CHECK;
+
+/*
+ * Calls each for every group in the file's order, and complain (may be NULL) for every line that
+ * cannot be read. Returns 0 or -errno.
+ */
 typedef void groups_each_fn(void *ctx, const struct group_line *group);
 int groups_each(const char *file, groups_each_fn *each, conf_complain_fn *complain,
 		void *ctx) MUST_CHECK;
