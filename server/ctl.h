@@ -47,6 +47,18 @@ const char *ctl_file(const char *conf_file, size_t offset, const char *key);
 /* A conf_complain_fn that writes "file:line:column: text" to standard error. */
 void ctl_complain(void *ctx, const struct conf_place *place, const char *text);
 
+/* An option with a value: --NAME, and -LETTER where there is one. */
+struct ctl_option {
+	const char *name;
+	char letter;
+	const char **value;
+};
+/*
+ * Puts the values of a command's options where they belong. Then optind is the first word that is
+ * none. False: it was called wrongly (ctl_usage()).
+ */
+bool ctl_options(int argc, char *argv[], const struct ctl_option *options, size_t count) MUST_CHECK;
+
 /* Complains about how a command was called, with its usage from the table. Returns 2. */
 int ctl_usage(const char *command);
 

@@ -88,26 +88,20 @@ put_question(const char *command, int count, char *args[], struct text *t)
 int
 ctl_ban(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
 	static const struct {
 		const char *command;
 		int least, most;
 	} table[] = { { "ban", 1, 2 }, { "unban", 1, 1 },   { "bans", 0, 0 },
 		      { "who", 0, 0 }, { "unbound", 0, 0 }, { "kick", 1, 1 } };
 	const char *file = CTL_CONF, *command = argv[0];
+	const struct ctl_option option = { "config", 'c', &file };
 	char storage[CONTROL_QUESTION_MAX];
 	struct sockaddr_un addr;
 	struct text question;
-	int c, n;
+	int n;
 
-	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
-		if (c != 'c')
-			return ctl_usage(command);
-		file = optarg;
-	}
+	if (!ctl_options(argc, argv, &option, 1))
+		return ctl_usage(command);
 	n = argc - optind;
 	text_init(&question, storage, sizeof(storage));
 	for (size_t i = 0; i < COUNT_OF(table); i++)

@@ -107,21 +107,13 @@ print_summary(const struct conf *conf, size_t users)
 int
 ctl_check(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *file = CTL_CONF;
+	const struct ctl_option option = { "config", 'c', &file };
 	struct conf *conf;
 	struct seen seen;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
-		if (c != 'c')
-			return ctl_usage("check");
-		file = optarg;
-	}
-	if (optind != argc)
+	if (!ctl_options(argc, argv, &option, 1) || optind != argc)
 		return ctl_usage("check");
 	if (conf_load(file, ctl_complain, NULL, &conf) < 0)
 		return 1;

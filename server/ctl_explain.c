@@ -246,43 +246,16 @@ explain(const struct question *q, const struct conf *conf)
 int
 ctl_explain(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "path", required_argument, NULL, 'p' },
-		{ "op", required_argument, NULL, 'o' },
-		{ "proto", required_argument, NULL, 'r' },
-		{ "addr", required_argument, NULL, 'a' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct question q = { .file = CTL_CONF };
+	const struct ctl_option options[] = {
+		{ "config", 'c', &q.file }, { "user", 0, &q.user },	 { "path", 0, &q.path },
+		{ "op", 0, &q.op },	    { "proto", 0, &q.protocol }, { "addr", 0, &q.addr },
+	};
 	struct conf *conf;
-	int c, status;
+	int status;
 
-	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			q.file = optarg;
-			break;
-		case 'u':
-			q.user = optarg;
-			break;
-		case 'p':
-			q.path = optarg;
-			break;
-		case 'o':
-			q.op = optarg;
-			break;
-		case 'r':
-			q.protocol = optarg;
-			break;
-		case 'a':
-			q.addr = optarg;
-			break;
-		default:
-			return ctl_usage("explain");
-		}
-	}
+	if (!ctl_options(argc, argv, options, COUNT_OF(options)))
+		return ctl_usage("explain");
 	if (optind != argc || !q.user || (!q.path && q.op) ||
 	    (q.protocol && strcmp(q.protocol, "ftps") != 0 && strcmp(q.protocol, "sftp") != 0) ||
 	    (q.addr && !net_is_network(q.addr)))

@@ -145,26 +145,16 @@ static const struct action {
 int
 ctl_group(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "file", required_argument, NULL, 'f' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "gid", required_argument, NULL, 'g' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct request r = { .conf = CTL_CONF };
+	const struct ctl_option options[] = {
+		{ "file", 'f', &r.file },
+		{ "config", 'c', &r.conf },
+		{ "gid", 0, &r.gid },
+	};
 	const struct action *action = NULL;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "f:c:", longer, NULL)) != -1) {
-		const char **field = c == 'f'	? &r.file
-				     : c == 'c' ? &r.conf
-				     : c == 'g' ? &r.gid
-						: NULL;
-
-		if (!field)
-			return ctl_usage("group");
-		*field = optarg;
-	}
+	if (!ctl_options(argc, argv, options, COUNT_OF(options)))
+		return ctl_usage("group");
 	for (size_t i = 0; optind < argc && i < COUNT_OF(actions); i++)
 		if (strcmp(argv[optind], actions[i].name) == 0)
 			action = &actions[i];

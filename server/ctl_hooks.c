@@ -71,15 +71,11 @@ int
 ctl_hooks(int argc, char *argv[])
 {
 	const char *file = CTL_CONF;
+	const struct ctl_option option = { "config", 'c', &file };
 	struct conf *conf;
-	int c, status;
+	int status;
 
-	while ((c = getopt(argc, argv, "c:")) != -1) {
-		if (c != 'c')
-			return ctl_usage("hooks");
-		file = optarg;
-	}
-	if (optind != argc)
+	if (!ctl_options(argc, argv, &option, 1) || optind != argc)
 		return ctl_usage("hooks");
 	if (conf_load(file, ctl_complain, NULL, &conf) < 0)
 		return 1;

@@ -234,31 +234,16 @@ import_all(struct import *m, const struct format *format)
 int
 ctl_import(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "file", required_argument, NULL, 'f' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "uid", required_argument, NULL, 'u' },
-		{ "gid", required_argument, NULL, 'g' },
-		{ "home", required_argument, NULL, 'd' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct import m = { .conf = CTL_CONF };
 	const struct format *format = NULL;
 	const char *uid = NULL, *gid = NULL, *home = "";
-	int c;
+	const struct ctl_option options[] = {
+		{ "file", 'f', &m.file }, { "config", 'c', &m.conf }, { "uid", 0, &uid },
+		{ "gid", 0, &gid },	  { "home", 0, &home },
+	};
 
-	while ((c = getopt_long(argc, argv, "f:c:", longer, NULL)) != -1) {
-		const char **field = c == 'f'	? &m.file
-				     : c == 'c' ? &m.conf
-				     : c == 'u' ? &uid
-				     : c == 'g' ? &gid
-				     : c == 'd' ? &home
-						: NULL;
-
-		if (!field)
-			return ctl_usage("import");
-		*field = optarg;
-	}
+	if (!ctl_options(argc, argv, options, COUNT_OF(options)))
+		return ctl_usage("import");
 	for (size_t i = 0; optind < argc && i < COUNT_OF(formats); i++)
 		if (strcmp(argv[optind], formats[i].name) == 0)
 			format = &formats[i];

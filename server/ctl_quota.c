@@ -150,32 +150,17 @@ scan_all(struct job *job)
 int
 ctl_quota(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "share", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *file = CTL_CONF;
 	struct job job = { .user = NULL };
+	const struct ctl_option options[] = {
+		{ "config", 'c', &file },
+		{ "user", 0, &job.user },
+		{ "share", 0, &job.share },
+	};
 	struct conf *conf;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "c:", longer, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'u':
-			job.user = optarg;
-			break;
-		case 's':
-			job.share = optarg;
-			break;
-		default:
-			return ctl_usage("quota");
-		}
-	}
+	if (!ctl_options(argc, argv, options, COUNT_OF(options)))
+		return ctl_usage("quota");
 	if (optind + 1 != argc || strcmp(argv[optind], "scan") != 0)
 		return ctl_usage("quota");
 	if (conf_load(file, ctl_complain, NULL, &conf) < 0)

@@ -69,16 +69,12 @@ ctl_signal(int argc, char *argv[])
 		int number;
 	} signals[] = { { "reload", SIGHUP }, { "upgrade", SIGUSR2 }, { "stop", SIGTERM } };
 	const char *file = CTL_CONF;
+	const struct ctl_option option = { "config", 'c', &file };
 	struct conf *conf;
 	pid_t pid = 0;
-	int c, err;
+	int err;
 
-	while ((c = getopt(argc, argv, "c:")) != -1) {
-		if (c != 'c')
-			return ctl_usage(argv[0]);
-		file = optarg;
-	}
-	if (optind != argc)
+	if (!ctl_options(argc, argv, &option, 1) || optind != argc)
 		return ctl_usage(argv[0]);
 	if (conf_load(file, ctl_complain, NULL, &conf) < 0)
 		return 1;

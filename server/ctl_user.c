@@ -354,40 +354,18 @@ find_file(struct request *r)
 int
 ctl_user(int argc, char *argv[])
 {
-	static const struct option longer[] = {
-		{ "file", required_argument, NULL, 'f' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "uid", required_argument, NULL, 'u' },
-		{ "gid", required_argument, NULL, 'g' },
-		{ "home", required_argument, NULL, 'd' },
-		{ "gecos", required_argument, NULL, 'G' },
-		{ "expires", required_argument, NULL, 'e' },
-		{ "protocols", required_argument, NULL, 'p' },
-		{ "networks", required_argument, NULL, 'n' },
-		{ "hours", required_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct request r = { .conf = CTL_CONF };
+	const struct ctl_option options[] = {
+		{ "file", 'f', &r.file },	{ "config", 'c', &r.conf },
+		{ "uid", 0, &r.uid },		{ "gid", 0, &r.gid },
+		{ "home", 0, &r.home },		{ "gecos", 0, &r.gecos },
+		{ "expires", 0, &r.expires },	{ "protocols", 0, &r.protocols },
+		{ "networks", 0, &r.networks }, { "hours", 0, &r.hours },
+	};
 	const struct action *action = NULL;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "f:c:", longer, NULL)) != -1) {
-		const char **field = c == 'f'	? &r.file
-				     : c == 'c' ? &r.conf
-				     : c == 'u' ? &r.uid
-				     : c == 'g' ? &r.gid
-				     : c == 'd' ? &r.home
-				     : c == 'G' ? &r.gecos
-				     : c == 'e' ? &r.expires
-				     : c == 'p' ? &r.protocols
-				     : c == 'n' ? &r.networks
-				     : c == 'h' ? &r.hours
-						: NULL;
-
-		if (!field)
-			return ctl_usage("user");
-		*field = optarg;
-	}
+	if (!ctl_options(argc, argv, options, COUNT_OF(options)))
+		return ctl_usage("user");
 	for (size_t i = 0; optind < argc && i < COUNT_OF(actions); i++) {
 		if (strcmp(argv[optind], actions[i].name) == 0)
 			action = &actions[i];
