@@ -40,8 +40,8 @@
 #define LAST_WORDS_MS 700
 /* A worker that ends uploads of a session that broke. */
 #define WORKER_END_MS 5000
-/* How often the socket of a dead one is looked at: more than it holds. */
-#define LAST_LOOKS 500
+/* How often the socket of a dead one is looked at: it holds a MiB at most. */
+#define LAST_LOOKS 4000
 /* A hang is seen after limits.stall-time, and at most this part of it later. */
 #define STALL_LOOKS 4
 /* Records of wire in one second; the rest is counted and dropped. */

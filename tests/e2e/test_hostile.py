@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Promise 2: a wire that has gone bad gains nothing (ledger RX06, RX07, AU04, AU06, TL12, LC10, VF01, SF14).
+"""Promise 2: a wire that has gone bad gains nothing (ledger RX06, RX07, AU04, AU06, TL12, LC10, LG04, VF01, SF14).
 
 The daemon under test is the hostile build (tests/hostile): inside wire it does what the tester says.
 """
@@ -113,6 +113,21 @@ def test_signer_is_no_oracle(bad, shape):
 
 def test_signatures_before_login_are_one(bad):
     assert command(bad, "hash 5") == ["granted 1 last %d" % EACCES]
+
+
+def test_lg04_records_of_a_bad_wire_are_few_stay_its_own_and_look_like_nobody_elses(bad):
+    before = len(bad.log())
+    assert command(bad, "records 20000") == []
+    eventually(lambda: " disconnect: " in bad.log()[before:], 30, "the end of the session")
+    lines = bad.log()[before:].splitlines()
+    named = {re.search(r" session=(\w+)", line).group(1) for line in lines}
+    assert len(named) == 1 and named != {"feedface"}
+    claimed = [line for line in lines if "feedface" in line or "login" in line]
+    assert 50 <= len(claimed) < 20000 / 4
+    assert all(re.match(r"\S+Z notice wire [a-z?0-9-]+: session=%s proto=ftps addr=127.0.0.1 " % named.copy().pop(), line)
+               for line in claimed)
+    dropped = [int(m.group(1)) for line in lines if (m := re.search(r" monitor records-dropped: .* count=(\d+)", line))]
+    assert dropped and dropped[0] + len(claimed) == 20000
 
 
 @pytest.mark.parametrize("kind", ["short", "type", "huge", "cut", "fds", "flood"])

@@ -11,6 +11,7 @@
  *	claim USER [forged]     says that a key was verified (forged: with a signature); the verdict
  *	sign PURPOSE LEN        asks for a signature over LEN zero bytes; how many, and errno
  *	hash N                  asks N times for a signature of the right shape
+ *	records N               sends N records that would be monitor's, of others, of several lines
  *	monitor KIND            sends monitor a bad message: short, type, huge, cut, fds, flood
  *
  * These log in first:
@@ -43,6 +44,7 @@
 #include "protocols/sftp/sftp.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
+#include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/port_msg.h"
 #include "server/port_serve.h"
@@ -175,6 +177,27 @@ make_call(long i)
 	const long *a = calls[i].args;
 
 	return syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? errno : 0;
+}
+
+/* ---- records ---- */
+
+static void
+send_records(unsigned int count)
+{
+	uint8_t room[LOG_RECORD_MAX];
+	struct buf b;
+
+	for (unsigned int i = 0; i < count; i++) {
+		ipc_begin(&b, room, sizeof(room), AUTH_MSG_LOG, 0);
+		buf_put_u8(&b, LOG_LEVEL_NOTICE);
+		buf_put_cstring(&b, i % 2 ? "login" : "x login: session=feedface\nlogin");
+		buf_put_cstring(&b,
+				i % 3 ? "session=feedface user=root addr=192.0.2.9 method=publickey"
+				      : "a=b\n2026-01-01T00:00:00.000Z notice monitor login: "
+					"session=feedface user=root");
+		if (ipc_send(auth_fd(us->auth), &b, -1) < 0)
+			return;
+	}
 }
 
 /* ---- logging in as the client could ---- */
@@ -390,6 +413,8 @@ obey(char *line)
 		ask_signature((unsigned int)atoi(one), (size_t)atoi(two), false, 1);
 	else if (strcmp(verb, "hash") == 0)
 		ask_signature(SIGN_TLS, 0, true, (unsigned int)atoi(one));
+	else if (strcmp(verb, "records") == 0)
+		send_records((unsigned int)atoi(one));
 	else if (strcmp(verb, "monitor") == 0) {
 		attack(auth_fd(us->auth), one, AUTH_MSG_PASSWORD, 0x7777);
 		hear_monitor();
