@@ -116,6 +116,7 @@ def test_signatures_before_login_are_one(bad):
 
 
 def test_lg04_records_of_a_bad_wire_are_few_stay_its_own_and_look_like_nobody_elses(bad):
+    eventually(lambda: not bad.sessions(), 30, "the end of those before")
     before = len(bad.log())
     assert command(bad, "records 20000") == []
     eventually(lambda: " disconnect: " in bad.log()[before:], 30, "the end of the session")
