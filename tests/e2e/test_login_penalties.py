@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Penalties, bans and the waiting room. Ledger AU07, AU11, RX01, RX02.
+"""Penalties, bans and the waiting room. Ledger AU07, AU11, RX01, RX02, RX05.
 
 Every source is an address of 127.0.0.0/8, so that nobody but the test itself is turned away.
 """
@@ -88,6 +88,43 @@ def test_failures_over_both_protocols_count_together_au07(tmp_path):
         assert "127.0.0.2" in ctl(s, "bans").stdout and "127.0.0.3" not in ctl(s, "bans").stdout
         assert ctl(s, "unban", "127.0.0.2").returncode == 0
         assert ssh_login(s, "127.0.0.2", s.user, s.password) is True
+
+
+def handshake_and_away(s, source, protocol):
+    """A full handshake and no login. False: this source was turned away before it."""
+    try:
+        if protocol == "sftp":
+            t = paramiko.Transport(connect(s, source, s.sftp_port))
+            try:
+                t.start_client(timeout=20)
+                return True
+            finally:
+                t.close()
+        with connect(s, source) as sock:
+            lines = sock.makefile("rb")
+            if not lines.readline().startswith(b"220"):
+                return False
+            sock.sendall(b"AUTH TLS\r\n")
+            assert lines.readline().startswith(b"234")
+            s.tls().wrap_socket(sock, server_hostname="localhost").close()
+            return True
+    except (paramiko.SSHException, EOFError, OSError):
+        return False
+
+
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_who_makes_handshakes_in_a_loop_is_turned_away_before_the_next_one_and_nobody_else_rx05(tmp_path, protocol):
+    with tight(tmp_path) as s, s.ftp() as other:
+        made = 0
+        while handshake_and_away(s, "127.0.0.2", protocol):
+            made += 1
+            other.voidcmd("NOOP")
+            assert made < 60, "handshakes cost nothing"
+        assert made >= 10  # a client that breaks a few times is no flood
+        for _ in range(20):
+            assert not handshake_and_away(s, "127.0.0.2", protocol)
+        assert "127.0.0.2" in ctl(s, "bans").stdout
+        assert ftp_login(s, "127.0.0.3", s.user, s.password) is True
 
 
 def test_exempt_networks_are_never_turned_away_au07(tmp_path):
