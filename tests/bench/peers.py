@@ -20,12 +20,12 @@ USER, UID, PASSWORD = conftest.SYSTEM_USER, conftest.SYSTEM_UID, conftest.SYSTEM
 
 
 class Meter:
-    """CPU seconds of all processes of a server, also of those that have ended."""
+    """CPU seconds of all processes of a server, also of those that have ended. Its cgroup is this run's alone."""
 
     def __init__(self, name):
         v1 = "/sys/fs/cgroup/cpuacct"
         self.v1 = os.path.isdir(v1)
-        self.path = os.path.join(v1 if self.v1 else "/sys/fs/cgroup", "coffer-bench-" + name)
+        self.path = os.path.join(v1 if self.v1 else "/sys/fs/cgroup", "coffer-bench-%s-%d" % (name, os.getpid()))
         os.makedirs(self.path, exist_ok=True)
 
     def join(self):
@@ -96,6 +96,8 @@ class Peer:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
+        with contextlib.suppress(OSError):  # somebody in it is still going
+            os.rmdir(self.meter.path)
 
 
 class Coffer(Peer):
