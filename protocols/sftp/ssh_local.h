@@ -35,6 +35,7 @@ struct ssh_wire {
 	ssh_event event; /* NULL until the key exchange has begun */
 	struct ssh_counter_struct socket_count, packet_count;
 	bool broken;
+	bool in_stream; /* many bytes came at once, and in the middle of a packet they ended */
 
 	const struct ssh_wire_ops *ops; /* NULL until ssh_wire_serve() */
 	void *ops_ctx;

@@ -24,6 +24,9 @@
 #define SSH_WINDOW_OWN (1280u * 1024u)
 /* A goodbye may take this long to leave. */
 #define FLUSH_MS 1000
+/* So many bytes at once are a stream, in which the next ones come within so many milliseconds. */
+#define STREAM_BYTES 16384
+#define STREAM_MS 2
 
 struct ssh_wire *
 ssh_wire_new(struct session *s, struct ssh_server *server)
@@ -142,7 +145,27 @@ hurry(struct ssh_wire *w)
 {
 	const int on = 1;
 
+	w->in_stream = false;
 	ignore_result(setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
+}
+
+/*
+ * Waits for the client and the others. In a stream the kernel acknowledges often enough by itself,
+ * and every acknowledgement of ours would cost as much as a read: only its end is hurried.
+ */
+static int
+wait_for(struct ssh_wire *w, struct pollfd *fds, size_t count, uint64_t deadline_ms)
+{
+	int ms = clock_poll(deadline_ms), n;
+
+	if (w->in_stream && (ms < 0 || ms > STREAM_MS)) {
+		n = ssh_shim_poll(fds, count, STREAM_MS);
+		if (n != 0)
+			return n;
+		hurry(w);
+		ms = clock_poll(deadline_ms);
+	}
+	return ssh_shim_poll(fds, count, ms);
 }
 
 /*
@@ -164,7 +187,7 @@ ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t 
 		fds[0] = (struct pollfd) { .fd = w->fd, .events = full ? POLLOUT : POLLIN };
 		memcpy(fds + 1, others, count * sizeof(*others));
 		beat_rest(w->s->beat);
-		n = ssh_shim_poll(fds, 1 + count, clock_poll(deadline_ms));
+		n = wait_for(w, fds, 1 + count, deadline_ms);
 		beat_work(w->s->beat);
 		if (n <= 0)
 			return;
@@ -178,7 +201,10 @@ ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t 
 		if (!w->event || ssh_event_dopoll(w->event, 0) < 0)
 			break;
 	} while (ssh_shim_holds() && !ssh_wire_is_full(w) && !ssh_wire_is_over(w) && !w->broken);
-	if (w->socket_count.in_bytes != bytes && waits_for_more(w, packets))
+	bytes = w->socket_count.in_bytes - bytes;
+	if (bytes > 0)
+		w->in_stream = bytes >= STREAM_BYTES && waits_for_more(w, packets);
+	if (bytes > 0 && !w->in_stream && waits_for_more(w, packets))
 		hurry(w);
 	sweep(w);
 }
