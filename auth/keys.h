@@ -21,7 +21,7 @@ struct keys_question {
 	size_t blob_len;
 };
 
-/* Is it an algorithm that we take, and does the blob say the same kind of key? */
+/* Is it an algorithm that we take, and does the blob say the same kind of key? (keys_line.c) */
 bool keys_algorithm_ok(const char *algorithm, const void *blob, size_t blob_len);
 
 /*
