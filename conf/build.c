@@ -53,7 +53,7 @@ set_default(const struct schema_key *key, char *field)
 					  &why);
 		}
 	}
-	if (err < 0) /* test_conf.c looks at every row */
+	if (err < 0) /* test_conf_schema.c looks at every row */
 		bug("the default of %s is wrong: %s", key->key, why.at);
 }
 

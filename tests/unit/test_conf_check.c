@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_conf_check.c - check.c: keys that contradict each other, and files that must not be as they
+ * are.
+ */
+#include "tests/unit/conf_fixture.h"
+
+static int
+check(const char *text)
+{
+	struct conf *conf = load_good(text);
+	int err = conf_check(conf, hear, &heard);
+
+	conf_free(conf);
+	return err;
+}
+
+static void
+test_keys_that_others_can_read_are_refused(void **state)
+{
+	static const struct {
+		const char *bytes;
+		mode_t mode;
+		const char *told; /* NULL: good */
+	} cases[] = {
+		{ "-----BEGIN PRIVATE KEY-----\n", 0600, NULL },
+		{ "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0400, NULL },
+		{ "-----BEGIN PRIVATE KEY-----\n", 0640,
+		  "has mode 0640: others than its owner can read it (chmod 0600)" },
+		{ "-----BEGIN PRIVATE KEY-----\n", 0604, "can read it" },
+		{ "-----BEGIN ENCRYPTED PRIVATE KEY-----\n", 0600, "has a passphrase" },
+		{ "ssh-ed25519 AAAA", 0600, "is not in PEM format" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		snprintf(text, sizeof(text),
+			 "mode: personal\nlisteners: { s: { protocol: sftp, port: 2222 } }\n"
+			 "shares: { f: { path: /%%u } }\nauth: { users-file: /nonexistent/file }\n"
+			 "sftp: { host-keys: [%s] }\n",
+			 put("key", cases[i].bytes, cases[i].mode));
+		assert_int_equal(check(text), cases[i].told ? -EINVAL : 0);
+		if (cases[i].told) {
+			assert_non_null(strstr(heard.text, cases[i].told));
+			assert_non_null(strstr(heard.text, "c.yaml:5:21: sftp.host-keys: "));
+		}
+	}
+}
+
+/* Each with `mode: personal` in front and nothing else; told is part of a complaint. */
+static void
+test_keys_that_contradict_each_other(void **state)
+{
+	static const struct {
+		const char *text, *told;
+	} cases[] = {
+		{ "listeners: { a: { protocol: ftps }, b: { protocol: sftp, port: 21 } }\nshares: "
+		  "{ f: { path: /%u } }",
+		  "port 21 is already that of listeners.a (line 2)" },
+		{ "listeners: { a: { protocol: sftp, address: 127.0.0.1 }, b: { protocol: sftp } "
+		  "}\n"
+		  "shares: { f: { path: /%u } }",
+		  "port 22 is already that of listeners.a" },
+		{ "listeners: { a: { protocol: sftp, address: '::1' }, b: { protocol: sftp, "
+		  "address: '0:0::1' } }\n"
+		  "shares: { f: { path: /%u } }",
+		  "port 22 is already that of listeners.a" },
+		{ "listeners: { a: { protocol: sftp, port: 50005 } }\nshares: { f: { path: /%u } }",
+		  "port 50005 is one of ftps.passive-ports (50000-50999)" },
+		{ "listeners: { a: { protocol: ftps } }\nshares: { f: { path: /%u } }",
+		  "an ftps listener needs tls.certificates" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { f: { path: /%u } }",
+		  "an sftp listener needs sftp.host-keys" },
+		{ "listeners: { a: { protocol: sftp, data-binding: preferred } }\nshares: { f: { "
+		  "path: /%u } }",
+		  "data-binding is for ftps only" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { f: { path: /%u } }",
+		  "nobody could log in" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { a: { path: /%u }, b: { path: "
+		  "/%u, mount: /a } }",
+		  "shares.b: its mount /a is already that of shares.a (line 3)" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { a: { path: /%u, mount: /x, "
+		  "users: [u, v] }, "
+		  "b: { path: /%u, mount: /x, users: [v] } }",
+		  "its mount /x is already" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { a: { path: /proc/1 } }",
+		  "/proc is the kernel's and cannot be shared" },
+		{ "listeners: { a: { protocol: sftp } }\nshares: { a: { path: /dev } }",
+		  "cannot be shared" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		snprintf(text, sizeof(text), "mode: personal\n%s\n", cases[i].text);
+		assert_int_equal(check(text), -EINVAL);
+		if (!strstr(heard.text, cases[i].told))
+			print_error("%s\n-> %s", cases[i].text, heard.text);
+		assert_non_null(strstr(heard.text, cases[i].told));
+	}
+}
+
+static void
+test_what_does_not_meet_is_allowed(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+		 "mode: personal\n"
+		 "listeners: { a: { protocol: sftp, address: 127.0.0.1 }, b: { protocol: sftp, "
+		 "address: '::1' },\n"
+		 "  c: { protocol: sftp, address: 127.0.0.2 } }\n"
+		 "shares: { a: { path: /%%u, mount: /, users: [u] }, b: { path: /%%u, mount: /, "
+		 "users: ['@g'] },\n"
+		 "  process: { path: /processes/%%u } }\n"
+		 "auth: { users-file: /nonexistent/file }\n"
+		 "sftp: { host-keys: [%s] }\n",
+		 put("key", "-----BEGIN PRIVATE KEY-----\n", 0600));
+	assert_int_equal(check(text), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FILES(test_keys_that_others_can_read_are_refused),
+		FILES(test_keys_that_contradict_each_other),
+		FILES(test_what_does_not_meet_is_allowed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
