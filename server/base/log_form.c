@@ -77,6 +77,18 @@ escape_length(const char *s)
 											     : 0;
 }
 
+/* The length of a key at s. strspn(3) makes itself a table of the letters, every time. */
+static size_t
+key_length(const char *s)
+{
+	size_t n = 0;
+
+	while ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= '0' && s[n] <= '9') || s[n] == '_' ||
+	       s[n] == '-')
+		n++;
+	return n;
+}
+
 /* Takes the next field off *f. Returns false when what stands there is none. */
 static bool
 next_field(const char **f, struct field *ret)
@@ -85,7 +97,7 @@ next_field(const char **f, struct field *ret)
 	size_t len;
 
 	ret->key = p;
-	ret->key_len = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	ret->key_len = key_length(p);
 	p += ret->key_len;
 	if (ret->key_len == 0 || *p++ != '=')
 		return false;
