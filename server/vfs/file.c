@@ -136,7 +136,7 @@ open_mine(const struct file *mine, struct file *f, struct stat *ret_st)
 
 	part_name(PART_ACTIVE, NULL, mine->name, hidden);
 	fd_close(&f->fd);
-	err = part_check(mine->dir, mine->name, mine->fd);
+	err = part_check(mine->dir, hidden, mine->dev, mine->ino);
 	if (err == 0)
 		err = resolve_at(mine->dir, hidden, O_RDONLY | O_NOFOLLOW, 0, &f->fd);
 	return err == 0 && fstat(f->fd, ret_st) < 0 ? -errno : err;

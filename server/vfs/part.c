@@ -134,26 +134,32 @@ part_find_kept(struct world *w, struct share *share, int dir, const char *name, 
 }
 
 int
-part_check(int dir, const char *name, int fd)
+part_check(int dir, const char *hidden, dev_t dev, ino_t ino)
 {
-	char hidden[PART_NAME_MAX];
-	struct stat named, st;
+	struct stat named;
 
-	part_name(PART_ACTIVE, NULL, name, hidden);
-	if (fstat(fd, &st) < 0)
-		return -errno;
 	if (fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? -ESTALE : -errno;
-	return st.st_ino == named.st_ino && st.st_dev == named.st_dev ? 0 : -ESTALE;
+	return named.st_ino == ino && named.st_dev == dev ? 0 : -ESTALE;
+}
+
+/* Is it still the file behind fd? */
+static int
+check_fd(int dir, const char *hidden, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : part_check(dir, hidden, st.st_dev, st.st_ino);
 }
 
 int
 part_drop(int dir, const char *name, int fd)
 {
 	char hidden[PART_NAME_MAX];
-	int err = part_check(dir, name, fd);
+	int err;
 
 	part_name(PART_ACTIVE, NULL, name, hidden);
+	err = check_fd(dir, hidden, fd);
 	return err == 0 && unlinkat(dir, hidden, 0) < 0 ? -errno : err;
 }
 
@@ -165,10 +171,10 @@ part_keep(struct world *w, const struct share *share, int dir, const char *name,
 
 	if (keep_ms(share, PART_KEPT) == 0)
 		return part_drop(dir, name, fd);
-	err = part_check(dir, name, fd);
+	name_of(w, PART_ACTIVE, name, active);
+	err = check_fd(dir, active, fd);
 	if (err < 0)
 		return err;
-	name_of(w, PART_ACTIVE, name, active);
 	name_of(w, PART_KEPT, name, kept);
 	return renameat(dir, active, dir, kept) < 0 ? -errno : 0;
 }
@@ -186,10 +192,12 @@ void
 part_remove(struct world *w, struct share *share, enum part_kind kind, int dir, const char *name)
 {
 	char hidden[PART_NAME_MAX];
+	struct stat st;
 
 	name_of(w, kind, name, hidden);
-	/* Mostly it is not there; if it stays, its time runs out. */
-	ignore_result(remove_hidden(w, share, dir, hidden));
+	/* Mostly it is not there, and a look costs a third; if it stays, its time runs out. */
+	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		ignore_result(remove_hidden(w, share, dir, hidden));
 }
 
 /* What a mark says of the file that it stands for. */
@@ -352,12 +360,12 @@ part_sweep_dir(struct world *w, const struct place *p, int dir)
 	uint64_t now = clock_ms();
 	DIR *list;
 
-	if (w->swept_ms && w->swept_dev == p->dir_dev && w->swept_ino == p->dir_ino &&
+	if (w->swept_ms && w->swept_dev == p->dir.st_dev && w->swept_ino == p->dir.st_ino &&
 	    now - w->swept_ms < SWEEP_MS)
 		return;
 	w->swept_ms = now;
-	w->swept_dev = p->dir_dev;
-	w->swept_ino = p->dir_ino;
+	w->swept_dev = p->dir.st_dev;
+	w->swept_ino = p->dir.st_ino;
 	if (resolve_at(dir, "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, &fd) < 0)
 		return; /* a drop box may be unreadable for its users */
 	list = fdopendir(fd);

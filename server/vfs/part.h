@@ -38,10 +38,10 @@ int part_find_kept(struct world *w, struct share *share, int dir, const char *na
 		   struct stat *ret_st) MUST_CHECK;
 
 /*
- * Is what has the hidden name still the file behind fd? In a directory that others write too it may
- * have been removed, and the name taken. 0, -ESTALE, -errno.
+ * Is what has the hidden name still this file? In a directory that others write too it may have
+ * been removed, and the name taken. 0, -ESTALE, -errno.
  */
-int part_check(int dir, const char *name, int fd) MUST_CHECK;
+int part_check(int dir, const char *hidden, dev_t dev, ino_t ino) MUST_CHECK;
 
 /*
  * The upload into fd broke: the part becomes the kept one, or goes when nothing may be kept.

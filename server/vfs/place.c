@@ -186,13 +186,9 @@ split(const char *inner, char *room)
 static int
 check_parent(struct world *w, struct place *p, int dir)
 {
-	struct stat st;
-
-	if (fstat(dir, &st) < 0)
+	if (fstat(dir, &p->dir) < 0)
 		return -errno;
-	p->dir_dev = st.st_dev;
-	p->dir_ino = st.st_ino;
-	return check_dev(w, p, dir, &st);
+	return check_dev(w, p, dir, &p->dir);
 }
 
 int

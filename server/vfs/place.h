@@ -28,10 +28,9 @@ struct place {
 	const struct conf_place *rule; /* where those rights are written */
 	bool is_mount;		       /* a share is mounted here: now, not only before a link */
 	bool is_above_mount;	       /* a share is mounted below it, likewise */
-	dev_t dir_dev;		       /* which directory place_parent() opened last */
-	ino_t dir_ino;
-	char path[VFS_PATH_MAX]; /* virtual and clean, as the client means it */
-	char room[VFS_PATH_MAX]; /* inner, when a link has moved it */
+	struct stat dir;	       /* of the directory that place_parent() opened last */
+	char path[VFS_PATH_MAX];       /* virtual and clean, as the client means it */
+	char room[VFS_PATH_MAX];       /* inner, when a link has moved it */
 };
 
 enum place_wish {

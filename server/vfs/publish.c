@@ -95,7 +95,7 @@ publish_now(struct world *w, struct file *f)
 	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
-	err = part_check(f->dir, f->name, f->fd);
+	err = part_check(f->dir, hidden, f->dev, f->ino);
 	if (err == -ESTALE)
 		return world_why(
 		    w, -EIO, "somebody removed the temporary file of this upload; upload again");

@@ -48,19 +48,18 @@ check_offset(struct world *w, const struct opening *o)
 }
 
 /*
- * Between our look and our lock on fd the file may have been replaced: then we hold what nobody
- * sees. Or somebody has written to it: o->st is true from here on.
+ * Between our look and our lock the file may have been replaced: then we hold what nobody sees. Or
+ * somebody has written to it: o->st is true from here on.
  */
 static int
-look_again(struct world *w, struct opening *o, int fd)
+look_again(struct world *w, struct opening *o)
 {
 	struct stat st;
 
 	if (fstatat(o->f->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    st.st_ino != o->st.st_ino || st.st_dev != o->st.st_dev)
 		return writing_busy(w);
-	if (fstat(fd, &o->st) < 0)
-		return -errno;
+	o->st = st;
 	return check_offset(w, o);
 }
 
@@ -123,7 +122,7 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 	if (err == 0)
 		err = writing_lock(w, f->fd, &o->st);
 	if (err == 0)
-		err = look_again(w, o, f->fd);
+		err = look_again(w, o);
 	if (err < 0)
 		return err;
 	size = (uint64_t)o->st.st_size;
@@ -151,11 +150,9 @@ open_in_place(struct world *w, struct opening *o, bool append_only)
 static int
 check_sticky(struct world *w, const struct opening *o)
 {
-	struct stat dir;
+	const struct stat *dir = &o->p->dir;
 
-	if (fstat(o->f->dir, &dir) < 0)
-		return -errno;
-	if (!(dir.st_mode & S_ISVTX) || w->account->uid == 0 || dir.st_uid == w->account->uid ||
+	if (!(dir->st_mode & S_ISVTX) || w->account->uid == 0 || dir->st_uid == w->account->uid ||
 	    o->st.st_uid == w->account->uid)
 		return 0;
 	return world_why(w, -EPERM,
@@ -184,7 +181,7 @@ open_replacement(struct world *w, struct opening *o)
 		fd_close(&f->target);
 		return open_in_place(w, o, false);
 	}
-	err = look_again(w, o, f->target);
+	err = look_again(w, o);
 	if (err == 0)
 		err = check_sticky(w, o);
 	if (err == 0)
