@@ -20,6 +20,19 @@ take_path(struct ftp *f, const char *path)
 	return err == 0;
 }
 
+/* RFC 959, section 5.4: 200, and clients such as PHP's ftp_chmod() take nothing else. */
+static void
+site_done(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+
+	ftp_answered(f);
+	if (reply->err < 0)
+		ftp_reply_error(f, reply->err, reply->why);
+	else
+		ftp_reply(f, 200, "Done.");
+}
+
 /* Cuts the first word off; NULL when nothing follows it. */
 static char *
 cut_word(char *arg)
@@ -43,7 +56,7 @@ site_chmod(struct ftp *f, char *arg)
 		return false;
 	change.mode = mode & 0777;
 	if (take_path(f, path))
-		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, ftp_done, f));
+		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, site_done, f));
 	return true;
 }
 
@@ -79,7 +92,7 @@ site_utime(struct ftp *f, char *arg)
 			return false;
 	}
 	if (take_path(f, path))
-		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, ftp_done, f));
+		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, site_done, f));
 	return true;
 }
 
@@ -92,7 +105,7 @@ site_symlink(struct ftp *f, char *arg)
 	if (!path || *arg == '\0')
 		return false;
 	if (take_path(f, path))
-		ftp_asked(f, vfs_symlink(f->s->vfs, arg, f->path, ftp_done, f));
+		ftp_asked(f, vfs_symlink(f->s->vfs, arg, f->path, site_done, f));
 	return true;
 }
 

@@ -127,16 +127,35 @@ wait_for_client(struct ssh_login *l)
 		ssh_login_stop(l, SESSION_MONITOR_GONE, NULL);
 }
 
-/* Who it is, and what both agreed on: for the log. */
 static void
 name_client(struct ssh_login *l)
 {
 	const char *banner = ssh_get_clientbanner(l->w->ssh);
-	const char *kex = ssh_get_kex_algo(l->w->ssh), *mac = ssh_get_hmac_in(l->w->ssh);
-	const char *cipher = ssh_get_cipher_in(l->w->ssh);
 
 	if (banner && strncmp(banner, "SSH-2.0-", 8) == 0)
 		session_client(l->s, banner + 8);
+}
+
+/* libssh's words have both lists in them: that is what an administrator needs. */
+static void
+say_no_agreement(struct ssh_login *l)
+{
+	const char *error = ssh_get_error(l->w->ssh);
+	struct log_value why;
+
+	if (!error || !strstr(error, "no match for method"))
+		return;
+	name_client(l);
+	log_notice("no-common-algorithm", "why=%s", log_q(&why, error));
+}
+
+/* What both agreed on: for the log. */
+static void
+say_agreement(struct ssh_login *l)
+{
+	const char *kex = ssh_get_kex_algo(l->w->ssh), *mac = ssh_get_hmac_in(l->w->ssh);
+	const char *cipher = ssh_get_cipher_in(l->w->ssh);
+
 	log_info("ssh", "kex=%s cipher=%s mac=%s", kex ? kex : "-", cipher ? cipher : "-",
 		 mac ? mac : "-");
 }
@@ -161,6 +180,7 @@ exchange_keys(struct ssh_login *l)
 	} else if (rc == SSH_OK) {
 		l->state = SSH_LOGIN_READY;
 		name_client(l);
+		say_agreement(l);
 	} else {
 		wait_for_client(l);
 	}
@@ -215,6 +235,8 @@ ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_re
 			step(&l);
 	}
 	ssh_seen_stop();
+	if (l.state == SSH_LOGIN_KEX)
+		say_no_agreement(&l);
 	if (l.held)
 		ssh_message_free(l.held);
 	if (l.waiting)

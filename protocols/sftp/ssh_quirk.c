@@ -21,19 +21,21 @@ static const struct {
 	{ "libssh2_1.[0-9].*", SSH_QUIRK_PLAIN_MACS },
 	{ "libssh2_1.10.*", SSH_QUIRK_PLAIN_MACS },
 	/* The original JSch; its successor says JSCH_0.2. */
-	{ "JSCH[-_]0.1.*", SSH_QUIRK_PLAIN_MACS },
+	{ "JSCH[-_]0.1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	/* SSH.NET before its year versions. */
-	{ "Renci.SshNet.SshClient.0.*", SSH_QUIRK_PLAIN_MACS },
+	{ "Renci.SshNet.SshClient.0.*",
+	  SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "SSHJ_0.*", SSH_QUIRK_PLAIN_MACS },
 	{ "phpseclib_*", SSH_QUIRK_PLAIN_MACS },
-	{ "Twisted*", SSH_QUIRK_PLAIN_MACS },
-	{ "Ganymed*", SSH_QUIRK_PLAIN_MACS },
-	{ "Trilead*", SSH_QUIRK_PLAIN_MACS },
-	{ "paramiko_1.*", SSH_QUIRK_PLAIN_MACS },
-	{ "paramiko_2.[0-4].*", SSH_QUIRK_PLAIN_MACS },
-	{ "SSHD-CORE-*", SSH_QUIRK_PLAIN_MACS },
-	{ "APACHE-SSHD-1.*", SSH_QUIRK_PLAIN_MACS },
-	{ "Ruby/Net::SSH_[2-4].*", SSH_QUIRK_PLAIN_MACS },
+	{ "Twisted*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX },
+	{ "Ganymed*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "Trilead*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "paramiko_1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "paramiko_2.[0-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "SSHD-CORE-*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "APACHE-SSHD-1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	{ "Ruby/Net::SSH_*", SSH_QUIRK_OLD_KEX },
+	{ "Ruby/Net::SSH_[2-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_ECDSA_HOST },
 };
 
 unsigned int

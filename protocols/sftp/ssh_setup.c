@@ -205,6 +205,33 @@ ssh_setup_session(const struct ssh_server *server, struct session *s, ssh_sessio
 	return ssh_bind_accept_fd(server->bind, ssh, s->client_fd) == SSH_OK ? 0 : -EINVAL;
 }
 
+/*
+ * What a client of this name cannot do without. Its name is part of the hash that the server signs
+ * (RFC 4253, section 8): nobody on the way can put it there for another one.
+ */
+static void
+offer_more(ssh_session ssh, unsigned int quirks)
+{
+	static const struct {
+		unsigned int quirk;
+		enum ssh_options_e option;
+		const char *list;
+	} more[] = {
+		{ SSH_QUIRK_PLAIN_MACS, SSH_OPTIONS_HMAC_C_S, MACS_COMPATIBLE },
+		{ SSH_QUIRK_PLAIN_MACS, SSH_OPTIONS_HMAC_S_C, MACS_COMPATIBLE },
+		{ SSH_QUIRK_OLD_KEX, SSH_OPTIONS_KEY_EXCHANGE, KEX_COMPATIBLE },
+		{ SSH_QUIRK_ECDSA_HOST, SSH_OPTIONS_HOSTKEYS, HOST_MODERN "," HOST_ECDSA },
+	};
+
+	if (!quirks)
+		return;
+	/* On failure the client meets the list as it was, and says that nothing fits. */
+	for (size_t i = 0; i < COUNT_OF(more); i++)
+		if (quirks & more[i].quirk)
+			(void)ssh_options_set(ssh, more[i].option, more[i].list);
+	(void)ssh_server_init_kex(ssh);
+}
+
 bool
 ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh)
 {
@@ -217,12 +244,7 @@ ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh)
 		return false;
 	if (line_end)
 		len = (size_t)(line_end - at);
-	if (server->conf->sftp.policy == CONF_POLICY_MODERN &&
-	    (ssh_quirks(at, len) & SSH_QUIRK_PLAIN_MACS)) {
-		/* On failure the client meets the list as it was, and says that nothing fits. */
-		(void)ssh_options_set(ssh, SSH_OPTIONS_HMAC_C_S, MACS_COMPATIBLE);
-		(void)ssh_options_set(ssh, SSH_OPTIONS_HMAC_S_C, MACS_COMPATIBLE);
-		(void)ssh_server_init_kex(ssh);
-	}
+	if (server->conf->sftp.policy == CONF_POLICY_MODERN)
+		offer_more(ssh, ssh_quirks(at, len));
 	return true;
 }

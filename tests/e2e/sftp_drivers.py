@@ -37,7 +37,6 @@ class Driver:
 
     needs = ()  # programs and files without which it is not here
     cannot = {}
-    policy = "modern"  # the sftp.policy that it needs
     note = ""
     all_at_once = False  # does all its transfers in one run: transfer()
     hides_dots = False  # does not list names that begin with a dot
@@ -613,9 +612,8 @@ class Node(Spoken):
 
 class Jsch(Spoken):
     needs = ("java", "javac", JSCH)
-    policy = "compatible"
     cannot = {"raw names": "its names are text"}
-    note = "0.1 knows no Ed25519, no SHA-2 signatures of RSA, no GCM: it needs `sftp.policy: compatible`, and logs in by an ECDSA key."
+    note = "0.1 knows no Ed25519, no SHA-2 signatures of RSA, no GCM: it is offered more for its name (ssh_quirk.c), and logs in by an ECDSA key."
 
     def command(self):
         classes = os.path.join(os.path.dirname(self.server.known_hosts), os.path.basename(self.server.known_hosts) + ".classes")

@@ -3,10 +3,11 @@
 
 import os
 import random
+import shutil
 
 import pytest
 
-from conftest import run, sha256
+from conftest import TOP, run, sha256
 
 MEBI = 1 << 20
 
@@ -107,3 +108,23 @@ def test_sizes_around_buffers_arrive_whole(server, here, size):
     client.transport.close()
     with open(server.path("ssize-%d" % size), "rb") as f:
         assert f.read() == data
+
+
+# ---- what languages bring along ----
+
+def driver(name):
+    return os.path.join(TOP, "tests", "e2e", "drivers", name)
+
+
+def test_php_moves_files_by_both_protocols(server, here):
+    if not shutil.which("php") or "ssh2" not in run("php", "-m").text.split():
+        pytest.skip("needs php-cli and php-ssh2: packaging/dev/deps")
+    (here / "up").write_bytes(os.urandom(300000))
+    run("php", driver("functions.php"), str(server.ftps_port), str(server.sftp_port), server.user, server.password, "up", ".")
+
+
+def test_ruby_moves_files_by_both_protocols(server, here):
+    if not shutil.which("ruby") or run("ruby", "-rnet/sftp", "-rnet/ftp", "-e1", ok=False).returncode != 0:
+        pytest.skip("needs ruby and ruby-net-sftp: packaging/dev/deps")
+    (here / "up").write_bytes(os.urandom(300000))
+    run("ruby", driver("methods.rb"), str(server.ftps_port), str(server.sftp_port), server.user, server.password, server.ca, "up", ".")

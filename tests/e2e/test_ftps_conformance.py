@@ -197,7 +197,7 @@ ROWS = """
     MLST nothing                      530   530  530  530    550    550
     AVBL                              530   530  530  530    213    213
     SITE HELP                         530   530  530  530    214    214
-    SITE CHMOD 644 file               530   530  530  530    250    250
+    SITE CHMOD 644 file               530   530  530  530    200    200
     SITE CHMOD x file                 530   530  530  530    501    501
     SITE CPTO copy                    530   530  530  530    503    503
     SITE CPFR nothing                 530   530  530  530    550    550
@@ -369,7 +369,7 @@ def test_what_one_command_arranges_the_next_one_has(conforming):
                               ("PASS " + conforming.password, "230"), ("RNFR file", "350"), ("NOOP", "200"),
                               ("RNTO file2", "250"), ("RNTO file", "503"), ("RNFR file2", "350"), ("PWD", "257"),
                               ("RNTO file", "503"), ("RNFR file2", "350"), ("RNTO file", "250"),
-                              ("SITE SYMLINK file link", "250"), ("DELE link", "250"), ("MKD a", "257"),
+                              ("SITE SYMLINK file link", "200"), ("DELE link", "250"), ("MKD a", "257"),
                               ("RMD a", "250"), ("EPSV", "229"), ("LIST nothing", "550"), ("EPSV ALL", "200"),
                               ("PASV", "501"), ("PORT 127,0,0,1,9,9", "501"), ("EPRT |1|127.0.0.1|2000|", "501"),
                               ("EPSV", "229")):

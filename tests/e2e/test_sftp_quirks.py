@@ -8,9 +8,13 @@ import struct
 
 import pytest
 
-from conftest import TOP
+from conftest import TOP, eventually, run
 
-PLAIN = {"hmac-sha2-256", "hmac-sha2-512"}
+MORE = {  # what each quirk adds to the lists of a KEXINIT (RFC 4253, 7.1), which are 0: key exchange, 1: host keys, 4: MACs
+    "PLAIN_MACS": (4, {"hmac-sha2-256", "hmac-sha2-512"}),
+    "OLD_KEX": (0, {"ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256"}),
+    "ECDSA_HOST": (1, {"ecdsa-sha2-nistp256"}),
+}
 # Each row of the table, a client that it is meant for, and one that is only named alike.
 ROWS = {
     "libssh2_1.[0-9].*": ("libssh2_1.9.0", "libssh2_1.11.0"),
@@ -26,12 +30,13 @@ ROWS = {
     "paramiko_2.[0-4].*": ("paramiko_2.1.2", "paramiko_2.12.0"),
     "SSHD-CORE-*": ("SSHD-CORE-0.9.0", "SSHD-2.9"),
     "APACHE-SSHD-1.*": ("APACHE-SSHD-1.7.0", "APACHE-SSHD-2.9.2"),
+    "Ruby/Net::SSH_*": ("Ruby/Net::SSH_7.0.1 x86_64-linux-gnu", "Ruby/Net-SSH"),
     "Ruby/Net::SSH_[2-4].*": ("Ruby/Net::SSH_4.2.0 x86_64-linux-gnu", "Ruby/Net::SSH_7.0.0 x86_64-linux-gnu"),
 }
 
 
-def offered_macs(server, name):
-    """The MACs in the KEXINIT that the server sends to a client of this name (RFC 4253, 7.1)."""
+def offered(server, name):
+    """The lists of the KEXINIT that the server sends to a client of this name (RFC 4253, 7.1)."""
     with socket.create_connection((server.host, server.sftp_port), timeout=20) as c, c.makefile("rb") as f:
         c.sendall(b"SSH-2.0-" + name.encode() + b"\r\n")
         assert f.readline().startswith(b"SSH-2.0-")
@@ -41,24 +46,43 @@ def offered_macs(server, name):
         at, lists = 17, []
         for _ in range(10):
             n = struct.unpack(">I", payload[at:at + 4])[0]
-            lists.append(payload[at + 4:at + 4 + n].decode())
+            lists.append(set(payload[at + 4:at + 4 + n].decode().split(",")))
             at += 4 + n
-        return set(lists[4].split(","))
+        return lists
+
+
+def rows_of_the_table():
+    """[(pattern, {quirk})] as the source has them."""
+    with open(os.path.join(TOP, "protocols", "sftp", "ssh_quirk.c"), encoding="utf-8") as f:
+        return [(pattern, set(re.findall(r"SSH_QUIRK_(\w+)", quirks)))
+                for pattern, quirks in re.findall(r'\{ "([^"]+)",\s+(SSH_QUIRK[^}]+)\}', f.read())]
 
 
 def test_every_row_has_its_case():
-    with open(os.path.join(TOP, "protocols", "sftp", "ssh_quirk.c"), encoding="utf-8") as f:
-        assert re.findall(r'\{ "([^"]+)", SSH_QUIRK', f.read()) == list(ROWS)
+    assert [pattern for pattern, _ in rows_of_the_table()] == list(ROWS)
 
 
-@pytest.mark.parametrize("pattern", ROWS)
-def test_a_client_is_offered_what_it_needs_and_its_namesake_is_not(server, pattern):
-    old, namesake = ROWS[pattern]
-    assert PLAIN < offered_macs(server, old)
-    macs = offered_macs(server, namesake)
-    assert macs and not PLAIN & macs
+@pytest.mark.parametrize("pattern, quirks", rows_of_the_table())
+def test_a_client_is_offered_what_it_needs_and_its_namesake_is_not(server, pattern, quirks):
+    needs, namesake = (offered(server, name) for name in ROWS[pattern])
+    for quirk in quirks:
+        place, more = MORE[quirk]
+        assert more < needs[place]
+        assert namesake[place] and not more & namesake[place]
 
 
 @pytest.mark.parametrize("name", ["OpenSSH_9.2p1", "", "x" * 100, "%s%n", "libssh2_1.9", "*"])
-def test_others_are_offered_encrypt_then_mac_only(server, name):
-    assert offered_macs(server, name) == {"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"}
+def test_others_are_offered_what_modern_says(server, name):
+    lists = offered(server, name)
+    assert lists[4] == {"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"}
+    assert not [name for name in lists[0] if "nist" in name or "group14" in name]
+    assert lists[1] == {"ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"}
+
+
+@pytest.mark.parametrize("option, what", [("KexAlgorithms=ecdh-sha2-nistp256", "kex algos"), ("Ciphers=aes128-cbc", "encryption"),
+                                          ("HostKeyAlgorithms=ecdsa-sha2-nistp256", "server host key algo")])
+def test_a_client_with_which_nothing_is_common_is_named_in_the_log_with_both_lists(server, option, what):
+    run("ssh", "-p", str(server.sftp_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", option,
+        "-o", "BatchMode=yes", "x@localhost", ok=False)
+    eventually(lambda: re.search(r'no-common-algorithm: .*client="?OpenSSH_.*no match for method %s.*server \[.+\], client \[%s' % (
+        what, re.escape(option.split("=")[1])), server.log()))

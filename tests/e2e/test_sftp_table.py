@@ -199,7 +199,7 @@ CELLS = [(client, feature) for client in CLIENTS for feature in FEATURES if feat
 
 @pytest.fixture(scope="module")
 def served(user_key, tmp_path_factory):
-    """{policy: server}, with a key for clients that know no Ed25519."""
+    """A server, with a key for clients that know no Ed25519."""
     tmp = tmp_path_factory.mktemp("table")
     run("ssh-keygen", "-q", "-t", "ecdsa", "-m", "PEM", "-N", "", "-C", "", "-f", str(tmp / "ecdsa"))
     with open(tmp / "keys", "w", encoding="ascii") as f:
@@ -207,38 +207,27 @@ def served(user_key, tmp_path_factory):
             with open(path + ".pub", encoding="ascii") as k:
                 f.write(k.read())
     rights = "[list, read, create, overwrite, append, rename, delete, mkdir, rmdir, chmod, times]"
-    servers = {}
-    try:
-        for policy in ("modern", "compatible"):
-            (tmp / policy).write_text("sftp: { scp: yes, policy: %s }\nshares: { root: { rights: %s } }\n" % (policy, rights))
-            context = serving("--authorized-keys", str(tmp / "keys"), "--config", str(tmp / policy))
-            server = context.__enter__()
-            servers[policy] = server
-            server.context, server.key, server.ecdsa_key = context, user_key, str(tmp / "ecdsa")
-        yield servers
-    finally:
-        for server in servers.values():
-            server.context.__exit__(None, None, None)
+    (tmp / "extra").write_text("sftp: { scp: yes }\nshares: { root: { rights: %s } }\n" % rights)
+    with serving("--authorized-keys", str(tmp / "keys"), "--config", str(tmp / "extra")) as server:
+        server.key, server.ecdsa_key = user_key, str(tmp / "ecdsa")
+        yield server
 
 
 class Bench:
     """The clients that run, and for those that do all transfers in one run what these came to."""
 
-    def __init__(self, servers, tmp):
-        self.servers, self.tmp, self.running, self.done = servers, tmp, {}, {}
-
-    def server(self, client):
-        return self.servers[CLIENTS[client].policy]
+    def __init__(self, server, tmp):
+        self.server, self.tmp, self.running, self.done = server, tmp, {}, {}
 
     def driver(self, client, key=True):
         if (client, key) not in self.running:
             where = self.tmp / ("%s %s" % (client, "key" if key else "password"))
             where.mkdir()
-            self.running[client, key] = CLIENTS[client](self.server(client), where, key)
+            self.running[client, key] = CLIENTS[client](self.server, where, key)
         return self.running[client, key]
 
     def place(self, client, feature):
-        return Place(self.server(client), self.tmp, client, feature)
+        return Place(self.server, self.tmp, client, feature)
 
     def transfer(self, client, feature):
         d = self.driver(client)
@@ -278,7 +267,7 @@ def test_a_client_can_do_it(bench, client, feature):
         bench.transfer(client, feature)
     else:
         OTHERS[feature](bench.driver(client, feature != "password"), bench.place(client, feature))
-    shutil.rmtree(bench.server(client).path("%s.%s" % (client, feature)))
+    shutil.rmtree(bench.server.path("%s.%s" % (client, feature)))
 
 
 def document():
