@@ -42,6 +42,15 @@ static struct {
 	int told; /* the last error of the spool that was said */
 } us = { .program.pidfd = -1 };
 
+static volatile sig_atomic_t retired;
+
+static void
+retire(int sig)
+{
+	(void)sig;
+	retired = 1;
+}
+
 /* In system mode still as root: makes the directory for the one who will use it. */
 static void
 make_spool(const struct conf *conf, const struct sandbox_ids *ids)
@@ -163,7 +172,9 @@ start_next(void)
 	int err;
 
 	us.looked_ms = clock_ms();
-	if (!us.conf->hooks.program || us.sock < 0 || !spool_is_ours(&us.spool) ||
+	if (retired)
+		spool_leave(&us.spool);
+	if (retired || !us.conf->hooks.program || us.sock < 0 || !spool_is_ours(&us.spool) ||
 	    !spool_next(&us.spool, us.running))
 		return;
 	err = spool_file(&us.spool, us.running, &input);
@@ -237,6 +248,7 @@ hooks_run(const struct conf *conf, const struct sandbox_ids *ids, int sock)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(HOOKS_RETIRE, retire);
 	umask(0);
 	make_spool(conf, ids);
 	sandbox_hooks(conf, ids);

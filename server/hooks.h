@@ -4,9 +4,17 @@
 #ifndef SERVER_HOOKS_H
 #define SERVER_HOOKS_H
 
+#include <signal.h>
+
 #include "conf/conf.h"
 #include "server/base/mem.h"
 #include "server/sandbox.h"
+
+/*
+ * A newer one runs the program from now on, as its configuration says. This one still writes down
+ * what the sessions of before tell it.
+ */
+#define HOOKS_RETIRE SIGUSR1
 
 /*
  * Becomes hooks.user (in system mode), and serves events from sock until nobody holds its other

@@ -160,6 +160,12 @@ spool_is_ours(struct spool *s)
 	return true;
 }
 
+void
+spool_leave(struct spool *s)
+{
+	fd_close(&s->lock);
+}
+
 bool
 spool_next(struct spool *s, char ret_name[SPOOL_NAME_MAX])
 {

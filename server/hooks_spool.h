@@ -45,6 +45,8 @@ int spool_put(struct spool *s, enum hook_kind kind, uint64_t time_us, const char
 
 /* Are we the one who runs programs? Tries to become it. */
 bool spool_is_ours(struct spool *s);
+/* Somebody else may become it. */
+void spool_leave(struct spool *s);
 
 /* The oldest file that waits; false when there is none. */
 bool spool_next(struct spool *s, char ret_name[SPOOL_NAME_MAX]);

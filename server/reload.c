@@ -248,6 +248,7 @@ become_new_image(const struct listener *l)
 	int err;
 
 	log_notice("renew", "sessions=%u", conns_count(&l->conns, NULL, NULL, true));
+	servers_retire_hooks(&l->servers);
 	err = handover_exec(l->conf->file, &l->doors, &l->conns);
 	log_error("renew", "result=failed reason=\"%s\"", strerror(-err));
 }

@@ -143,6 +143,7 @@ servers_take_hooks(struct wire_servers *servers, struct wire_servers *old)
 	servers->hooks_in = fd_give(&old->hooks_in);
 	servers->hooks_pid = old->hooks_pid;
 	servers->hooks_again_ms = old->hooks_again_ms;
+	old->hooks_pid = 0;
 }
 
 void
@@ -238,8 +239,16 @@ servers_make(const struct conf *conf, conf_complain_fn *complain, void *ctx,
 }
 
 void
+servers_retire_hooks(const struct wire_servers *servers)
+{
+	if (servers->hooks_pid > 0)
+		kill(servers->hooks_pid, HOOKS_RETIRE);
+}
+
+void
 servers_discard(struct wire_servers *servers)
 {
+	servers_retire_hooks(servers);
 	tls_server_free(servers->tls);
 	ssh_server_free(servers->ssh);
 	/* They end with their last connections. */

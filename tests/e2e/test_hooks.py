@@ -260,6 +260,38 @@ def test_a_reload_takes_hooks_away_and_brings_them(public):
         eventually(lambda: len(hooks_pids(s)) == 1, 10, "one of them")
 
 
+@pytest.mark.parametrize("how", ["reload", "renewal"])
+def test_the_program_of_a_new_configuration_runs_although_an_old_session_lives(public, how):
+    says = "open(OUT + '/%s-' + json.load(sys.stdin)['path'][1:], 'w').close()\n"
+    with start(public, says % "old", events=["upload"]) as s:
+        out = os.path.join(public, "out")
+        old = s.ftp()
+        put(old, "first")
+        eventually(lambda: os.listdir(out) == ["old-first"], 15, "the old program")
+        program, other = os.path.join(public, "program"), os.path.join(public, "other")
+        with open(program, encoding="utf-8") as f, open(other, "w", encoding="utf-8") as g:
+            g.write(f.read().replace("/old-", "/new-"))
+        os.chmod(other, 0o755)
+        conf = os.path.join(os.path.dirname(s.root), "coffer.yaml")
+        with open(conf, encoding="utf-8") as f:
+            text = f.read()
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(text.replace(program, other))
+        if how == "reload":
+            os.kill(s.pid, signal.SIGHUP)
+            s.wait_for_log("reload: result=ok")
+        else:
+            os.kill(s.pid, signal.SIGUSR2)
+            s.wait_for_log(" renew: ", 20)
+        new = s.ftp()
+        put(new, "second")
+        put(old, "third")
+        eventually(lambda: sorted(os.listdir(out)) == ["new-second", "new-third", "old-first"], 15, "the new program")
+        old.quit()
+        new.quit()
+        eventually(lambda: not s.sessions(), 15, "end of sessions")
+
+
 def test_new_certificates_leave_hooks_as_they_are(public):
     with start(public, tls={"check-files": "1s"}, events=["upload"]) as s:
         before = hooks_pids(s)
