@@ -54,6 +54,7 @@ serve_all(int control)
 	p.at = mem_new(p.max, sizeof(*p.at));
 	while (control >= 0 || gate_ports_any()) {
 		size_t headers_at, ports_at;
+		uint64_t until;
 
 		p.count = 0;
 		gate_poll(&p, control); /* poll(2) passes over -1 */
@@ -61,7 +62,8 @@ serve_all(int control)
 		gate_headers_poll(&p);
 		ports_at = p.count;
 		gate_ports_poll(&p);
-		if (poll(p.at, p.count, clock_poll(gate_headers_deadline())) < 0) {
+		until = clock_first(gate_headers_deadline(), gate_ports_deadline());
+		if (poll(p.at, p.count, clock_poll(until)) < 0) {
 			if (errno == EINTR)
 				continue;
 			die("poll: %s", strerror(errno));

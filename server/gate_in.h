@@ -30,6 +30,8 @@ bool gate_ports_any(void);
 void gate_ports_client(int sock, const struct sockaddr_storage *local,
 		       const struct sockaddr_storage *peer);
 void gate_ports_poll(struct gate_polls *p);
+/* When to look again although nothing was polled for; CLOCK_NEVER: not before. */
+uint64_t gate_ports_deadline(void);
 /* Looks at what polled from index first on; must follow gate_ports_poll(). */
 void gate_ports_pump(const struct gate_polls *p, size_t first);
 /* Who came to a port from this address, maybe by way of a header: to its session, or closed. */

@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 #include "server/base/ipc.h"
@@ -28,6 +29,11 @@
 #define ACCEPT_BATCH 16
 /* A session uses one at a time; it may ask for the next before we know that the last is done. */
 #define WISHES_EACH 2
+/*
+ * Behind a hand-over the end of the line is due in a moment. It is seen when something else wakes
+ * us, which in a row of small files is the next wish, or after this time: one wake-up less a file.
+ */
+#define SERVED_MS 50
 
 struct client {
 	int sock; /* -1: the row is free */
@@ -49,6 +55,7 @@ struct wish {
 	uint64_t number;
 	const struct client *client;
 	struct hold *hold;
+	bool served; /* somebody was handed over just now: left alone for SERVED_MS at most */
 };
 
 static struct {
@@ -59,6 +66,7 @@ static struct {
 	size_t clients_max, wishes_max;
 	size_t clients_end, holds_end, wishes_end; /* behind the last row that is not free */
 	uint64_t number;
+	bool any_served;
 } us;
 
 void
@@ -355,7 +363,7 @@ serve(struct client *c)
 static bool
 hand_over(struct hold *h, int fd, const struct sockaddr_storage *peer)
 {
-	const struct wish *w = find_wish(h, peer);
+	struct wish *w = find_wish(h, peer);
 	char addr[SESSION_ADDR_MAX];
 	uint8_t room[32];
 	struct buf b;
@@ -363,6 +371,7 @@ hand_over(struct hold *h, int fd, const struct sockaddr_storage *peer)
 	if (w) {
 		ipc_begin(&b, room, sizeof(room), GATE_MSG_CAME, 0);
 		ignore_result(ipc_send_now(w->line, &b, fd)); /* if not, closing says so */
+		w->served = us.any_served = true;
 		return true;
 	}
 	if (h->logged)
@@ -428,8 +437,35 @@ gate_ports_poll(struct gate_polls *p)
 		if (us.holds[i].fd >= 0)
 			gate_poll(p, us.holds[i].fd);
 	for (size_t i = 0; i < us.wishes_end; i++)
-		if (us.wishes[i].line >= 0)
+		if (us.wishes[i].line >= 0 && !us.wishes[i].served)
 			gate_poll(p, us.wishes[i].line);
+}
+
+uint64_t
+gate_ports_deadline(void)
+{
+	return us.any_served ? clock_after(SERVED_MS) : CLOCK_NEVER;
+}
+
+/* Lines that were left alone: has their end come? Before wishes are served, which want ports. */
+static void
+look_at_served(void)
+{
+	for (size_t i = us.wishes_end; us.any_served && i > 0; i--) {
+		struct wish *w = &us.wishes[i - 1];
+		uint8_t room[16];
+		struct buf b;
+		uint16_t type;
+		uint32_t id;
+
+		if (w->line < 0 || !w->served)
+			continue;
+		w->served = false;
+		if (ipc_recv(w->line, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) !=
+		    -EAGAIN)
+			drop_wish(w);
+	}
+	us.any_served = false;
 }
 
 /* A line is ours to send on: anything that happens there is its end. */
@@ -456,6 +492,7 @@ look_at(int fd)
 void
 gate_ports_pump(const struct gate_polls *p, size_t first)
 {
+	look_at_served();
 	/* Backwards: ends of lines, then who came, then new wishes; nothing made here was polled.
 	 */
 	for (size_t i = p->count; i > first; i--)

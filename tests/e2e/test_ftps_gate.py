@@ -96,6 +96,12 @@ def test_ports_are_closed_when_nobody_wants_them(configured):
         until(lambda: socket.socket().connect_ex(("127.0.0.1", 31990)) != 0, 5)
 
 
+def test_a_port_serves_the_next_transfer_as_soon_as_the_last_is_done(configured):
+    with configured("ftps: {passive-ports: 31990-31990}\n") as s, Raw(s) as c:
+        for n in range(20):
+            assert c.put("next-%d" % n, b"x")[:3] == "226"
+
+
 def test_a_dead_gate_is_replaced_and_sessions_are_told(configured):
     with configured("{}\n") as server, Raw(server) as c:
         before = gate_of(server)
