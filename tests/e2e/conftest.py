@@ -186,6 +186,15 @@ class ReusingFTP(ftplib.FTP_TLS):
         self.file = self.sock.makefile(mode="r", encoding=self.encoding)
         return reply
 
+    def store(self, name, data):
+        """The last reply of an upload that may break, at whichever end of it."""
+        c = self.transfercmd("STOR " + name)
+        with contextlib.suppress(OSError):
+            c.sendall(data)
+            c.unwrap()
+        c.close()
+        return self.getmultiline()
+
     def ntransfercmd(self, cmd, rest=None):
         conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
         conn = self.context.wrap_socket(conn, server_hostname=self.server_hostname, session=self.sock.session)
@@ -259,8 +268,17 @@ def run(*command, ok=True, timeout=300, **kw):
 
 
 @contextlib.contextmanager
-def serving(*arguments):
-    s = Server(*arguments)
+def serving(*arguments, config=None, key=None):
+    """A server. config: YAML that is laid over its configuration; key: the path of a private key that may log in."""
+    with tempfile.NamedTemporaryFile("w", prefix="coffer-config-", suffix=".yaml", encoding="utf-8") as extra:
+        if config is not None:
+            extra.write(config)
+            extra.flush()
+            arguments += ("--config", extra.name)
+        if key:
+            arguments += ("--authorized-keys", key + ".pub")
+        s = Server(*arguments)
+    s.key = key
     try:
         yield s
     finally:
@@ -277,8 +295,7 @@ def user_key(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(user_key):
-    with serving("--authorized-keys", user_key + ".pub") as s:
-        s.key = user_key
+    with serving(key=user_key) as s:
         yield s
 
 

@@ -135,9 +135,7 @@ class Raw:
             return reply
         data = self.wrap(data)
         data.sendall(content)
-        with contextlib.suppress(OSError, ssl.SSLError):
-            data.unwrap()
-        data.close()
+        end(data)
         return self.reply()
 
     def get(self, command):
@@ -150,10 +148,16 @@ class Raw:
         data, parts = self.wrap(data), []
         while got := data.recv(65536):
             parts.append(got)
-        with contextlib.suppress(OSError, ssl.SSLError):
-            data.unwrap()
-        data.close()
+        end(data)
         return self.reply(), b"".join(parts)
+
+
+def end(data):
+    """Ends a TLS connection with close_notify, as far as the server is still there to hear it."""
+    with contextlib.suppress(OSError):
+        data.unwrap()
+    with contextlib.suppress(OSError):  # Python 3.13 may find out only here that it is not
+        data.close()
 
 
 def cut(data):

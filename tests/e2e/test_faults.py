@@ -92,16 +92,9 @@ def disk():
 def ftp_upload(f, name, data):
     """The last reply."""
     try:
-        c = f.transfercmd("STOR " + name)
+        return f.store(name, data)
     except ftplib.Error as e:
         return str(e)
-    try:
-        c.sendall(data)
-        c.unwrap()
-    except OSError:
-        pass
-    c.close()
-    return f.getmultiline()
 
 
 def sftp_upload(c, name, data):

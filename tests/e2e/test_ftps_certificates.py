@@ -231,7 +231,7 @@ def test_a_whole_chain_is_taken_and_shown(watching, tmp_path):
     put(watching, str(both), key)
     watching.wait_for_log("certificates: result=ok", 20)
     done = run("openssl", "s_client", "-connect", "127.0.0.1:%d" % watching.ftps_port, "-starttls", "ftp", "-showcerts", input=b"QUIT\r\n", ok=False)
-    assert "CN = good-leaf" in done.text and done.text.count("BEGIN CERTIFICATE") == 2
+    assert re.search("CN ?= ?good-leaf", done.text) and done.text.count("BEGIN CERTIFICATE") == 2
 
 
 def test_certificates_that_expire_within_30_days_are_named_in_the_log(tmp_path):

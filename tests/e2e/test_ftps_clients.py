@@ -89,9 +89,8 @@ def test_a_client_that_does_not_resume_is_told_why_and_named_in_the_log(server, 
 def test_commons_net_as_it_comes_is_served_where_binding_is_preferred(here):
     if not HERE["commons-net"]():
         pytest.skip("needs commons-net: packaging/dev/deps")
-    (here / "extra.yaml").write_text("listeners: {ftps: {data-binding: preferred}}\n")
     (here / "up").write_bytes(os.urandom(200000))
-    with serving("--config", str(here / "extra.yaml")) as s:
+    with serving(config="listeners: {ftps: {data-binding: preferred}}\n") as s:
         client = CommonsNetAsItComes(s, s.ftps_port, "1.3", str(here))
         client.upload(str(here / "up"), "unbound")
         client.close()
@@ -100,9 +99,8 @@ def test_commons_net_as_it_comes_is_served_where_binding_is_preferred(here):
 
 @both
 def test_curl_with_eight_connections_in_one_process_is_served_where_binding_is_preferred(here, tls):
-    (here / "extra.yaml").write_text("listeners: {ftps: {data-binding: preferred}}\n")
     (here / "up").write_bytes(os.urandom(200000))
-    with serving("--config", str(here / "extra.yaml")) as s:
+    with serving(config="listeners: {ftps: {data-binding: preferred}}\n") as s:
         Curl(s, s.ftps_port, tls, str(here)).many("upload-file", [("up", "/up-%d" % i) for i in range(16)], "-Z", "--parallel-immediate",
                                                   "--parallel-max", "8")
         assert {sha256(s.path("up-%d" % i)) for i in range(16)} == {sha256("up")}

@@ -1,25 +1,13 @@
 # SPDX-License-Identifier: ISC
 """What PASV announces: external addresses by network, name and interface; and a client behind a real NAT."""
 
-import contextlib
 import os
 import subprocess
 
 import pytest
 
 from conftest import needs_root, run, serving
-from rawftps import Raw, until
-
-
-@pytest.fixture()
-def configured(tmp_path):
-    @contextlib.contextmanager
-    def start(text, *arguments):
-        extra = tmp_path / "extra.yaml"
-        extra.write_text(text)
-        with serving("--config", str(extra), *arguments) as s:
-            yield s
-    return start
+from rawftps import Raw
 
 
 def announced(server, source=None):
@@ -38,8 +26,8 @@ ftps:
 """
 
 
-def test_each_network_is_told_the_address_at_which_it_reaches_us(configured):
-    with configured(EXTERNAL) as s:
+def test_each_network_is_told_the_address_at_which_it_reaches_us():
+    with serving(config=EXTERNAL) as s:
         s.wait_for_log("external: address=localhost")
         assert announced(s) == "203.0.113.1"
         assert announced(s, "127.0.0.2") == announced(s, "127.0.0.3") == "192.168.7.7"
@@ -69,7 +57,7 @@ ip addr add 203.0.113.9/32 dev lo
 @needs_root
 @pytest.mark.skipif(subprocess.run(["sh", "-c", "command -v nft"], stdout=subprocess.DEVNULL, check=False).returncode != 0,
                     reason="needs nft (nftables)")
-def test_a_server_behind_nat_tells_its_external_address_and_curl_gets_through(configured, tmp_path):
+def test_a_server_behind_nat_tells_its_external_address_and_curl_gets_through(tmp_path):
     """The server has 10.9.0.2 in a namespace of its own; clients know 203.0.113.9, which a router translates."""
     name = "coffer-nat-%d" % os.getpid()
     run("ip", "netns", "add", name)

@@ -30,21 +30,10 @@ def gate_of(server):
     return [p for p in descendants(server.pid) if comm(p) == "coffer-gate"]
 
 
-@pytest.fixture()
-def configured(tmp_path):
-    @contextlib.contextmanager
-    def start(text, *arguments):
-        extra = tmp_path / "extra.yaml"
-        extra.write_text(text)
-        with serving("--config", str(extra), *arguments) as s:
-            yield s
-    return start
-
-
 # ---- shared ports ----
 
-def test_one_passive_port_serves_forty_addresses_at_the_same_time(configured):
-    with configured("ftps: {passive-ports: 31990-31990}\n") as s, contextlib.ExitStack() as stack:
+def test_one_passive_port_serves_forty_addresses_at_the_same_time():
+    with serving(config="ftps: {passive-ports: 31990-31990}\n") as s, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Raw(s, source="127.0.1.%d" % i)) for i in range(1, 41)]
         ports = [c.epsv() for c in clients]
         assert set(ports) == {31990}
@@ -62,8 +51,8 @@ def test_one_passive_port_serves_forty_addresses_at_the_same_time(configured):
             assert read(s.root, "of-%d" % i) == b"%d" % i * 1000
 
 
-def test_two_sessions_of_one_address_never_share_a_port(configured):
-    with configured("ftps: {passive-ports: 31990-31991}\n") as s:
+def test_two_sessions_of_one_address_never_share_a_port():
+    with serving(config="ftps: {passive-ports: 31990-31991}\n") as s:
         with Raw(s) as one, Raw(s) as two, Raw(s) as three:
             assert {one.epsv(), two.epsv()} == {31990, 31991}
             assert "31990-31991" in three.expect("EPSV", "425")
@@ -71,9 +60,9 @@ def test_two_sessions_of_one_address_never_share_a_port(configured):
             until(lambda: three("EPSV").startswith("229"), 5)
 
 
-def test_a_crowd_at_one_port_takes_no_data_connection_from_others(configured):
+def test_a_crowd_at_one_port_takes_no_data_connection_from_others():
     """Who is accepted for a session that does not take him off is a descriptor in flight, and those are counted together."""
-    with configured("limits: {sessions: 20, waiting: 20, waiting-per-address: 20}\n") as s, contextlib.ExitStack() as stack:
+    with serving(config="limits: {sessions: 20, waiting: 20, waiting-per-address: 20}\n") as s, contextlib.ExitStack() as stack:
         one, two, other = [stack.enter_context(Raw(s)) for _ in range(3)]
         for port in (one.epsv(), two.epsv()):
             for _ in range(400):
@@ -86,8 +75,8 @@ def test_a_crowd_at_one_port_takes_no_data_connection_from_others(configured):
             assert third.put("third", b"x")[:3] == "226"
 
 
-def test_ports_are_closed_when_nobody_wants_them(configured):
-    with configured("ftps: {passive-ports: 31990-31990}\n") as s:
+def test_ports_are_closed_when_nobody_wants_them():
+    with serving(config="ftps: {passive-ports: 31990-31990}\n") as s:
         with Raw(s) as c:
             c.epsv()
             c.expect("ABOR", "225")
@@ -96,14 +85,14 @@ def test_ports_are_closed_when_nobody_wants_them(configured):
         until(lambda: socket.socket().connect_ex(("127.0.0.1", 31990)) != 0, 5)
 
 
-def test_a_port_serves_the_next_transfer_as_soon_as_the_last_is_done(configured):
-    with configured("ftps: {passive-ports: 31990-31990}\n") as s, Raw(s) as c:
+def test_a_port_serves_the_next_transfer_as_soon_as_the_last_is_done():
+    with serving(config="ftps: {passive-ports: 31990-31990}\n") as s, Raw(s) as c:
         for n in range(20):
             assert c.put("next-%d" % n, b"x")[:3] == "226"
 
 
-def test_a_dead_gate_is_replaced_and_sessions_are_told(configured):
-    with configured("{}\n") as server, Raw(server) as c:
+def test_a_dead_gate_is_replaced_and_sessions_are_told():
+    with serving(config="{}\n") as server, Raw(server) as c:
         before = gate_of(server)
         os.kill(before[0], signal.SIGKILL)
         until(lambda: gate_of(server) and gate_of(server) != before)
@@ -113,8 +102,8 @@ def test_a_dead_gate_is_replaced_and_sessions_are_told(configured):
             assert c2.put("after-gate", b"x")[:3] == "226"
 
 
-def test_sessions_from_before_a_reload_keep_their_ports(configured):
-    with configured("{}\n") as server, Raw(server) as c:
+def test_sessions_from_before_a_reload_keep_their_ports():
+    with serving(config="{}\n") as server, Raw(server) as c:
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for_log("reload: result=ok")
         assert c.put("before-reload", b"x")[:3] == "226"
@@ -145,8 +134,8 @@ BALANCED = "listeners: {ftps: {proxy-from: [127.0.0.9]%s}, sftp: {proxy-from: [1
 
 
 @pytest.mark.parametrize("header", [v1(), v2()], ids=["v1", "v2"])
-def test_the_client_behind_a_balancer_is_the_one_of_the_header(configured, header):
-    with configured(BALANCED % "") as s:
+def test_the_client_behind_a_balancer_is_the_one_of_the_header(header):
+    with serving(config=BALANCED % "") as s:
         with behind(s, header, source="127.0.0.9") as c:
             assert "from 192.0.2.7" in c("STAT")
             assert c.expect("PASV", "227").split("(")[1].startswith("198,51,100,1,")
@@ -159,8 +148,8 @@ def test_the_client_behind_a_balancer_is_the_one_of_the_header(configured, heade
             assert c(v1().decode().strip()).startswith("500")
 
 
-def test_a_header_may_come_in_pieces(configured):
-    with configured(BALANCED % "") as s:
+def test_a_header_may_come_in_pieces():
+    with serving(config=BALANCED % "") as s:
         sock = socket.create_connection(("127.0.0.1", s.ftps_port), source_address=("127.0.0.9", 0), timeout=10)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in v2():
@@ -170,10 +159,10 @@ def test_a_header_may_come_in_pieces(configured):
 
 
 @pytest.mark.parametrize("what", ["nothing", "wrong", "huge", "http"])
-def test_a_balancer_without_a_good_header_is_closed(configured, what):
+def test_a_balancer_without_a_good_header_is_closed(what):
     said = {"nothing": b"", "wrong": b"PROXY TCP4 1 2 3 4\r\n", "huge": SIGNATURE + b"\x21\x11\xff\xff" + b"x" * 3000,
             "http": b"GET / HTTP/1.1\r\n\r\n"}[what]
-    with configured(BALANCED % "") as s:
+    with serving(config=BALANCED % "") as s:
         sock = socket.create_connection(("127.0.0.1", s.ftps_port), source_address=("127.0.0.9", 0), timeout=10)
         sock.sendall(said)
         with contextlib.suppress(ConnectionResetError):
@@ -182,8 +171,8 @@ def test_a_balancer_without_a_good_header_is_closed(configured, what):
         assert "addr=127.0.0.9" in s.log()
 
 
-def test_health_checks_of_a_balancer_cost_it_nothing(configured):
-    with configured(BALANCED % "" + "penalties: {enabled: yes}\n") as s:
+def test_health_checks_of_a_balancer_cost_it_nothing():
+    with serving(config=BALANCED % "" + "penalties: {enabled: yes}\n") as s:
         for _ in range(30):
             sock = socket.create_connection(("127.0.0.1", s.ftps_port), source_address=("127.0.0.9", 0), timeout=10)
             sock.sendall(v2(command=0x20))
@@ -192,8 +181,8 @@ def test_health_checks_of_a_balancer_cost_it_nothing(configured):
         assert "turned-away" not in s.log()
 
 
-def test_penalties_are_for_the_client_and_not_for_the_balancer(configured):
-    with configured(BALANCED % "" + "penalties: {enabled: yes}\nauth: {failure-delay: 100ms}\n") as s:
+def test_penalties_are_for_the_client_and_not_for_the_balancer():
+    with serving(config=BALANCED % "" + "penalties: {enabled: yes}\nauth: {failure-delay: 100ms}\n") as s:
         for _ in range(2):
             with behind(s, v2(), source="127.0.0.9", login=False) as c:
                 for _ in range(2):
@@ -206,8 +195,8 @@ def test_penalties_are_for_the_client_and_not_for_the_balancer(configured):
 
 
 @pytest.mark.parametrize("header", [v2(), b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 4000 21\r\n"], ids=["four", "mapped"])
-def test_data_connections_through_a_balancer_say_for_whom_they_come(configured, header):
-    with configured(BALANCED % ", proxy-data: yes") as s, behind(s, header, source="127.0.0.9") as c:
+def test_data_connections_through_a_balancer_say_for_whom_they_come(header):
+    with serving(config=BALANCED % ", proxy-data: yes") as s, behind(s, header, source="127.0.0.9") as c:
         stranger = c.data(source="127.0.0.9")
         port = stranger.getpeername()[1]
         stranger.sendall(v2(peer="192.0.2.66"))
@@ -224,9 +213,9 @@ def test_data_connections_through_a_balancer_say_for_whom_they_come(configured, 
         assert "data-stranger: closed=yes addr=192.0.2.66" in s.log()
 
 
-def test_sftp_behind_a_balancer(configured):
+def test_sftp_behind_a_balancer():
     import paramiko
-    with configured(BALANCED % "") as s:
+    with serving(config=BALANCED % "") as s:
         sock = socket.create_connection(("127.0.0.1", s.sftp_port), source_address=("127.0.0.9", 0), timeout=10)
         sock.sendall(v1(peer="192.0.2.9"))
         transport = paramiko.Transport(sock)
@@ -254,11 +243,11 @@ listen data
 
 @pytest.mark.skipif(not shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin"), reason="needs haproxy")
 @pytest.mark.parametrize("version", ["", "-v2"], ids=["v1", "v2"])
-def test_a_session_behind_haproxy_with_its_data_connections(configured, tmp_path, version):
+def test_a_session_behind_haproxy_with_its_data_connections(tmp_path, version):
     """Coffer is at 127.0.0.8, HAProxy with the same ports at 127.0.0.1."""
     text = ("listeners: {ftps: {address: 127.0.0.8, proxy-from: [127.0.0.9], proxy-data: yes}}\n"
             "ftps: {passive-ports: 31980-31989}\n")
-    with configured(text) as s:
+    with serving(config=text) as s:
         (tmp_path / "ha.cfg").write_text(HAPROXY % (31979, s.ftps_port, version, version))
         haproxy = subprocess.Popen([shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin"), "-db", "-f", str(tmp_path / "ha.cfg")])
         try:

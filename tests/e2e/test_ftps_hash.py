@@ -121,10 +121,8 @@ def test_files_are_combined_in_order_and_the_target_goes_first(server, c):
         c.expect(wrong, "501")
 
 
-def test_a_share_without_the_rights_refuses(tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("shares: {root: {rights: read-only}}\n")
-    with serving("--config", str(extra)) as s:
+def test_a_share_without_the_rights_refuses():
+    with serving(config="shares: {root: {rights: read-only}}\n") as s:
         with open(s.path("x"), "wb") as f:
             f.write(b"x")
         with Raw(s) as c:
@@ -132,8 +130,7 @@ def test_a_share_without_the_rights_refuses(tmp_path):
             c.expect("SITE CPFR x", "350")
             c.expect("SITE CPTO y", "550")
             c.expect("COMB y x", "550")
-    extra.write_text("shares: {root: {rights: drop-box}}\n")
-    with serving("--config", str(extra)) as s:
+    with serving(config="shares: {root: {rights: drop-box}}\n") as s:
         with open(s.path("x"), "wb") as f:
             f.write(b"x")
         with Raw(s) as c:
@@ -146,9 +143,8 @@ def test_a_copy_of_what_may_not_be_read_leaves_the_target_as_it_was(tmp_path, up
     (tmp_path / "share").mkdir()
     for name in ("secret", "target"):
         (tmp_path / "share" / name).write_text("content of " + name)
-    (tmp_path / "extra.yaml").write_text("shares: {root: {path: %s/share, mount: /, rights: 'list, create, overwrite', upload: %s}}\n" % (
-        tmp_path, upload))
-    with serving("--config", str(tmp_path / "extra.yaml")) as server, Raw(server) as c:
+    config = "shares: {root: {path: %s/share, mount: /, rights: 'list, create, overwrite', upload: %s}}\n" % (tmp_path, upload)
+    with serving(config=config) as server, Raw(server) as c:
         c.expect("SITE CPFR secret", "350")
         assert "read" in c.expect("SITE CPTO target", "550")
         c.expect("COMB target secret", "550")

@@ -21,22 +21,18 @@ versions = pytest.mark.parametrize("version", VERSIONS, ids=["tls12", "tls13"])
 
 
 @pytest.fixture(scope="module")
-def fast(tmp_path_factory):
+def fast():
     """Short delays, few passive ports."""
-    extra = tmp_path_factory.mktemp("conf") / "extra.yaml"
-    extra.write_text("auth: {failure-delay: 100ms}\n"
-                     "limits: {data-connect-time: 1s, stall-time: 1s, idle-time: 2s, login-time: 3s}\n")
-    with serving("--config", str(extra)) as s:
+    with serving(config="auth: {failure-delay: 100ms}\n"
+                        "limits: {data-connect-time: 1s, stall-time: 1s, idle-time: 2s, login-time: 3s}\n") as s:
         with open(s.path("big"), "wb") as f:
             f.truncate(100 << 20)
         yield s
 
 
 @pytest.fixture(scope="module")
-def guessing(tmp_path_factory):
-    extra = tmp_path_factory.mktemp("conf") / "extra.yaml"
-    extra.write_text("auth: {failure-delay: 100ms, tries: 20}\n")
-    with serving("--config", str(extra)) as s:
+def guessing():
+    with serving(config="auth: {failure-delay: 100ms, tries: 20}\n") as s:
         yield s
 
 
@@ -394,7 +390,7 @@ def test_TL08_ALPN_must_be_ftp_or_nothing(server):
         else:
             with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
                 Raw(server, context=context, login=False)
-    assert "CN = localhost" in s_client(server, "-servername", "elsewhere.example")
+    assert re.search("CN ?= ?localhost", s_client(server, "-servername", "elsewhere.example"))
 
 
 def test_TL10_AUTH_twice_and_other_mechanisms(server):
@@ -469,10 +465,8 @@ def test_FD01_active_mode_is_off_and_calls_nobody(server):
             trap.accept()
 
 
-def test_FD01_active_mode_calls_its_own_client_only(tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("ftps: {active: yes}\n")
-    with serving("--config", str(extra)) as s, Raw(s) as c:
+def test_FD01_active_mode_calls_its_own_client_only():
+    with serving(config="ftps: {active: yes}\n") as s, Raw(s) as c:
         with socket.create_server(("127.0.0.2", 0)) as trap:
             port = trap.getsockname()[1]
             for line in ("PORT 127,0,0,2,%d,%d" % (port >> 8, port & 255), "EPRT |1|127.0.0.2|%d|" % port,
@@ -580,11 +574,9 @@ def test_FD03_passive_ports_are_random_and_inside_their_range(server):
         assert max(steps.count(s) for s in set(steps)) < 15
 
 
-def test_FD03_an_exhausted_range_is_425_at_once(tmp_path):
-    extra = tmp_path / "extra.yaml"
+def test_FD03_an_exhausted_range_is_425_at_once():
     first = random.randint(20000, 31000)
-    extra.write_text("ftps: {passive-ports: %d-%d}\n" % (first, first + 3))
-    with serving("--config", str(extra)) as s:
+    with serving(config="ftps: {passive-ports: %d-%d}\n" % (first, first + 3)) as s:
         clients = [Raw(s) for _ in range(8)]
         begin = time.monotonic()
         replies = [c("EPSV")[:3] for c in clients]

@@ -67,7 +67,7 @@ def test_clients_that_do_not_resume_are_listed_with_what_is_known_of_them(starte
         with Raw(s, source="127.0.0.2") as c:
             assert c.put("bound", b"x")[:3] == "226"  # nothing to tell
         lines = s.ctl("unbound").splitlines()
-        assert len(lines) == 1 and re.match(r" +3 tester +127\.0\.0\.1 +refused [0-9a-f]{32} Old Mirror 1\.2$", lines[0]), lines
+        assert len(lines) == 1 and re.match(r" +3 tester +127\.0\.0\.1 +refused [0-9a-f]{32} \"Old Mirror 1\.2\"$", lines[0]), lines
         assert re.search(r"data-unbound: .*fingerprint=[0-9a-f]{32}", s.log())
 
 

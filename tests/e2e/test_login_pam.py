@@ -18,6 +18,7 @@ import pytest
 
 from conftest import (IS_ROOT, SYSTEM_GROUPS, SYSTEM_PASSWORD, SYSTEM_UID, SYSTEM_USER, TOP, eventually, needs_root,
                       run, serving, status)
+from test_login_factors import ssh
 
 pytestmark = needs_root
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build", "release"))
@@ -66,16 +67,6 @@ def ftp_login(s, password, user=SYSTEM_USER):
         except EOFError:
             return "closed"
     return None
-
-
-@contextlib.contextmanager
-def ssh(s):
-    t = paramiko.Transport((s.host, s.sftp_port))
-    try:
-        t.start_client(timeout=20)
-        yield t
-    finally:
-        t.close()
 
 
 def talk(s, answers, user=SYSTEM_USER):

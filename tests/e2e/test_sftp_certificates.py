@@ -5,7 +5,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import struct
 import subprocess
 import time
 

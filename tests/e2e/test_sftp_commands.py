@@ -45,11 +45,8 @@ def test_what_cannot_be_summed_is_said_and_the_rest_is_done(server):
     assert b"md5sum: missing: " in done.stderr and b"md5sum: dir: " in done.stderr
 
 
-def test_sums_need_the_right_to_read(user_key, tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("shares: { root: { rights: drop-box } }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as box:
-        box.key = user_key
+def test_sums_need_the_right_to_read(user_key):
+    with serving(config="shares: { root: { rights: drop-box } }\n", key=user_key) as box:
         with open(box.path("secret"), "wb") as f:
             f.write(b"secret")
         done = ssh(box, ["md5sum", "/secret"])
@@ -168,11 +165,8 @@ def test_paramikos_check_works(server):
 # ---- the old protocol of scp ----
 
 @pytest.fixture(scope="module")
-def old(user_key, tmp_path_factory):
-    extra = tmp_path_factory.mktemp("scp") / "extra.yaml"
-    extra.write_text("sftp: { scp: yes }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
-        server.key = user_key
+def old(user_key):
+    with serving(config="sftp: { scp: yes }\n", key=user_key) as server:
         yield server
 
 
@@ -188,13 +182,10 @@ def test_old_scp_is_refused_with_words_by_default(server, here):
     assert not os.path.exists(server.path("up"))
 
 
-def test_old_scp_keeps_to_the_rates(tmp_path, here, user_key):
+def test_old_scp_keeps_to_the_rates(here, user_key):
     """Half a mebibyte at 256 KiB a second: a second of it may come at once."""
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("sftp: { scp: yes }\nlimits: { rate-up: 256K, rate-down: 256K }\n")
     (here / "up").write_bytes(os.urandom(1 << 19))
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
-        server.key = user_key
+    with serving(config="sftp: { scp: yes }\nlimits: { rate-up: 256K, rate-down: 256K }\n", key=user_key) as server:
         for source, target in (("up", "@:up"), ("@:up", "down")):
             began = time.monotonic()
             scp(server, source, target)

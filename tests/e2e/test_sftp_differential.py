@@ -20,8 +20,8 @@ import zlib
 import pytest
 
 from conftest import IS_ROOT, SYSTEM_UID, SYSTEM_USER, needs_root, run, serving
-from test_sftp_ledger import (APPEND, ATTRS, CLOSE, CREAT, DATA, EXCL, EXTENDED, EXTENDED_REPLY, FSETSTAT, FSTAT, HANDLE, INIT, LSTAT,
-                              MKDIR, NAME, OPEN, OPENDIR, R, READ, READDIR, READLINK, REALPATH, REMOVE, RENAME, RMDIR, SETSTAT, STAT,
+from test_sftp_ledger import (APPEND, ATTRS, CLOSE, CREAT, EXCL, EXTENDED, EXTENDED_REPLY, FSETSTAT, FSTAT, HANDLE, INIT, LSTAT,
+                              MKDIR, NAME, OPEN, OPENDIR, R, READ, READDIR, READLINK, REMOVE, RENAME, RMDIR, SETSTAT, STAT,
                               STATUS, SYMLINK, TRUNC, VERSION, W, WRITE, s, u32, u64)
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"

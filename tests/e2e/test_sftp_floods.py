@@ -138,10 +138,8 @@ def test_ss06_a_window_that_overflows_ends_the_session(flooded):
     f.close()
 
 
-def test_a_client_that_never_reads_is_ended_by_the_stall_time(user_key, tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("limits: { stall-time: 10s }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+def test_a_client_that_never_reads_is_ended_by_the_stall_time(user_key):
+    with serving(config="limits: { stall-time: 10s }\n", key=user_key) as server:
         with open(server.path("zeros"), "wb") as f:
             f.truncate(1 << 26)
         f = Flooder(server)

@@ -98,28 +98,39 @@ class Raw:
         self.transport.close()
 
 
-def readdir(r, path):
-    """[(name, longname)] of a directory, . and .. included."""
+def entries(body):
+    """[(name, longname)] of an answer to READDIR."""
+    count, at, found = struct.unpack(">I", body[:4])[0], 4, []
+    for _ in range(count):
+        pair = []
+        for _ in range(2):
+            n = struct.unpack(">I", body[at:at + 4])[0]
+            pair.append(body[at + 4:at + 4 + n])
+            at += 4 + n
+        flags = struct.unpack(">I", body[at:at + 4])[0]
+        at += 4 + sum(size for bit, size in ((1, 8), (2, 8), (4, 4), (8, 8)) if flags & bit)
+        found.append(tuple(pair))
+    assert at == len(body)
+    return found
+
+
+def pages(r, path):
+    """The entries of a directory, . and .. included, by answer."""
     kind, body = r.ask(OPENDIR, s(path))
     assert kind == HANDLE
-    handle, found = body[4:], []
+    handle = body[4:]
     while True:
         kind, body = r.ask(READDIR, s(handle))
         if kind == STATUS:
             assert body == EOF and r.ask(CLOSE, s(handle)) == (STATUS, OK)
-            return found
+            return
         assert kind == NAME
-        count, at = struct.unpack(">I", body[:4])[0], 4
-        for _ in range(count):
-            pair = []
-            for _ in range(2):
-                n = struct.unpack(">I", body[at:at + 4])[0]
-                pair.append(body[at + 4:at + 4 + n])
-                at += 4 + n
-            flags = struct.unpack(">I", body[at:at + 4])[0]
-            at += 4 + sum(size for bit, size in ((1, 8), (2, 8), (4, 4), (8, 8)) if flags & bit)
-            found.append(tuple(pair))
-        assert at == len(body)
+        yield entries(body)
+
+
+def readdir(r, path):
+    """[(name, longname)] of a directory, . and .. included."""
+    return [entry for page in pages(r, path) for entry in page]
 
 
 def connect(server):
@@ -444,10 +455,8 @@ def test_au02_tries_are_counted_over_methods(server):
     t.close()
 
 
-def test_rx02_a_client_that_says_nothing_is_ended(tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("limits: { login-time: 2s }\n")
-    with serving("--config", str(extra)) as quick:
+def test_rx02_a_client_that_says_nothing_is_ended():
+    with serving(config="limits: { login-time: 2s }\n") as quick:
         for port in (quick.ftps_port, quick.sftp_port):
             with socket.create_connection((quick.host, port), timeout=20) as c:
                 started = time.monotonic()

@@ -19,8 +19,8 @@ from paramiko.kex_group16 import KexGroup16SHA512
 
 from conftest import TOP, eventually, serving, sha256, status
 from test_clients import MEBI, big_file, sftp
-from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EOF, EXTENDED, EXTENDED_REPLY, FAILURE, HANDLE, MKDIR, NAME, NO_SUCH_FILE,
-                              OK, OPENDIR, PERMISSION_DENIED, R, READDIR, STAT, STATUS, TRUNC, W, WRITE, Raw, s, u32, u64)
+from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EXTENDED, EXTENDED_REPLY, FAILURE, HANDLE, MKDIR, NAME, NO_SUCH_FILE, OK,
+                              OPENDIR, PERMISSION_DENIED, R, STAT, STATUS, TRUNC, W, WRITE, Raw, entries, pages, s, u32, u64)
 
 IGNORE, KEXINIT, KEX_INIT, KEX_REPLY, GEX_REQUEST = 2, 20, 30, 31, 34
 CHANNEL_DATA, CHANNEL_EXTENDED_DATA, CHANNEL_EOF, CHANNEL_CLOSE = 94, 95, 96, 97
@@ -146,11 +146,10 @@ def key_exchange(server, kex, payload):
 
 
 @pytest.fixture(scope="module")
-def compatible(user_key, tmp_path_factory):
+def compatible(user_key):
     """With the methods of older clients too, and the right to make hard links."""
-    extra = tmp_path_factory.mktemp("compatible") / "extra.yaml"
-    extra.write_text("sftp: { policy: compatible }\nshares: { root: { rights: [read-write, link] } }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+    config = "sftp: { policy: compatible }\nshares: { root: { rights: [read-write, link] } }\n"
+    with serving(config=config, key=user_key) as server:
         yield server
 
 
@@ -228,14 +227,12 @@ def test_ss12_after_all_of_them_the_server_serves(compatible):
 CROWD = 60
 
 
-def test_ss15_a_crowd_that_runs_into_the_login_time_while_sending_is_ended(user_key, tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("limits: { login-time: 2s }\n")
+def test_ss15_a_crowd_that_runs_into_the_login_time_while_sending_is_ended(user_key):
     says = [(b"SSH-2.0-raw\r\n" + kexinit(CURVE), clear_packet(bytes([IGNORE]) + s(b"x" * 100))),
             (b"SSH-2.0-raw\r\n" + u32(30000) + b"\4\x14", b"x"),
             (b"SSH-2.0-", b"x"),
             (b"", b"USER ")]
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as quick, selectors.DefaultSelector() as ready, \
+    with serving(config="limits: { login-time: 2s }\n", key=user_key) as quick, selectors.DefaultSelector() as ready, \
             contextlib.ExitStack() as stack:
         lived, began, more = {}, {}, {}
         for i in range(CROWD):
@@ -328,34 +325,6 @@ def test_ss15_the_look_at_handlers_finds_bad_ones():
 # ---- SF09: a large directory ----
 
 MANY = 20000
-
-
-def page(body):
-    """[(name, longname)] of an answer to READDIR."""
-    count, at, found = struct.unpack(">I", body[:4])[0], 4, []
-    for _ in range(count):
-        pair = []
-        for _ in range(2):
-            n = struct.unpack(">I", body[at:at + 4])[0]
-            pair.append(body[at + 4:at + 4 + n])
-            at += 4 + n
-        flags = struct.unpack(">I", body[at:at + 4])[0]
-        at += 4 + (8 if flags & 1 else 0) + (8 if flags & 2 else 0) + (4 if flags & 4 else 0) + (8 if flags & 8 else 0)
-        found.append(tuple(pair))
-    assert at == len(body)
-    return found
-
-
-def pages(raw, path):
-    kind, h = raw.ask(OPENDIR, s(path))
-    assert kind == HANDLE
-    while True:
-        kind, body = raw.ask(READDIR, h)
-        if kind == STATUS:
-            assert body == EOF
-            break
-        yield page(body)
-    assert raw.ask(CLOSE, h) == (STATUS, OK)
 
 
 def resident_kib(server):
@@ -539,7 +508,7 @@ def test_sf13_lsetstat_of_a_link_leaves_its_target(server, raw):
 def test_sf13_expand_path_knows_nobody_but_oneself(server, raw):
     def expand(path):
         kind, body = raw.ask(EXTENDED, s("expand-path@openssh.com") + s(path))
-        return page(body)[0][0] if kind == NAME else body
+        return entries(body)[0][0] if kind == NAME else body
 
     me = "~" + server.user
     for path, want in {"~": b"/", "~/": b"/", "~/d/../x": b"/x", me: b"/", me + "/d": b"/d", "~/../../etc": b"/etc", "d": b"/d"}.items():

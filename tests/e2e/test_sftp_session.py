@@ -14,17 +14,15 @@ import paramiko
 import pytest
 
 from conftest import run, serving, sha256
-from test_clients import MEBI, big_file, sftp
+from test_clients import MEBI, big_file
 from test_sftp_ledger import connect, cpu, wire_of
 
 
 @pytest.fixture(scope="module")
-def short(user_key, tmp_path_factory):
+def short(user_key):
     """New keys after 16 MiB, which is the least that may be set; a banner."""
-    extra = tmp_path_factory.mktemp("session") / "extra.yaml"
-    extra.write_text('sftp: { rekey-bytes: 16M, banner: "Authorised users only.\\nThis is recorded." }\n')
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
-        server.key = user_key
+    config = 'sftp: { rekey-bytes: 16M, banner: "Authorised users only.\\nThis is recorded." }\n'
+    with serving(config=config, key=user_key) as server:
         yield server
 
 
@@ -40,12 +38,9 @@ def test_the_server_makes_new_keys_in_mid_transfer(short, here, cipher):
 
 
 @pytest.fixture(scope="module")
-def often(user_key, tmp_path_factory):
+def often(user_key):
     """New keys after a second."""
-    extra = tmp_path_factory.mktemp("often") / "extra.yaml"
-    extra.write_text("sftp: { rekey-time: 1s }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
-        server.key = user_key
+    with serving(config="sftp: { rekey-time: 1s }\n", key=user_key) as server:
         yield server
 
 
@@ -114,10 +109,8 @@ def test_several_channels_move_files_at_the_same_time(server, here):
     t.close()
 
 
-def test_keepalives_are_answered_and_keep_no_idle_session(user_key, tmp_path):
-    extra = tmp_path / "extra.yaml"
-    extra.write_text("limits: { idle-time: 2s }\n")
-    with serving("--authorized-keys", user_key + ".pub", "--config", str(extra)) as server:
+def test_keepalives_are_answered_and_keep_no_idle_session(user_key):
+    with serving(config="limits: { idle-time: 2s }\n", key=user_key) as server:
         t = connect(server)
         client = paramiko.SFTPClient.from_transport(t)
         client.listdir("/")

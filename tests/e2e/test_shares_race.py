@@ -4,7 +4,6 @@
 RACE_SECONDS=60 for the long run on each filesystem.
 """
 
-import ctypes
 import ftplib
 import os
 import subprocess

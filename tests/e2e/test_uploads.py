@@ -279,14 +279,7 @@ def test_full_disk_is_said_and_costs_nothing():
             data = os.urandom(3000000)
             for name in ("old", "new"):
                 f = s.ftp()
-                c = f.transfercmd("STOR " + name)
-                try:
-                    c.sendall(data)
-                    c.unwrap()
-                except OSError:
-                    pass
-                c.close()
-                assert f.getmultiline().startswith("452")
+                assert f.store(name, data).startswith("452")
                 f.quit()
                 for hidden in [h for h in os.listdir(share) if h.startswith(".coffer-kept")]:
                     os.unlink(s.path(hidden))
