@@ -39,6 +39,15 @@ struct tree {
 int tree_parse(const char *file, const char *bytes, size_t len, struct report *r,
 	       struct tree **ret_tree) MUST_CHECK;
 
+/* An empty one of that kind. */
+struct tree *tree_new(enum tree_kind kind, const struct conf_place *place);
+
+/* Adds an item at the end; key (NULL in a list) and value are the tree's from now on. */
+void tree_append(struct tree *t, char *key, const struct conf_place *place, struct tree *value);
+
+/* The item of that key in a map, or NULL. */
+struct tree_item *tree_find(const struct tree *t, const char *key);
+
 /* Lays over upon base: maps deep, the rest replaced. over is used up. Both are maps. */
 void tree_merge(struct tree *base, struct tree *over);
 
