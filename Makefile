@@ -140,7 +140,7 @@ fuzz:
 build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(PROTO_SRC) $(AUTH_SRC)
 	@mkdir -p $(@D)
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu17 -D_GNU_SOURCE -DCOFFER_VERSION='"$(VERSION)"' -I. \
-		-o $@ $< $(BASE_SRC) $(CONF_SRC) protocols/sftp/sftp_packet.c server/vfs/path.c auth/cert.c auth/verify.c -lyaml -lcrypto
+		-o $@ $< $(BASE_SRC) $(CONF_SRC) protocols/sftp/sftp_packet.c server/vfs/path.c auth/cert.c auth/pkey.c auth/verify.c -lyaml -lcrypto
 
 .PHONY: bench
 bench: all

@@ -19,6 +19,7 @@
 
 #include "auth/auth.h"
 #include "auth/cert.h"
+#include "auth/pkey.h"
 #include "server/base/buf.h"
 #include "server/base/text.h"
 
@@ -35,21 +36,6 @@
 #define ECDSA_DER_MAX 160
 
 static EVP_PKEY *
-from_params(const char *type, OSSL_PARAM_BLD *build)
-{
-	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	EVP_PKEY *key = NULL;
-
-	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
-		key = NULL;
-	EVP_PKEY_CTX_free(ctx);
-	OSSL_PARAM_free(params);
-	return key;
-}
-
-static EVP_PKEY *
 get_ed25519(struct buf *b)
 {
 	size_t len;
@@ -61,11 +47,8 @@ get_ed25519(struct buf *b)
 static EVP_PKEY *
 get_ecdsa(struct buf *b)
 {
-	static const struct {
-		const char *ssh, *openssl;
-	} curves[] = { { "nistp256", "P-256" }, { "nistp384", "P-384" }, { "nistp521", "P-521" } };
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	const char *curve = NULL;
+	const char *curve;
 	EVP_PKEY *key = NULL;
 	const uint8_t *point;
 	char name[32];
@@ -73,13 +56,11 @@ get_ecdsa(struct buf *b)
 
 	buf_get_cstring(b, name, sizeof(name));
 	point = buf_get_string(b, &len);
-	for (size_t i = 0; i < COUNT_OF(curves); i++)
-		if (strcmp(name, curves[i].ssh) == 0)
-			curve = curves[i].openssl;
+	curve = pkey_curve(name);
 	if (build && curve && point &&
 	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) &&
 	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, len))
-		key = from_params("EC", build);
+		key = pkey_from_params("EC", EVP_PKEY_PUBLIC_KEY, build);
 	OSSL_PARAM_BLD_free(build);
 	return key;
 }
@@ -97,7 +78,7 @@ get_rsa(struct buf *b)
 	if (build && e && n && BN_num_bits(n) >= RSA_BITS_MIN &&
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e))
-		key = from_params("RSA", build);
+		key = pkey_from_params("RSA", EVP_PKEY_PUBLIC_KEY, build);
 	OSSL_PARAM_BLD_free(build);
 	BN_free(e);
 	BN_free(n);

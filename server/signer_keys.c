@@ -16,6 +16,7 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
+#include "auth/pkey.h"
 #include "server/base/buf.h"
 #include "server/base/fd.h"
 
@@ -55,21 +56,6 @@ get_number(struct buf *b)
 }
 
 static EVP_PKEY *
-from_params(const char *type, OSSL_PARAM_BLD *build)
-{
-	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	EVP_PKEY *key = NULL;
-
-	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) <= 0)
-		key = NULL;
-	EVP_PKEY_CTX_free(ctx);
-	OSSL_PARAM_free(params);
-	return key;
-}
-
-static EVP_PKEY *
 get_ed25519(struct buf *b)
 {
 	const uint8_t *both;
@@ -85,11 +71,8 @@ get_ed25519(struct buf *b)
 static EVP_PKEY *
 get_ecdsa(struct buf *b)
 {
-	static const struct {
-		const char *ssh, *openssl;
-	} curves[] = { { "nistp256", "P-256" }, { "nistp384", "P-384" }, { "nistp521", "P-521" } };
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	const char *curve = NULL;
+	const char *curve;
 	const uint8_t *point;
 	EVP_PKEY *key = NULL;
 	char name[32];
@@ -99,14 +82,12 @@ get_ecdsa(struct buf *b)
 	buf_get_cstring(b, name, sizeof(name));
 	point = buf_get_string(b, &len);
 	d = get_number(b);
-	for (size_t i = 0; i < COUNT_OF(curves); i++)
-		if (strcmp(name, curves[i].ssh) == 0)
-			curve = curves[i].openssl;
+	curve = pkey_curve(name);
 	if (build && curve && point && d &&
 	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) &&
 	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, len) &&
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d))
-		key = from_params("EC", build);
+		key = pkey_from_params("EC", EVP_PKEY_KEYPAIR, build);
 	BN_clear_free(d);
 	OSSL_PARAM_BLD_free(build);
 	return key;
@@ -139,7 +120,7 @@ get_rsa(struct buf *b)
 	for (int i = N; ok && i < COUNT; i++)
 		ok = OSSL_PARAM_BLD_push_BN(build, names[i], v[i]);
 	if (ok)
-		key = from_params("RSA", build);
+		key = pkey_from_params("RSA", EVP_PKEY_KEYPAIR, build);
 	for (int i = N; i < COUNT; i++)
 		BN_clear_free(v[i]);
 	BN_clear_free(less);
