@@ -86,6 +86,7 @@ struct sftp {
 	struct sftp_ask asks[ASK_MAX], *free_ask;
 	unsigned int changing;	/* questions in flight that change what files hold */
 	unsigned int lost;	/* handles in state LOST */
+	bool held;		/* replies have to wait (ssh_wire_holds) */
 	uint64_t progress_ms;	/* clock_ms() of the last request or reply */
 	uint64_t sent, sent_ms; /* bytes that went out, and when that changed or nothing waited */
 	struct sftp_name users[SFTP_NAMES_SEEN], groups[SFTP_NAMES_SEEN];

@@ -135,7 +135,7 @@ serve_channel(struct sftp *f, size_t i, bool *gone)
 		return true;
 	}
 	ssh_pipe_resume(ch->pipe);
-	if (!ch->broken && !ssh_wire_is_full(f->wire)) {
+	if (!ch->broken && !f->held && !ssh_wire_is_full(f->wire)) {
 		moved = ch->verb ? sftp_verb_step(ch) : sftp_sum_step(ch);
 		moved |= produce(ch);
 	}
@@ -151,6 +151,7 @@ serve_channels(struct sftp *f)
 {
 	bool moved = false;
 
+	f->held = ssh_wire_holds(f->wire, clock_ms());
 	for (size_t i = 0; i < f->channel_count;) {
 		bool gone = false;
 
@@ -206,12 +207,14 @@ deadline(struct sftp *f, bool moved)
 {
 	const uint64_t idle_ms = f->s->conf->limits.idle_ms, stall_ms = f->s->conf->limits.stall_ms;
 	bool full = ssh_wire_is_full(f->wire);
-	uint64_t at = CLOCK_NEVER;
+	uint64_t at = ssh_wire_deadline(f->wire);
 
-	if (moved && !full && has_more(f))
+	if (moved && !full && !f->held && has_more(f))
 		return 0;
 	if (idle_ms > 0) /* the later of both, so that it is not woken in vain */
-		at = (full && f->sent_ms > f->progress_ms ? f->sent_ms : f->progress_ms) + idle_ms;
+		at = clock_first(
+		    at,
+		    (full && f->sent_ms > f->progress_ms ? f->sent_ms : f->progress_ms) + idle_ms);
 	if (full && stall_ms > 0)
 		at = clock_first(at, f->sent_ms + stall_ms);
 	at = clock_first(at, pace_deadline(&f->s->down));

@@ -27,6 +27,14 @@ struct ssh_pipe {
 	size_t carry_len, carry_size;
 };
 
+/* ssh_rekey.c - counts are bytes on the socket, times clock_ms(). */
+struct ssh_rekey {
+	uint64_t bytes, ms;		     /* when new keys are due; 0: libssh knows */
+	uint64_t done_ms, done_in, done_out; /* the last time */
+	uint64_t held_ms;		     /* since when replies are held back; 0: they are not */
+	uint64_t heard_ms, heard; /* when the client was heard last, and how much until then */
+};
+
 struct ssh_wire {
 	struct session *s;
 	const struct ssh_server *server;
@@ -35,6 +43,7 @@ struct ssh_wire {
 	ssh_event event; /* NULL until the key exchange has begun */
 	struct ssh_counter_struct socket_count, packet_count;
 	bool broken;
+	struct ssh_rekey rekey;
 	bool in_stream; /* many bytes came at once, and in the middle of a packet they ended */
 
 	const struct ssh_wire_ops *ops; /* NULL until ssh_wire_serve() */
@@ -44,6 +53,9 @@ struct ssh_wire {
 	uint64_t window;  /* bytes that we let a client send ahead */
 	uint8_t *scratch; /* window bytes, for grow(); NULL where that is of no use */
 };
+
+/* ssh_rekey.c - before the first keys: this client is one for ssh_rekey.c. */
+void ssh_rekey_take_over(struct ssh_wire *w);
 
 /* ssh_pipe.c - makes p the pipe of a channel that was accepted. Returns 0 or -ENOMEM. */
 int ssh_pipe_open(struct ssh_pipe *p, struct ssh_wire *w, ssh_channel channel) MUST_CHECK;
@@ -67,9 +79,9 @@ void ssh_seen_stop(void);
 int ssh_setup_session(const struct ssh_server *server, struct session *s,
 		      ssh_session ssh) MUST_CHECK;
 /*
- * Before the key exchange: offers older algorithms to clients that are known, by their version
- * string, to have nothing better. Returns false while the client has not named itself yet.
+ * Before the key exchange: what clients need that are known by their version string (ssh_quirk.h).
+ * Returns false while the client has not named itself yet.
  */
-bool ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh);
+bool ssh_setup_for_client(struct ssh_wire *w);
 
 #endif

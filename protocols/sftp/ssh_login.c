@@ -165,7 +165,7 @@ exchange_keys(struct ssh_login *l)
 {
 	int rc;
 
-	if (!l->named && ssh_setup_for_client(l->w->server, l->w->ssh)) {
+	if (!l->named && ssh_setup_for_client(l->w)) {
 		l->named = true;
 		ssh_shim_hold(false);
 	}

@@ -36,6 +36,8 @@ static const struct {
 	{ "APACHE-SSHD-1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "Ruby/Net::SSH_*", SSH_QUIRK_OLD_KEX },
 	{ "Ruby/Net::SSH_[2-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_ECDSA_HOST },
+	/* As Debian 12 has it: with strict key exchange came that nothing waits any more. */
+	{ "AsyncSSH_2.10.*", SSH_QUIRK_TALKS_ON },
 };
 
 unsigned int

@@ -14,6 +14,8 @@ enum ssh_quirk {
 	SSH_QUIRK_OLD_KEX = 2,
 	/* No Ed25519, and RSA with SHA-1 only: an ECDSA host key too, when there is one. */
 	SSH_QUIRK_ECDSA_HOST = 4,
+	/* It goes on sending data while keys are exchanged: that has to wait until it is silent. */
+	SSH_QUIRK_TALKS_ON = 8,
 };
 
 /*

@@ -233,8 +233,9 @@ offer_more(ssh_session ssh, unsigned int quirks)
 }
 
 bool
-ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh)
+ssh_setup_for_client(struct ssh_wire *w)
 {
+	unsigned int quirks;
 	const uint8_t *at;
 	bool end;
 	size_t len = ssh_shim_peek(&at, &end);
@@ -244,7 +245,10 @@ ssh_setup_for_client(const struct ssh_server *server, ssh_session ssh)
 		return false;
 	if (line_end)
 		len = (size_t)(line_end - at);
-	if (server->conf->sftp.policy == CONF_POLICY_MODERN)
-		offer_more(ssh, ssh_quirks(at, len));
+	quirks = ssh_quirks(at, len);
+	if (quirks & SSH_QUIRK_TALKS_ON)
+		ssh_rekey_take_over(w);
+	if (w->server->conf->sftp.policy == CONF_POLICY_MODERN)
+		offer_more(w->ssh, quirks & ~(unsigned int)SSH_QUIRK_TALKS_ON);
 	return true;
 }

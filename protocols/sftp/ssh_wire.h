@@ -59,6 +59,13 @@ bool ssh_wire_is_broken(const struct ssh_wire *w);
 /* Output waits for the client to read: produce nothing more. */
 bool ssh_wire_is_full(const struct ssh_wire *w);
 
+/*
+ * Replies have to wait for now: this client must be silent when it gets new keys (ssh_rekey.c).
+ * To be asked in every turn, and again when the clock says ssh_wire_deadline().
+ */
+bool ssh_wire_holds(struct ssh_wire *w, uint64_t now);
+uint64_t ssh_wire_deadline(const struct ssh_wire *w);
+
 /* Bytes that went out to the socket. To see progress. */
 uint64_t ssh_wire_sent(const struct ssh_wire *w);
 

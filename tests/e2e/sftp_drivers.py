@@ -488,8 +488,8 @@ class Paramiko(Driver):
 
 
 class Asyncssh(Driver):
-    note = ("2.10 of Debian 12 goes on sending data behind its own KEXINIT (RFC 4253, 7.1), which libssh refuses: its session ends "
-            "at the first new key, so after a gibibyte.")
+    note = ("2.10 of Debian 12 goes on sending data behind its own KEXINIT (RFC 4253, 7.1), which libssh refuses: it gets new keys from us, "
+            "early, and while it is silent.")
 
     def __init__(self, *arguments):
         with warnings.catch_warnings():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What happens on one SSH connection over time: several channels, rekeys by the server, keepalives, a banner."""
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import warnings
 
 import paramiko
 import pytest
@@ -35,6 +37,34 @@ def test_the_server_makes_new_keys_in_mid_transfer(short, here, cipher):
     assert sha256(short.path("rekeyed")) == digest == sha256("down")
     # The client's own limits are gigabytes: every one of these was begun by the server.
     assert done.text.count("SSH2_MSG_NEWKEYS received") >= 8, done.text.count("SSH2_MSG_NEWKEYS received")
+
+
+def test_a_client_that_talks_on_gets_its_new_keys_in_silence(short, here):
+    """asyncssh 2.10 of Debian 12 sends data behind its own KEXINIT, which libssh takes for the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asyncssh = pytest.importorskip("asyncssh", reason="python3-asyncssh is not installed")
+    if not asyncssh.__version__.startswith("2.10."):
+        pytest.skip("asyncssh %s is not the one of Debian 12" % asyncssh.__version__)
+    digest = big_file(here / "up", 24 * MEBI)
+
+    async def move(f, way):
+        await (f.put("up", "talks-on") if way == "up" else f.get("talks-on", "down"))
+        assert sha256(short.path("talks-on") if way == "up" else "down") == digest
+
+    async def go():
+        async with asyncssh.connect(short.host, short.sftp_port, username=short.user, client_keys=[short.key],
+                                    known_hosts=short.known_hosts) as c:
+            keys, begin = [0], c._send_kexinit  # its own limits are far off: it only answers
+            c._send_kexinit = lambda: (keys.append(0), begin())
+            async with c.start_sftp_client() as f:
+                for way in ("up", "down"):
+                    wanted, deadline = len(keys) + 1, time.monotonic() + 60
+                    while len(keys) < wanted:
+                        assert time.monotonic() < deadline, (way, len(keys))
+                        await move(f, way)
+
+    asyncio.run(go())
 
 
 @pytest.fixture(scope="module")
