@@ -452,9 +452,14 @@ def test_sf13_copies_need_a_source_to_read_and_a_target_to_write(server, raw):
     assert content(server, "target") == b"" and content(server, "f") == b"0123456789" * 100
 
 
-def test_sf13_hard_links_need_their_right(server, raw):
-    assert raw.ask(EXTENDED, s("hardlink@openssh.com") + s("/f") + s("/hard")) == (STATUS, PERMISSION_DENIED)
-    assert not os.path.lexists(server.path("hard"))
+def test_sf13_hard_links_need_their_right(tmp_path):
+    (tmp_path / "extra.yaml").write_text("shares: { root: { rights: read-write } }\n")
+    with serving("--config", str(tmp_path / "extra.yaml")) as server:
+        with open(server.path("f"), "w", encoding="ascii") as f:
+            f.write("x")
+        with Raw(server) as r:
+            assert r.ask(EXTENDED, s("hardlink@openssh.com") + s("/f") + s("/hard")) == (STATUS, PERMISSION_DENIED)
+        assert not os.path.lexists(server.path("hard"))
 
 
 def test_sf13_hard_links_stay_in_the_share(compatible):
