@@ -284,7 +284,6 @@ ftp_comb(struct ftp *f, char *arg)
 {
 	char *to = f->scratch, *name, *target = cut_name(&arg);
 	unsigned int count = 0;
-	int err;
 
 	while (target && arg[strspn(arg, " ")] != '\0') {
 		size_t len;
@@ -303,9 +302,6 @@ ftp_comb(struct ftp *f, char *arg)
 		ftp_reply(f, 501, "Syntax: COMB \"target\" \"source\" [\"source\" ...]");
 		return;
 	}
-	err = path_join(f->cwd, target, f->path, VFS_PATH_MAX);
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	else
+	if (ftp_take_path(f, target))
 		copy(f, FTP_JOB_COMBINE, f->scratch, count);
 }

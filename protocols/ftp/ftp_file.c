@@ -152,11 +152,7 @@ ftp_appe(struct ftp *f, char *arg)
 void
 ftp_stou(struct ftp *f, char *arg)
 {
-	int err = path_join(f->cwd, *arg ? arg : "upload", f->path, VFS_PATH_MAX);
-
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	else
+	if (ftp_take_path(f, *arg ? arg : "upload"))
 		put(f, VFS_OPEN_UNIQUE, 0);
 }
 

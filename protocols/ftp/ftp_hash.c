@@ -150,10 +150,7 @@ x_hash(struct ftp *f, char *arg, enum digest_kind kind)
 			return;
 		}
 	}
-	err = path_join(f->cwd, arg, f->path, VFS_PATH_MAX);
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	else
+	if (ftp_take_path(f, arg))
 		hash(f, kind, true, range[0], range[1]);
 }
 

@@ -208,6 +208,8 @@ void ftp_reply_first(struct ftp *f, int code, const char *text);
 void ftp_reply_more(struct ftp *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What worker decided: the code that belongs to -errno, and why, or the words of our own table. */
 void ftp_reply_error(struct ftp *f, int err, const char *why);
+/* Puts the path that a command names, cleaned, into f->path. False: it has replied. */
+bool ftp_take_path(struct ftp *f, const char *path);
 int ftp_reply_code(int err);
 const char *ftp_reply_words(int err);
 bool ftp_reply_has_room(const struct ftp *f);

@@ -180,12 +180,9 @@ start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
 {
 	struct ftp_list *l = &f->x.list;
 	size_t len = strlen(arg);
-	int err = path_join(f->cwd, *arg ? arg : ".", f->path, VFS_PATH_MAX);
 
-	if (err < 0) {
-		ftp_reply_error(f, err, "");
+	if (!ftp_take_path(f, *arg ? arg : "."))
 		return;
-	}
 	if (!to_control && !ftp_data_is_arranged(&f->data)) {
 		ftp_reply(f, 425, "Send EPSV or PASV first.");
 		return;

@@ -158,10 +158,6 @@ avbl_answer(void *ctx, struct vfs_reply *reply)
 void
 ftp_avbl(struct ftp *f, char *arg)
 {
-	int err = path_join(f->cwd, *arg ? arg : ".", f->path, VFS_PATH_MAX);
-
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	else
+	if (ftp_take_path(f, *arg ? arg : "."))
 		ftp_asked(f, vfs_statvfs(f->s->vfs, f->path, avbl_answer, f));
 }

@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "server/vfs/path.h"
+
 static const struct {
 	int err, code;
 	const char *words;
@@ -119,6 +121,16 @@ void
 ftp_reply_error(struct ftp *f, int err, const char *why)
 {
 	ftp_reply(f, ftp_reply_code(err), "%s", *why ? why : ftp_reply_words(err));
+}
+
+bool
+ftp_take_path(struct ftp *f, const char *path)
+{
+	int err = path_join(f->cwd, path, f->path, VFS_PATH_MAX);
+
+	if (err < 0)
+		ftp_reply_error(f, err, "");
+	return err == 0;
 }
 
 bool

@@ -8,18 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/vfs/path.h"
-
-static bool
-take_path(struct ftp *f, const char *path)
-{
-	int err = path_join(f->cwd, path, f->path, VFS_PATH_MAX);
-
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	return err == 0;
-}
-
 /* RFC 959, section 5.4: 200, and clients such as PHP's ftp_chmod() take nothing else. */
 static void
 site_done(void *ctx, struct vfs_reply *reply)
@@ -55,7 +43,7 @@ site_chmod(struct ftp *f, char *arg)
 	if (!path || num_octal(arg, 07777, &mode) < 0)
 		return false;
 	change.mode = mode & 0777;
-	if (take_path(f, path))
+	if (ftp_take_path(f, path))
 		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, site_done, f));
 	return true;
 }
@@ -91,7 +79,7 @@ site_utime(struct ftp *f, char *arg)
 		    ftp_fact_time(words[1], &change.mtime) < 0)
 			return false;
 	}
-	if (take_path(f, path))
+	if (ftp_take_path(f, path))
 		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, site_done, f));
 	return true;
 }
@@ -104,7 +92,7 @@ site_symlink(struct ftp *f, char *arg)
 
 	if (!path || *arg == '\0')
 		return false;
-	if (take_path(f, path))
+	if (ftp_take_path(f, path))
 		ftp_asked(f, vfs_symlink(f->s->vfs, arg, f->path, site_done, f));
 	return true;
 }
@@ -134,7 +122,7 @@ site_idle(struct ftp *f, char *arg)
 static bool
 site_cpfr(struct ftp *f, char *arg)
 {
-	if (*arg && take_path(f, arg))
+	if (*arg && ftp_take_path(f, arg))
 		ftp_copy_from(f);
 	return *arg != '\0';
 }
@@ -149,7 +137,7 @@ site_cpto(struct ftp *f, char *arg)
 		return false;
 	if (!has_from)
 		ftp_reply(f, 503, "Send SITE CPFR first.");
-	else if (take_path(f, arg))
+	else if (ftp_take_path(f, arg))
 		ftp_copy_to(f);
 	return true;
 }

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/vfs/path.h"
-
 static void
 size_answer(void *ctx, struct vfs_reply *reply)
 {
@@ -70,17 +68,6 @@ cut_time(char *arg, int64_t *ret_seconds, char **ret_path)
 	return ok;
 }
 
-/* Cleans the path into f->path, or replies. */
-static bool
-take_path(struct ftp *f, const char *path)
-{
-	int err = path_join(f->cwd, path, f->path, VFS_PATH_MAX);
-
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	return err == 0;
-}
-
 static void
 mtime_answer(void *ctx, struct vfs_reply *reply)
 {
@@ -101,7 +88,7 @@ set_mtime(struct ftp *f, int64_t seconds, const char *path)
 				     .atime = VFS_TIME_KEEP };
 	struct text t;
 
-	if (!take_path(f, path))
+	if (!ftp_take_path(f, path))
 		return;
 	text_init(&t, f->path2, VFS_PATH_MAX);
 	text_puts(&t, "Modify=");
@@ -119,7 +106,7 @@ ftp_mdtm(struct ftp *f, char *arg)
 
 	if (cut_time(arg, &seconds, &path))
 		set_mtime(f, seconds, path);
-	else if (take_path(f, arg))
+	else if (ftp_take_path(f, arg))
 		ftp_asked(f, vfs_stat(f->s->vfs, f->path, 0, mdtm_answer, f));
 }
 
@@ -184,7 +171,7 @@ ftp_mff(struct ftp *f, char *arg)
 	}
 	if (code != 0)
 		ftp_reply(f, code, "Syntax: MFF Modify=YYYYMMDDhhmmss;UNIX.mode=0644; path");
-	else if (take_path(f, path))
+	else if (ftp_take_path(f, path))
 		ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, mtime_answer, f));
 }
 
@@ -210,6 +197,6 @@ mlst_answer(void *ctx, struct vfs_reply *reply)
 void
 ftp_mlst(struct ftp *f, char *arg)
 {
-	if (take_path(f, *arg ? arg : "."))
+	if (ftp_take_path(f, *arg ? arg : "."))
 		ftp_asked(f, vfs_stat(f->s->vfs, f->path, 0, mlst_answer, f));
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "server/base/log.h"
-#include "server/vfs/path.h"
 
 enum {
 	V_CLEAR = 1,	/* also before TLS */
@@ -213,8 +212,6 @@ state_allows(struct ftp *f, const struct verb *v)
 static bool
 argument_fits(struct ftp *f, const struct verb *v, const char *arg)
 {
-	int err;
-
 	if ((v->flags & V_NOARG) && arg[strspn(arg, " ")] != '\0') {
 		ftp_reply(f, 501, "%s takes no argument.", v->name);
 		return false;
@@ -223,12 +220,7 @@ argument_fits(struct ftp *f, const struct verb *v, const char *arg)
 		ftp_reply(f, 501, "Syntax: %s %s", v->name, v->syntax);
 		return false;
 	}
-	if (!(v->flags & V_PATH))
-		return true;
-	err = path_join(f->cwd, arg, f->path, VFS_PATH_MAX);
-	if (err < 0)
-		ftp_reply_error(f, err, "");
-	return err == 0;
+	return !(v->flags & V_PATH) || ftp_take_path(f, arg);
 }
 
 /* Trailing blanks belong to a name, and to nothing else. */
