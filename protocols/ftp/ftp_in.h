@@ -349,7 +349,10 @@ void ftp_xfer_done(struct ftp *f, int code, const char *words);
 void ftp_xfer_over(struct ftp *f, int code, const char *words);
 /* The session ends: what came so far is kept as an interrupted upload. */
 void ftp_xfer_drop(struct ftp *f);
-/* Goes on as far as that goes without waiting. */
+/*
+ * Goes on as far as that goes without waiting. Called once a turn, by the loop, behind answers and
+ * the data connection: those only change the stage.
+ */
 void ftp_xfer_pump(struct ftp *f);
 /* When the loop must look again, and for what. */
 uint64_t ftp_xfer_deadline(struct ftp *f);

@@ -98,11 +98,8 @@ more_answer(void *ctx, struct vfs_reply *reply)
 {
 	struct ftp *f = ctx;
 
-	if (!ftp_xfer_answered(f, reply->err, reply->why))
-		return;
-	put_batch(f, reply);
-	if (f->x.stage == FTP_MOVING)
-		ftp_xfer_pump(f);
+	if (ftp_xfer_answered(f, reply->err, reply->why))
+		put_batch(f, reply);
 }
 
 static void

@@ -157,10 +157,8 @@ begin_answer(void *ctx, struct vfs_reply *reply)
 {
 	struct ftp *f = ctx;
 
-	if (!ftp_xfer_answered(f, reply->err, reply->why))
-		return;
-	f->x.stage = FTP_MOVING;
-	ftp_xfer_pump(f);
+	if (ftp_xfer_answered(f, reply->err, reply->why))
+		f->x.stage = FTP_MOVING;
 }
 
 void
@@ -179,7 +177,6 @@ ftp_xfer_connected(struct ftp *f)
 		return;
 	}
 	x->stage = FTP_MOVING;
-	ftp_xfer_pump(f);
 }
 
 void
