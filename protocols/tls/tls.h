@@ -118,7 +118,10 @@ ssize_t tls_write(struct tls_conn *c, const void *at, size_t len) MUST_CHECK;
 /* Sends what was taken. Returns 0 (all of it), -EAGAIN (poll for tls_events), -ECONNRESET. */
 int tls_flush(struct tls_conn *c) MUST_CHECK;
 
-/* Puts our close_notify behind what was written (once) and flushes. Results as tls_flush. */
+/*
+ * Puts our close_notify behind what was written (once) and flushes. Results as tls_flush. Behind 0
+ * the caller shuts the socket down or closes it: the kernel may keep the last packet until then.
+ */
 int tls_finish(struct tls_conn *c) MUST_CHECK;
 
 /* Bytes, as encrypted, that were taken and not yet sent. */

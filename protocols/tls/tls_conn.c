@@ -35,9 +35,12 @@
 static void
 send_out(struct tls_conn *c)
 {
+	/* Behind our goodbye the caller shuts down, and the end goes in one packet with the FIN. */
+	const int more = c->said_goodbye ? MSG_MORE : 0;
+
 	while (c->out_pos < c->out_len && !c->broken) {
 		ssize_t n = send(c->fd, c->out + c->out_pos, c->out_len - c->out_pos,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+				 MSG_NOSIGNAL | MSG_DONTWAIT | more);
 
 		if (n >= 0)
 			c->out_pos += (size_t)n;

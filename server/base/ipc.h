@@ -74,7 +74,8 @@ int ipc_send_now(int sock, const struct buf *b, int pass_fd) MUST_CHECK;
  * head).
  *
  * With ret_fd NULL the kernel is given no room for descriptors, so that what a distrusted sender
- * attaches is discarded. Else *ret_fd is the descriptor that came (CLOEXEC) or -1; two are -EBADMSG.
+ * attaches is discarded. Else *ret_fd is the descriptor that came (CLOEXEC) or -1; two are
+ * -EBADMSG.
  */
 int ipc_recv(int sock, int flags, void *storage, size_t size, struct buf *b, uint16_t *ret_type,
 	     uint32_t *ret_id, int *ret_fd) MUST_CHECK;
