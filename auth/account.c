@@ -93,8 +93,10 @@ name_groups(struct account *a)
 	return err < 0 || own ? err : name_group(a, a->gid);
 }
 
-/* Supplementary groups of a system name. More than fit is an error: half a set would be a wrong
- * set. */
+/*
+ * Supplementary groups of a system name. More than fit is an error: half a set would be a wrong
+ * set.
+ */
 static int
 find_groups(struct account *a, const char *name)
 {

@@ -157,7 +157,8 @@ wait_for_release(const struct auth_serve *s)
 	return true;
 }
 
-/* A name that nobody has may be a password typed into the wrong field: only its length is written.
+/*
+ * A name that nobody has may be a password typed into the wrong field: only its length is written.
  */
 static void
 log_failure(const struct auth_serve *s, const char *user, bool known)
@@ -365,8 +366,10 @@ on_certified(struct auth_serve *s, struct buf *b)
 	return AUTH_STEP_GO_ON;
 }
 
-/* Every method that can ever be asked for here; one that does not fit now is a refusal like
- * another. */
+/*
+ * Every method that can ever be asked for here; one that does not fit now is a refusal like
+ * another.
+ */
 static uint32_t
 offered(const struct auth_serve *s)
 {

@@ -24,8 +24,10 @@ struct auth_host {
 	void *ctx;
 	/* Returns what fn returned (0 or -errno), or -EIO when it could not be run. */
 	int (*as_user)(void *ctx, const struct account *account, int (*fn)(void *arg), void *arg);
-	/* The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes:
-	 * none. */
+	/*
+	 * The SSH session id of this connection, from the handshake that monitor let sign; 0 bytes:
+	 * none.
+	 */
 	const uint8_t *(*session_id)(void *ctx, size_t *ret_len);
 	/* The public host key that signed this handshake, DER; NULL: none. May be NULL itself. */
 	const uint8_t *(*host_key)(void *ctx, size_t *ret_len);
@@ -37,8 +39,10 @@ struct auth_host {
 	 */
 	int (*certificate)(void *ctx, const uint8_t *handshake, size_t len,
 			   struct auth_certificate *ret, char *ret_reason, size_t reason_size);
-	/* Marks a one-time code as used; false: it was already, or too many were wrong. step 0: one
-	 * was wrong. NULL: no code is good. */
+	/*
+	 * Marks a one-time code as used; false: it was already, or too many were wrong. step 0: one
+	 * was wrong. NULL: no code is good.
+	 */
 	bool (*use_code)(void *ctx, const char *user, uint64_t step);
 };
 
@@ -62,7 +66,8 @@ const char *auth_serve_method(const struct auth_serve *s);
 /* How many sessions the account may have at one time. */
 uint32_t auth_serve_sessions(const struct auth_serve *s);
 
-/* After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES.
+/*
+ * After LOGGED_IN: opens the PAM session, to be called before the worker is forked. 0 or -EACCES.
  */
 int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
 
@@ -72,7 +77,8 @@ int auth_serve_open_session(struct auth_serve *s) MUST_CHECK;
  */
 int auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_key,
 		      size_t len) MUST_CHECK;
-/* After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other.
+/*
+ * After LOGGED_IN: something else stood in the way; for the client it is a refusal like any other.
  */
 enum auth_step auth_serve_refuse(struct auth_serve *s, const char *reason);
 

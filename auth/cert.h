@@ -33,8 +33,10 @@ bool cert_is_name(const char *name);
  */
 int cert_plain_name(const char *name, char *room, size_t size) MUST_CHECK;
 
-/* Points into blob. Returns 0, or -EINVAL: it is no certificate, or cut, or there is more behind
- * it. */
+/*
+ * Points into blob. Returns 0, or -EINVAL: it is no certificate, or cut, or there is more behind
+ * it.
+ */
 int cert_parse(const void *blob, size_t len, struct cert *ret_cert) MUST_CHECK;
 
 struct cert_question {

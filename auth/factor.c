@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* factor.c - sets of factors as bits. No state; the same in wire, which shows it, and monitor,
- * which means it. */
+/*
+ * factor.c - sets of factors as bits. No state; the same in wire, which shows it, and monitor,
+ * which means it.
+ */
 #include "auth/factor.h"
 
 #include <string.h>

@@ -24,8 +24,10 @@
 /* Can it be read? Returns NULL, or what is wrong. */
 const char *limits_fault(const char *limits);
 
-/* May he come by this protocol from this address at this moment? 0, or -EACCES and why, for the
- * log. */
+/*
+ * May he come by this protocol from this address at this moment? 0, or -EACCES and why, for the
+ * log.
+ */
 int limits_check(const char *limits, bool is_sftp, const char *addr, time_t now,
 		 const char **ret_reason) MUST_CHECK;
 

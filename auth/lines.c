@@ -113,7 +113,8 @@ open_directory(const char *file, const char **ret_name, int *ret_fd)
 	return err;
 }
 
-/* Keeps others from editing. The lock is a file of its own, which only those can open who may edit.
+/*
+ * Keeps others from editing. The lock is a file of its own, which only those can open who may edit.
  */
 static int
 lock(int dir, const char *name, int *ret_fd)
@@ -149,7 +150,8 @@ lines_hold(const char *file)
 	return err;
 }
 
-/* Puts old, with name's line replaced by line (NULL: left out), into fd. *ret_found: it was there.
+/*
+ * Puts old, with name's line replaced by line (NULL: left out), into fd. *ret_found: it was there.
  */
 static int
 write_changed(int fd, char *old, const char *name, const struct text *line, bool *ret_found)

@@ -46,8 +46,10 @@ int lines_hold(const char *file) MUST_CHECK;
 /* May it stand between two colons? */
 bool lines_field_ok(const char *text);
 
-/* Copies a field that has no control byte and fits. NULL is one that is not there. 0 or -EINVAL,
- * -ENOSPC. */
+/*
+ * Copies a field that has no control byte and fits. NULL is one that is not there. 0 or -EINVAL,
+ * -ENOSPC.
+ */
 int lines_text(char *room, size_t size, const char *field) MUST_CHECK;
 
 /* A uid or gid; the largest number means "unchanged" to the kernel and is none. 0 or -EINVAL. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* lookup.c - from a name to an account. Runs in monitor, and in cofferctl for its answers about
- * users. */
+/*
+ * lookup.c - from a name to an account. Runs in monitor, and in cofferctl for its answers about
+ * users.
+ */
 #include "auth/lookup.h"
 
 #include <errno.h>
@@ -85,8 +87,10 @@ lookup_system(const struct conf *conf, const char *name, struct account *ret_acc
 	struct account a = { 0 }, other = { 0 };
 	int err = account_find(name, &a);
 
-	/* The system may know him by another name than he gave, and that one may be somebody else's
-	 * here. */
+	/*
+	 * The system may know him by another name than he gave, and that one may be somebody else's
+	 * here.
+	 */
 	if (err == 0 && lookup_name(conf, true, a.name, &other, NULL) != LOOKUP_SYSTEM)
 		err = -EPERM;
 	account_clear(&other);

@@ -95,7 +95,8 @@ converse(int count, const struct pam_message **messages, struct pam_response **r
 	return PAM_SUCCESS;
 }
 
-/* Our own floor under the time of a refusal is elsewhere; a module's delay would show who exists.
+/*
+ * Our own floor under the time of a refusal is elsewhere; a module's delay would show who exists.
  */
 static void
 no_delay(int status, unsigned int microseconds, void *ctx)

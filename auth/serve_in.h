@@ -50,15 +50,19 @@ serve_case(const struct auth_serve *s)
 
 /* ---- serve_talk.c ---- */
 
-/* Two pam_talk_fn; ctx is a struct auth_serve. The first gives s->password to the first echo-off
- * prompt, and refuses every other; the second asks the client, over keyboard-interactive. */
+/*
+ * Two pam_talk_fn; ctx is a struct auth_serve. The first gives s->password to the first echo-off
+ * prompt, and refuses every other; the second asks the client, over keyboard-interactive.
+ */
 int serve_talk_password(void *ctx, const char *info, const struct pam_prompt *prompts, size_t count,
 			char **answers);
 int serve_talk_client(void *ctx, const char *info, const struct pam_prompt *prompts, size_t count,
 		      char **answers);
 
-/* Asks the client one thing without echo, and copies what he says; the caller wipes it. 0 or
- * -errno. */
+/*
+ * Asks the client one thing without echo, and copies what he says; the caller wipes it. 0 or
+ * -errno.
+ */
 int serve_ask(struct auth_serve *s, const char *prompt, char *room, size_t size) MUST_CHECK;
 
 /* ---- serve_find.c: each returns 0 or -errno, and s->reason says why ---- */
@@ -72,8 +76,10 @@ int serve_check_key(struct auth_serve *s, const char *name, struct keys_question
 /* Is the certificate of this connection his? Fills s->account. */
 int serve_check_certificate(struct auth_serve *s, const char *name) MUST_CHECK;
 
-/* Who has this name, if anybody: nothing is proven. For what must be known before a guess is
- * weighed. The caller clears it. */
+/*
+ * Who has this name, if anybody: nothing is proven. For what must be known before a guess is
+ * weighed. The caller clears it.
+ */
 int serve_look_up(struct auth_serve *s, const char *name, struct account *ret) MUST_CHECK;
 
 /* Every factor is there. May he come, then? */
@@ -95,14 +101,18 @@ uint32_t serve_missing(const struct auth_serve *s);
 /* Are those that were right enough for this account? */
 bool serve_enough(const struct auth_serve *s);
 
-/* Each weighs what the client brought; s->have is what stands now. 0 or -errno, and s->reason says
- * why. */
+/*
+ * Each weighs what the client brought; s->have is what stands now. 0 or -errno, and s->reason says
+ * why.
+ */
 int serve_prove_password(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_key(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_asking(struct auth_serve *s, struct proof *p) MUST_CHECK;
 int serve_prove_certificate(struct auth_serve *s, struct proof *p) MUST_CHECK;
-/* FTPS has one line for everything: the digits of a code stand behind the password, or alone when
- * nothing but a code is missing. */
+/*
+ * FTPS has one line for everything: the digits of a code stand behind the password, or alone when
+ * nothing but a code is missing.
+ */
 int serve_prove_line(struct auth_serve *s, const char *user, char *password) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* totp.h - one-time codes (RFC 6238): SHA-1, six digits, thirty seconds, as every app makes them.
+/*
+ * totp.h - one-time codes (RFC 6238): SHA-1, six digits, thirty seconds, as every app makes them.
  */
 #ifndef AUTH_TOTP_H
 #define AUTH_TOTP_H

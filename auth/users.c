@@ -17,7 +17,8 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 
-/* What an unknown user is weighed against: yescrypt at its usual cost. No password has this hash.
+/*
+ * What an unknown user is weighed against: yescrypt at its usual cost. No password has this hash.
  */
 static const char nobody_salt[] = "$y$j9T$cOffErcOffErcOffErcOf.";
 
@@ -79,8 +80,10 @@ users_find(const char *file, const char *name, struct user *ret_user)
 		return -ENOENT;
 	found = lines_read(file, &bytes, &len, &st);
 	if (found < 0) {
-		/* Whoever asks treats this as "no such user", so it would otherwise pass in
-		 * silence. */
+		/*
+		 * Whoever asks treats this as "no such user", so it would otherwise pass in
+		 * silence.
+		 */
 		if (found != -ENOENT)
 			log_error("users-file", "path=%s result=%s", log_q(&quoted, file),
 				  found == -EPERM ? "not-trusted" : strerrorname_np(-found));

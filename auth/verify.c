@@ -26,7 +26,8 @@
 #define MSG_USERAUTH_REQUEST 50
 /* A shorter modulus is not worth its name, whatever the client's policy was (as OpenSSH). */
 #define RSA_BITS_MIN 2048
-/* sk: SHA-256 of the application, flags, counter, SHA-256 of the message (PROTOCOL.u2f of OpenSSH).
+/*
+ * sk: SHA-256 of the application, flags, counter, SHA-256 of the message (PROTOCOL.u2f of OpenSSH).
  */
 #define SK_HEAD 5
 #define SK_USER_PRESENT 0x01
@@ -179,7 +180,8 @@ find_algorithm(const char *name, const char *key_type)
 	return NULL;
 }
 
-/* An ECDSA signature as SSH writes it (RFC 5656 section 3.1.2: two numbers), as OpenSSL takes it.
+/*
+ * An ECDSA signature as SSH writes it (RFC 5656 section 3.1.2: two numbers), as OpenSSL takes it.
  */
 static int
 ecdsa_der(struct buf *b, uint8_t room[ECDSA_DER_MAX], size_t *ret_len)

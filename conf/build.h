@@ -6,8 +6,10 @@
 #include "conf/report.h"
 #include "conf/tree.h"
 
-/* Fills an empty conf with defaults and then with the tree. Complaints go to r and are counted
- * there. */
+/*
+ * Fills an empty conf with defaults and then with the tree. Complaints go to r and are counted
+ * there.
+ */
 void build_fill(struct conf *conf, const struct tree *root, struct report *r);
 
 #endif

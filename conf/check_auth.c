@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* check_auth.c - accounts, factors, rules and files of users: what no single key can know about
- * logins. */
+/*
+ * check_auth.c - accounts, factors, rules and files of users: what no single key can know about
+ * logins.
+ */
 #include "conf/check_in.h"
 
 #include <errno.h>

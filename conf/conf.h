@@ -112,8 +112,10 @@ struct conf_rule {
 	uint32_t rights; /* enum conf_right */
 };
 
-/* One entry of `auth.rules`: the first whose conditions all fit decides. Empty lists fit
- * everything. */
+/*
+ * One entry of `auth.rules`: the first whose conditions all fit decides. Empty lists fit
+ * everything.
+ */
 struct conf_auth_rule {
 	struct conf_place place;
 	struct conf_list users;	    /* names and @groups */
@@ -297,7 +299,8 @@ void conf_free(struct conf *conf);
  */
 struct conf_place conf_place_of(const struct conf *conf, const void *field);
 
-/* Names of rights and presets, also for messages: "read-only", "drop-box", or "list, read, create".
+/*
+ * Names of rights and presets, also for messages: "read-only", "drop-box", or "list, read, create".
  */
 int conf_rights_parse(const char *word, uint32_t *ret_rights) MUST_CHECK;
 const char *conf_right_name(enum conf_right one);

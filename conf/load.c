@@ -25,7 +25,8 @@
 #define LOAD_FILE_MAX ((size_t)1 << 20)
 #define LOAD_DROP_INS_MAX 256
 
-/* name must live as long as the configuration. Returns 0 and a tree, or -EINVAL after a complaint.
+/*
+ * name must live as long as the configuration. Returns 0 and a tree, or -EINVAL after a complaint.
  */
 static int
 read_tree(const char *name, struct report *r, struct tree **ret_tree)
@@ -69,7 +70,8 @@ compare_names(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* The names in the directory, sorted. Complains itself; what it could not read is not among them.
+/*
+ * The names in the directory, sorted. Complains itself; what it could not read is not among them.
  */
 static size_t
 list_drop_ins(const char *path, struct report *r, char **names)

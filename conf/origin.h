@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* origin.h - where values were written. The question for everybody is conf_place_of(), in conf.h.
+/*
+ * origin.h - where values were written. The question for everybody is conf_place_of(), in conf.h.
  */
 #ifndef CONF_ORIGIN_H
 #define CONF_ORIGIN_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* report.c - complaints on their way to the administrator. Owns: their number and their
- * harmlessness. */
+/*
+ * report.c - complaints on their way to the administrator. Owns: their number and their
+ * harmlessness.
+ */
 #include "conf/report.h"
 
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* trust.h - opening files that decide about security: who could have written them, who can read
- * them. */
+/*
+ * trust.h - opening files that decide about security: who could have written them, who can read
+ * them.
+ */
 #ifndef CONF_TRUST_H
 #define CONF_TRUST_H
 

@@ -15,7 +15,8 @@ bool admit_exempt(const struct listener *l, const char *addr);
 const char *admit_connection(const struct listener *l, const struct source *source,
 			     const char *addr);
 
-/* May this connection become a session of user, who may have most? NULL, or the limit that says no.
+/*
+ * May this connection become a session of user, who may have most? NULL, or the limit that says no.
  */
 const char *admit_session(const struct listener *l, const struct conn *c, const char *user,
 			  uint32_t most);

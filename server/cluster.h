@@ -29,7 +29,8 @@ int cluster_fd(void);
 /* In every turn of the listener: hears what came, and does what is due. */
 void cluster_turn(const struct listener *l);
 
-/* What happened here. Nothing waits: what the process cannot take now is lost, counted and logged.
+/*
+ * What happened here. Nothing waits: what the process cannot take now is lost, counted and logged.
  */
 void cluster_tell_penalty(const struct source *source, enum penalty what);
 void cluster_tell_ban(const struct source *source, uint64_t ms);

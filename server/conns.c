@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* conns.c - the listener's table of connections. Scanned, not hashed: 1,100 rows take two
- * microseconds. */
+/*
+ * conns.c - the listener's table of connections. Scanned, not hashed: 1,100 rows take two
+ * microseconds.
+ */
 #include "server/conns.h"
 
 #include <errno.h>

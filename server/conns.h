@@ -48,8 +48,10 @@ struct conn *conns_free(struct conns *t);
 struct conn *conns_find(struct conns *t, pid_t pid);
 bool conns_any(const struct conns *t);
 
-/* How many there are with this state that nobody has told to end, of this source (NULL: any) and
- * this user (NULL: any). */
+/*
+ * How many there are with this state that nobody has told to end, of this source (NULL: any) and
+ * this user (NULL: any).
+ */
 unsigned int conns_count(const struct conns *t, const struct source *source, const char *user,
 			 bool logged_in);
 

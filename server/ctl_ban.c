@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_ban.c - cofferctl ban, unban, bans, who, kick, unbound: asks the running listener
- * (control.h). */
+/*
+ * ctl_ban.c - cofferctl ban, unban, bans, who, kick, unbound: asks the running listener
+ * (control.h).
+ */
 #include "server/ctl.h"
 
 #include <errno.h>

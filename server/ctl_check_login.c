@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_check_login.c - `cofferctl check`: can what is wanted of users be brought to each listener?
+/*
+ * ctl_check_login.c - `cofferctl check`: can what is wanted of users be brought to each listener?
  */
 #include "auth/factor.h"
 #include "auth/policy.h"

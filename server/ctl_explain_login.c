@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* ctl_explain_login.c - `cofferctl explain`: may this user come, with what, and by which rule. Asks
- * auth/. */
+/*
+ * ctl_explain_login.c - `cofferctl explain`: may this user come, with what, and by which rule. Asks
+ * auth/.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -37,8 +37,10 @@ complain(const struct import *m, const char *text)
 static int
 take_hash(const struct import *m, struct user *u, const char *hash)
 {
-	/* Apache writes bcrypt as $2y$, as does crypt(3); its own and LDAP's kinds it does not
-	 * know. */
+	/*
+	 * Apache writes bcrypt as $2y$, as does crypt(3); its own and LDAP's kinds it does not
+	 * know.
+	 */
 	int known = *hash ? crypt_checksalt(hash) : CRYPT_SALT_INVALID;
 
 	if (*hash == '!') /* locked there, locked here */

@@ -106,7 +106,8 @@ print_text(void)
 	}
 }
 
-/* Text for mdoc(7): every sentence begins a line, and lines are short, as mandoc -Tlint wants it.
+/*
+ * Text for mdoc(7): every sentence begins a line, and lines are short, as mandoc -Tlint wants it.
  */
 static void
 print_roff(const char *s)

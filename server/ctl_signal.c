@@ -35,8 +35,10 @@ read_small(const char *path, char *room, size_t size)
 	return 0;
 }
 
-/* The pid in the file, if that process is one of our listeners: the number may be somebody's by
- * now. */
+/*
+ * The pid in the file, if that process is one of our listeners: the number may be somebody's by
+ * now.
+ */
 static int
 find_daemon(const struct conf *conf, pid_t *ret_pid)
 {

@@ -74,8 +74,10 @@ write_user(const struct request *r, struct user *user)
 	return err < 0 ? fail(r, "not changed", err) : 0;
 }
 
-/* Asks for a new password, lets the administrator's program judge it, and puts its hash into the
- * user. */
+/*
+ * Asks for a new password, lets the administrator's program judge it, and puts its hash into the
+ * user.
+ */
 static int
 ask_hash(const struct request *r, struct user *user)
 {

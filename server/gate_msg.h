@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* gate_msg.h - gate.h on its sockets. Addresses are struct sockaddr_storage, as they lie in memory.
+/*
+ * gate_msg.h - gate.h on its sockets. Addresses are struct sockaddr_storage, as they lie in memory.
  */
 #ifndef SERVER_GATE_MSG_H
 #define SERVER_GATE_MSG_H

@@ -78,8 +78,10 @@ serve(struct gate_client *c)
 	err = ipc_send_now(c->sock, &b, end);
 	if (err != -ETOOMANYREFS)
 		return err;
-	/* Too many descriptors are in flight. That is over soon, and no reason to lose the session;
-	 * its line ends here, which drops the wish. */
+	/*
+	 * Too many descriptors are in flight. That is over soon, and no reason to lose the session;
+	 * its line ends here, which drops the wish.
+	 */
 	ipc_begin(&b, room, sizeof(room), GATE_MSG_PORT, id);
 	buf_put_u32(&b, EADDRINUSE);
 	buf_put_u16(&b, 0);
@@ -222,7 +224,8 @@ void
 gate_ports_pump(const struct gate_polls *p, size_t first)
 {
 	look_at_served();
-	/* Backwards: ends of lines, then who came, then new wishes; nothing made here was polled.
+	/*
+	 * Backwards: ends of lines, then who came, then new wishes; nothing made here was polled.
 	 */
 	for (size_t i = p->count; i > first; i--)
 		if (p->at[i - 1].revents)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* hooks.h - coffer-hooks: the process that writes events down and runs the administrator's program.
+/*
+ * hooks.h - coffer-hooks: the process that writes events down and runs the administrator's program.
  */
 #ifndef SERVER_HOOKS_H
 #define SERVER_HOOKS_H

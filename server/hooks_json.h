@@ -6,7 +6,8 @@
 #include "server/base/text.h"
 #include "server/hook.h"
 
-/* Enough for every event: each byte of three paths may need six, and stands there in hex once more.
+/*
+ * Enough for every event: each byte of three paths may need six, and stands there in hex once more.
  */
 #define HOOKS_JSON_MAX (3 * 8 * IPC_PATH_MAX + 4096)
 

@@ -63,8 +63,10 @@ keep_small(struct spool *s, const char *name)
 	if (text_copy(s->batch[s->batch_count], SPOOL_NAME_MAX, name) < 0)
 		return; /* not one of ours */
 	s->batch_count++;
-	/* Mostly it is the largest; a directory that is read in any order costs a sort now and
-	 * then. */
+	/*
+	 * Mostly it is the largest; a directory that is read in any order costs a sort now and
+	 * then.
+	 */
 	for (size_t i = s->batch_count - 1; i > 0 && strcmp(s->batch[i - 1], s->batch[i]) > 0;
 	     i--) {
 		char swap[SPOOL_NAME_MAX];

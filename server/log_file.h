@@ -12,8 +12,10 @@
 /* A descriptor for the records of this configuration, or -errno. The caller's. */
 int log_file_open(const struct conf *conf) MUST_CHECK;
 
-/* From now on records go to fd, which becomes ours, as log.level (debug: all of them) and
- * log.format want it. */
+/*
+ * From now on records go to fd, which becomes ours, as log.level (debug: all of them) and
+ * log.format want it.
+ */
 void log_file_use(int fd, const struct conf *conf, bool debug);
 
 /*

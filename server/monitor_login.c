@@ -77,8 +77,10 @@ run_as_user(void *ctx, const struct account *account, int (*fn)(void *arg), void
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EACCES;
 }
 
-/* Begins a question. Its number comes back with the answer, so that a late one is not taken for
- * another. */
+/*
+ * Begins a question. Its number comes back with the answer, so that a late one is not taken for
+ * another.
+ */
 static void
 begin_question(struct mon *mon, struct buf *b, uint8_t *room, size_t size, uint16_t type)
 {

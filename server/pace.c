@@ -84,8 +84,10 @@ pace_deadline(struct pace *p)
 	at = now + rate_wait_ms(&p->rate);
 	if (at < p->from_ms)
 		at = p->from_ms;
-	/* It may be over already: that must be told, or nobody looks again; and once, or who has
-	 * given up is told for ever. */
+	/*
+	 * It may be over already: that must be told, or nobody looks again; and once, or who has
+	 * given up is told for ever.
+	 */
 	p->waits = at > now;
 	return at;
 }

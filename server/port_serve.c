@@ -89,7 +89,8 @@ connect_to_peer(const struct port_serve *p, uint16_t port, int *ret_fd)
 
 	if (err < 0)
 		return err;
-	/* Firewalls expect the address that the client knows, whatever the routing table prefers.
+	/*
+	 * Firewalls expect the address that the client knows, whatever the routing table prefers.
 	 */
 	set_port(&from, 0);
 	if (bind(fd, (struct sockaddr *)&from, addr_len(&from)) < 0)

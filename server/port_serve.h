@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* port_serve.h - the answering side of port.h: worker's. Addresses come from monitor, never from
- * wire. */
+/*
+ * port_serve.h - the answering side of port.h: worker's. Addresses come from monitor, never from
+ * wire.
+ */
 #ifndef SERVER_PORT_SERVE_H
 #define SERVER_PORT_SERVE_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* recheck.h - auth.enforce: now. After a reload, sessions of users who may not come any more are
- * ended. */
+/*
+ * recheck.h - auth.enforce: now. After a reload, sessions of users who may not come any more are
+ * ended.
+ */
 #ifndef SERVER_RECHECK_H
 #define SERVER_RECHECK_H
 

@@ -29,8 +29,10 @@
 #include "server/recheck.h"
 #include "server/servers.h"
 
-/* A burst of crashes is one reason for one new image, and an attacker must not keep us busy with
- * it. */
+/*
+ * A burst of crashes is one reason for one new image, and an attacker must not keep us busy with
+ * it.
+ */
 #define RENEW_DELAY_MS 200
 #define RENEW_PAUSE_MS 10000
 /* A trial that takes longer hangs: on a name service, or a disk. */
@@ -71,7 +73,8 @@ reload_turn(const struct listener *l)
 		reload_renew(l);
 }
 
-/* Forks the child that tries it: what harms a parser harms only the child, in which this is true.
+/*
+ * Forks the child that tries it: what harms a parser harms only the child, in which this is true.
  */
 static bool
 try_in_child(enum trial trial)

@@ -12,8 +12,10 @@
 /* renewed_ms: clock_ms() at which we became this image, 0 for a normal start. */
 void reload_init(uint64_t renewed_ms);
 
-/* Begins to read l->conf's file again. The outcome is logged; l changes only when all of it is
- * good. */
+/*
+ * Begins to read l->conf's file again. The outcome is logged; l changes only when all of it is
+ * good.
+ */
 void reload_start(struct listener *l);
 
 /* Begins to read the files of the certificates again. False: something else is being tried. */
@@ -25,8 +27,10 @@ void reload_renew(const struct listener *l);
 /* A process of ours died in a way that an attacker may have caused: renew soon, but not often. */
 void reload_crashed(void);
 
-/* clock_ms() at which reload_turn() has something to do: a new image after a crash, a trial that
- * hangs. */
+/*
+ * clock_ms() at which reload_turn() has something to do: a new image after a crash, a trial that
+ * hangs.
+ */
 uint64_t reload_deadline(void);
 void reload_turn(const struct listener *l);
 

@@ -35,12 +35,16 @@
 #define CLUSTER_FILES 16
 /* The library takes answers of any length. */
 #define CLUSTER_DATA_BYTES (128 * 1024 * 1024)
-/* Gate has a session's socket, and for two wishes of it a line, a port, and sixteen clients in
- * flight each. */
+/*
+ * Gate has a session's socket, and for two wishes of it a line, a port, and sixteen clients in
+ * flight each.
+ */
 #define GATE_FILES_EACH 37
 #define GATE_FILES_SPARE 128
-/* A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the
- * way. */
+/*
+ * A worker keeps up to three descriptors per open file, 64 directories, and opens parents on the
+ * way.
+ */
 #define WORKER_FILES_EACH 3
 #define WORKER_FILES_SPARE 160
 
@@ -73,8 +77,10 @@ no_dumps(void)
 		die("cannot switch off core dumps: %s", strerror(errno));
 }
 
-/* A change of uid has emptied the effective set already; this empties all sets and the bounding
- * set. */
+/*
+ * A change of uid has emptied the effective set already; this empties all sets and the bounding
+ * set.
+ */
 static void
 no_capabilities(void)
 {
@@ -114,7 +120,8 @@ enter_empty_root(const struct conf *conf)
 		die("cannot enter the empty root %s: %s", path, strerror(errno));
 }
 
-/* What listener, monitor and the modules of PAM may need of root. Everything else is gone for good.
+/*
+ * What listener, monitor and the modules of PAM may need of root. Everything else is gone for good.
  */
 static void
 keep_capabilities(void)
@@ -192,8 +199,10 @@ sandbox_signer_memory(void)
 	struct rlimit locked;
 
 	no_dumps();
-	/* Where locked memory is limited, later allocations must not fail for it: a best effort
-	 * then. */
+	/*
+	 * Where locked memory is limited, later allocations must not fail for it: a best effort
+	 * then.
+	 */
 	limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
 	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur == RLIM_INFINITY)
 		flags |= MCL_FUTURE;
@@ -224,7 +233,8 @@ sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids)
 	limit(RLIMIT_NOFILE,
 	      conf->limits.sessions + conf->limits.waiting + CONNS_ENDING + SIGNER_FILES_SPARE);
 	become_nobody(conf, ids->keys_uid, ids->keys_gid);
-	/* It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets.
+	/*
+	 * It outlives the listener: sessions do, and they rekey. Its end is the end of its sockets.
 	 */
 	landlock_enter(&nothing);
 	filter_enter(FILTER_SIGNER, 0, -1);
@@ -352,8 +362,10 @@ sandbox_fork_wire(const struct conf *conf)
 		args.flags = CLONE_NEWPID | CLONE_NEWIPC;
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0 && (errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == ENOSYS)) {
-		/* A container or a unit may forbid namespaces: seccomp alone keeps wire from
-		 * signals then. */
+		/*
+		 * A container or a unit may forbid namespaces: seccomp alone keeps wire from
+		 * signals then.
+		 */
 		log_debug("namespaces", "result=none reason=\"%s\"", strerror(errno));
 		args.flags = 0;
 		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));

@@ -31,12 +31,14 @@ struct sandbox_ids {
  */
 void sandbox_daemon(const struct conf *conf, bool renewed);
 
-/* Monitor, in two steps: at its start, not dumpable, no core; and once its worker runs, its list.
+/*
+ * Monitor, in two steps: at its start, not dumpable, no core; and once its worker runs, its list.
  */
 void sandbox_monitor(void);
 void sandbox_monitor_working(void);
 
-/* Signer, in two steps: locked memory before the keys are read; then empty root, own uid, nothing.
+/*
+ * Signer, in two steps: locked memory before the keys are read; then empty root, own uid, nothing.
  */
 void sandbox_signer_memory(void);
 void sandbox_signer(const struct conf *conf, const struct sandbox_ids *ids);

@@ -95,7 +95,8 @@ build(enum filter_process process, uint32_t options)
 
 	if (!filter)
 		die("no memory for a seccomp filter");
-	/* Another architecture's numbers are other calls: they end the process without a question.
+	/*
+	 * Another architecture's numbers are other calls: they end the process without a question.
 	 */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);

@@ -20,8 +20,10 @@ struct landlock {
  */
 void landlock_begin(struct landlock *l, bool net);
 
-/* What lies below the directory root (O_PATH) may be read, and, with write, changed. Never
- * executed. */
+/*
+ * What lies below the directory root (O_PATH) may be read, and, with write, changed. Never
+ * executed.
+ */
 void landlock_allow(struct landlock *l, int root, bool write);
 
 /* From now on; cannot be taken back. no_new_privs must be set. Returns the ABI, 0 for none. */

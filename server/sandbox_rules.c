@@ -79,7 +79,8 @@ static const struct filter_rule common[] = {
 	CALL(exit_group, "the end"),
 };
 
-/* wire: bytes of descriptors that it was given. No path, no new socket, no signal, no file status.
+/*
+ * wire: bytes of descriptors that it was given. No path, no new socket, no signal, no file status.
  */
 static const struct filter_rule wire[] = {
 	CALL(readv, "bytes of a connection"),
@@ -114,8 +115,10 @@ static const int wire_tried[] = {
 	SCMP_SYS(fcntl),  SCMP_SYS(getuid),  SCMP_SYS(geteuid),
 };
 
-/* worker: paths below its shares. No plain open, no exec, no signal, no change of owner or
- * identity. */
+/*
+ * worker: paths below its shares. No plain open, no exec, no signal, no change of owner or
+ * identity.
+ */
 static const struct filter_rule worker[] = {
 	CALL(openat2, "the one way to a file; the kernel keeps it inside (RESOLVE_BENEATH)"),
 	CALL_IF(newfstatat, 3, NO_BIT_BUT(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), 0, "status"),

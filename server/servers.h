@@ -27,8 +27,10 @@ void servers_signer_died(struct wire_servers *servers);
  */
 void servers_start_hooks(const struct conf *conf, struct wire_servers *servers);
 void servers_hooks_died(struct wire_servers *servers);
-/* Before another one is started, by this process or the one it becomes; servers_discard does it
- * too. */
+/*
+ * Before another one is started, by this process or the one it becomes; servers_discard does it
+ * too.
+ */
 void servers_retire_hooks(const struct wire_servers *servers);
 /* The same configuration with other keys: its coffer-hooks goes on. */
 void servers_take_hooks(struct wire_servers *servers, struct wire_servers *old);

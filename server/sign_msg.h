@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* sign_msg.h - sign.h on the sockets wire-monitor and monitor-signer, and signer's own with
- * listener. */
+/*
+ * sign_msg.h - sign.h on the sockets wire-monitor and monitor-signer, and signer's own with
+ * listener.
+ */
 #ifndef SERVER_SIGN_MSG_H
 #define SERVER_SIGN_MSG_H
 

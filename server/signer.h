@@ -14,8 +14,10 @@
  */
 NORETURN void signer_run(const struct conf *conf, const struct sandbox_ids *ids, int control);
 
-/* The other end, in listener: waits for the public halves. Complains and returns -EINVAL when not;
- * -EPIPE when it died. */
+/*
+ * The other end, in listener: waits for the public halves. Complains and returns -EINVAL when not;
+ * -EPIPE when it died.
+ */
 int signer_hello(int control, conf_complain_fn *complain, void *ctx,
 		 struct sign_keys *ret_keys) MUST_CHECK;
 

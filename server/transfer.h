@@ -34,8 +34,10 @@ uint64_t transfer_allows(struct transfer *t, uint64_t wanted);
 /* Bytes were moved. */
 void transfer_moved(struct transfer *t, uint64_t bytes);
 
-/* When the loop must look again, for the rate (it waits: true) or the stall; CLOCK_NEVER for
- * neither. */
+/*
+ * When the loop must look again, for the rate (it waits: true) or the stall; CLOCK_NEVER for
+ * neither.
+ */
 uint64_t transfer_deadline(struct transfer *t, bool waits_for_rate);
 
 /* No byte for stall_ms? */

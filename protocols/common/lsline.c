@@ -30,7 +30,8 @@ put_number(struct text *t, uint64_t v, size_t width)
 	text_putn(t, room + at, sizeof(room) - at);
 }
 
-/* An owner is one word, whatever the directory service calls him: a blank would move the columns.
+/*
+ * An owner is one word, whatever the directory service calls him: a blank would move the columns.
  */
 static void
 put_owner(struct text *t, const char *name)

@@ -16,8 +16,10 @@ struct utc {
 	unsigned int hour, minute, second;
 };
 
-/* Seconds since 1970 as a calendar date. What lies outside of the years 0-9999 is moved to their
- * ends. */
+/*
+ * Seconds since 1970 as a calendar date. What lies outside of the years 0-9999 is moved to their
+ * ends.
+ */
 void utc_from_seconds(int64_t seconds, struct utc *ret_utc);
 
 /* The other way. Returns 0, or -EINVAL when there is no such date or time of day. */

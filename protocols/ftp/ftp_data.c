@@ -19,7 +19,8 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 
-/* A handshake may take so long while others wait at the door: one may be a stranger's, who stalls.
+/*
+ * A handshake may take so long while others wait at the door: one may be a stranger's, who stalls.
  */
 #define TURN_MS 2000
 

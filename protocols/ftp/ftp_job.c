@@ -47,7 +47,8 @@ ftp_job_drop(struct ftp *f)
 
 	fd_close(&j->fd);
 	digest_free(j->digest);
-	/* A question that cannot be asked broke already: worker forgets tickets with the session.
+	/*
+	 * A question that cannot be asked broke already: worker forgets tickets with the session.
 	 */
 	if (j->has_from)
 		ignore_result(vfs_abort(f->s->vfs, j->from, 0, "aborted", NULL, NULL));

@@ -36,8 +36,10 @@ set_has(const char *p, unsigned char c, bool *ret_has)
 	return p + 1;
 }
 
-/* Does the first element of pattern, which is no star, stand for c? Returns what is behind it, or
- * NULL. */
+/*
+ * Does the first element of pattern, which is no star, stand for c? Returns what is behind it, or
+ * NULL.
+ */
 static const char *
 one_matches(const char *pattern, char c)
 {

@@ -12,7 +12,8 @@
 
 #include "server/base/fd.h"
 
-/* After our goodbye the client may take so long to close; a reset would eat what it has not read.
+/*
+ * After our goodbye the client may take so long to close; a reset would eat what it has not read.
  */
 #define ENDING_MS 5000
 /* Pieces moved before the control connection is looked at again. */

@@ -73,7 +73,8 @@ must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
 {
 	if (!is_busy(f))
 		return false;
-	/* At its end the result comes first: nobody who sends QUIT now expects the 221 before it.
+	/*
+	 * At its end the result comes first: nobody who sends QUIT now expects the 221 before it.
 	 */
 	if (f->x.stage > FTP_MOVING && ftp_verb_is_quit(line))
 		return true;

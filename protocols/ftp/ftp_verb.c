@@ -115,8 +115,10 @@ static const struct verb verbs[] = {
 	{ "COMB", V_ARG, ftp_comb, "\"target\" \"source\" [\"source\" ...]" },
 };
 
-/* They belong to protocols that a browser or a mail server was tricked into speaking to us
- * (ALPACA). */
+/*
+ * They belong to protocols that a browser or a mail server was tricked into speaking to us
+ * (ALPACA).
+ */
 static const char *const strangers[] = { "GET",	    "POST",  "PUT",   "HEAD",	"DELETE", "OPTIONS",
 					 "CONNECT", "TRACE", "PATCH", "EHLO",	"HELO",	  "LHLO",
 					 "RCPT",    "MAIL",  "DATA",  "SSH-2.0" };

@@ -44,8 +44,10 @@ struct sftp_channel {
 	bool versioned; /* INIT came */
 	bool broken;	/* it broke the protocol: nothing more is read or sent */
 
-	/* Replies that are ready. small grows; out holds a batch that is being sent and never
-	 * moves. */
+	/*
+	 * Replies that are ready. small grows; out holds a batch that is being sent and never
+	 * moves.
+	 */
 	struct buf small;
 	uint8_t *out;
 	size_t out_pos, out_end;

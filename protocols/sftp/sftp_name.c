@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* sftp_name.c - requests by path. Each is one question to worker, except REALPATH, which is
- * arithmetic. */
+/*
+ * sftp_name.c - requests by path. Each is one question to worker, except REALPATH, which is
+ * arithmetic.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -235,8 +237,10 @@ sftp_hardlink(struct sftp_channel *ch, const struct sftp_request *r, struct sftp
 	return sftp_asked(a, vfs_link(ch->f->s->vfs, from, to, sftp_answer_status, a));
 }
 
-/* The target first, the link's own path second: the order of OpenSSH, which all clients follow, and
- * not the draft's. */
+/*
+ * The target first, the link's own path second: the order of OpenSSH, which all clients follow, and
+ * not the draft's.
+ */
 int
 sftp_symlink(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *none)
 {

@@ -16,7 +16,8 @@
 
 #define SFTP_VERSION 3
 
-/* Bytes behind the length of a packet that a client may send: as much as OpenSSH takes, and a bit.
+/*
+ * Bytes behind the length of a packet that a client may send: as much as OpenSSH takes, and a bit.
  */
 #define SFTP_PACKET_MAX (256u * 1024u + 1024u)
 /* What limits@openssh.com announces: with it sftp(1) sends requests of 255 KiB. */

@@ -376,8 +376,10 @@ sftp_run(struct session *s, struct ssh_server *server)
 		log_error("ssh-setup", "why=\"libssh refused to start a session\"");
 		return SESSION_LOST;
 	}
-	/* libssh frees buffers with passwords in them as they are; the C library overwrites them
-	 * for us. */
+	/*
+	 * libssh frees buffers with passwords in them as they are; the C library overwrites them
+	 * for us.
+	 */
 	ignore_result(mallopt(M_PERTURB, 0x5a));
 	if (!ssh_login_run(wire, &end, &reason)) {
 		ssh_wire_free(wire, reason);

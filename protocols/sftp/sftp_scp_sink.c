@@ -93,8 +93,10 @@ answer_written(void *ctx, struct vfs_reply *reply)
 	leave(s);
 }
 
-/* All bytes are there: the file gets its times and, under -p, its mode also where it was there
- * before; and its name. */
+/*
+ * All bytes are there: the file gets its times and, under -p, its mode also where it was there
+ * before; and its name.
+ */
 static void
 end_file(struct sftp_channel *ch, struct scp *s)
 {
@@ -332,7 +334,8 @@ answer_grown(void *ctx, struct vfs_reply *reply)
 	}
 }
 
-/* Bytes of the file. What cannot be written is taken all the same: the protocol has no other way.
+/*
+ * Bytes of the file. What cannot be written is taken all the same: the protocol has no other way.
  */
 static size_t
 take_data(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len)

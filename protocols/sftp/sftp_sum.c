@@ -47,8 +47,10 @@ finish(struct sftp_channel *ch, int err, const char *why)
 {
 	struct sftp_sum *sum = take_off(ch);
 
-	/* Only for the log: it was read, and nothing of it went out. That this leaves needs no
-	 * answer. */
+	/*
+	 * Only for the log: it was read, and nothing of it went out. That this leaves needs no
+	 * answer.
+	 */
 	if (sum->own && sum->running)
 		ignore_result(vfs_commit(ch->f->s->vfs, sum->handle->ticket, 0, NULL, NULL));
 	if (sum->own)
@@ -60,7 +62,8 @@ finish(struct sftp_channel *ch, int err, const char *why)
 void
 sftp_sum_stop(struct sftp_channel *ch)
 {
-	/* A handle of its own is open, so the channel abandons it like others; or its answer does.
+	/*
+	 * A handle of its own is open, so the channel abandons it like others; or its answer does.
 	 */
 	if (ch->sum)
 		free_sum(take_off(ch));

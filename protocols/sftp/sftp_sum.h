@@ -16,7 +16,8 @@ struct sftp_channel;
 struct sftp_handle;
 struct sftp_sum;
 
-/* err: 0 or -errno, with why as worker said it or NULL. sum and what it found are gone afterwards.
+/*
+ * err: 0 or -errno, with why as worker said it or NULL. sum and what it found are gone afterwards.
  */
 typedef void sftp_sum_fn(struct sftp_channel *ch, struct sftp_sum *sum, int err, const char *why);
 

@@ -266,8 +266,10 @@ understand(const struct conf *conf, struct sftp_verb *v, const char *command)
 
 	if (!command)
 		return refusal;
-	/* Its clients send names as they were typed. That there is no such file says more to them
-	 * than that this is no shell. */
+	/*
+	 * Its clients send names as they were typed. That there is no such file says more to them
+	 * than that this is no shell.
+	 */
 	scp = strncmp(command, old_scp, sizeof(old_scp) - 1) == 0;
 	if (strlen(command) < COMMAND_MAX) {
 		v->line = mem_dup(command);

@@ -15,7 +15,8 @@ struct sftp_channel;
 struct sftp_verb;
 struct scp;
 
-/* Begins command on ch; NULL is a shell. What cannot be done is said to the client, with status 1.
+/*
+ * Begins command on ch; NULL is a shell. What cannot be done is said to the client, with status 1.
  */
 void sftp_verb_begin(struct sftp_channel *ch, const char *command);
 /* Standard input of the command. Returns how many bytes were taken: the rest is offered again. */

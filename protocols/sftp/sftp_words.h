@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* sftp_words.h - a command line in words, as a shell would see it that knows quotes and nothing
- * else. */
+/*
+ * sftp_words.h - a command line in words, as a shell would see it that knows quotes and nothing
+ * else.
+ */
 #ifndef PROTOCOLS_SFTP_SFTP_WORDS_H
 #define PROTOCOLS_SFTP_SFTP_WORDS_H
 

@@ -25,8 +25,10 @@ answer_grow(void *ctx, struct vfs_reply *reply)
 	(void)sftp_ask_done(a);
 }
 
-/* A write would end at end, behind the limit. Returns 0 (worker said no, and so was answered) or
- * SFTP_LATER. */
+/*
+ * A write would end at end, behind the limit. Returns 0 (worker said no, and so was answered) or
+ * SFTP_LATER.
+ */
 static int
 grow(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h, uint64_t end)
 {

@@ -13,8 +13,10 @@
 #include "protocols/sftp/ssh_wipe.h"
 #include "server/base/log.h"
 
-/* Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
- * them. */
+/*
+ * Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
+ * them.
+ */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 /* Of all answers to prompts together (ledger AU05). */

@@ -13,8 +13,10 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
-/* Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
- * them. */
+/*
+ * Marked as deprecated in favour of callbacks, which cannot wait for an answer: pull mode needs
+ * them.
+ */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 /* What a client may send before it is logged in: libssh has no bound of its own. */

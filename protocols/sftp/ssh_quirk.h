@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* ssh_quirk.h - what known clients need that others do not, by the name that they give themselves.
+/*
+ * ssh_quirk.h - what known clients need that others do not, by the name that they give themselves.
  */
 #ifndef PROTOCOLS_SFTP_SSH_QUIRK_H
 #define PROTOCOLS_SFTP_SSH_QUIRK_H
@@ -9,8 +10,10 @@
 enum ssh_quirk {
 	/* It has no encrypt-then-MAC mode: policy `modern` offers it hmac-sha2-256 and -512 too. */
 	SSH_QUIRK_PLAIN_MACS = 1,
-	/* No Curve25519 (Ruby: without one more gem) and no group of 4096 bits: the NIST curves and
-	 * group 14 too. */
+	/*
+	 * No Curve25519 (Ruby: without one more gem) and no group of 4096 bits: the NIST curves and
+	 * group 14 too.
+	 */
 	SSH_QUIRK_OLD_KEX = 2,
 	/* No Ed25519, and RSA with SHA-1 only: an ECDSA host key too, when there is one. */
 	SSH_QUIRK_ECDSA_HOST = 4,

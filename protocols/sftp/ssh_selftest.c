@@ -141,8 +141,10 @@ shake_hands(struct test *t, uint64_t deadline)
 	return 0;
 }
 
-/* Sends the first packet under the new keys. Returns 0 when it arrived, -EBADMSG when it was
- * refused. */
+/*
+ * Sends the first packet under the new keys. Returns 0 when it arrived, -EBADMSG when it was
+ * refused.
+ */
 static int
 send_one(struct test *t, bool forge, uint64_t deadline)
 {

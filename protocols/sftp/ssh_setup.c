@@ -139,7 +139,8 @@ ssh_server_new_remote(const struct conf *conf, const struct sign_keys *keys,
 	uint8_t warm[16];
 	int err;
 
-	/* The first random bytes read OpenSSL's configuration: here, where there still are files.
+	/*
+	 * The first random bytes read OpenSSL's configuration: here, where there still are files.
 	 */
 	if (ssh_init() != SSH_OK || RAND_bytes(warm, sizeof(warm)) != 1) {
 		complain(ctx, &place, "libssh or OpenSSL cannot be started");

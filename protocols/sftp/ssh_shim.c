@@ -99,7 +99,8 @@ poll_held(struct pollfd *fds, int timeout_ms)
 	return n;
 }
 
-/* poll.h says that poll only writes to *fds; it does read which descriptors and events are meant.
+/*
+ * poll.h says that poll only writes to *fds; it does read which descriptors and events are meant.
  */
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 

@@ -55,7 +55,8 @@ typedef int sign_fn(EVP_MD_CTX *, unsigned char *, size_t *, const unsigned char
 typedef int verify_fn(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *, size_t);
 typedef int raw_public_fn(const EVP_PKEY *, unsigned char *, size_t *);
 
-/* OpenSSL's own function of this name. There always is one, or this program would not have started.
+/*
+ * OpenSSL's own function of this name. There always is one, or this program would not have started.
  */
 static void
 find_real(const char *name, void *ret_function, size_t size)
@@ -178,7 +179,8 @@ EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *public, size_t *
 	return done;
 }
 
-/* The key as libssh will hold it. Ed25519 has its public half from the private one: from the token.
+/*
+ * The key as libssh will hold it. Ed25519 has its public half from the private one: from the token.
  */
 static int
 remember(const struct sign_key *key, EVP_PKEY *public, const uint8_t token[SSH_OPENSSH_ED25519])

@@ -19,8 +19,10 @@
 #include "server/base/clock.h"
 #include "server/base/mem.h"
 
-/* libssh up to 0.10 grows its window by itself to this; beyond, a client sends what was not
- * granted. */
+/*
+ * libssh up to 0.10 grows its window by itself to this; beyond, a client sends what was not
+ * granted.
+ */
 #define SSH_WINDOW_OWN (1280u * 1024u)
 /* A goodbye may take this long to leave. */
 #define FLUSH_MS 1000

@@ -35,7 +35,8 @@
  * so a transfer after a long night does not fail over an expired ticket, and nothing is lost by it.
  */
 #define SESSION_SECONDS (7L * 24 * 3600)
-/* TLS 1.2 clients without tickets resume by session id: the control connection's, and few others.
+/*
+ * TLS 1.2 clients without tickets resume by session id: the control connection's, and few others.
  */
 #define SESSION_CACHE 8
 
@@ -94,8 +95,10 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-	/* Nobody unpacks what a stranger packed (RFC 8879), and tls_proof.c reads messages as they
-	 * are. */
+	/*
+	 * Nobody unpacks what a stranger packed (RFC 8879), and tls_proof.c reads messages as they
+	 * are.
+	 */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TX_CERTIFICATE_COMPRESSION |
 				     SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

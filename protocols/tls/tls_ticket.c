@@ -73,7 +73,8 @@ choose(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 int
 tls_server_own(struct tls_server *ts)
 {
-	/* Keys tell sessions apart, and the cache is this process's; so this one may be the same.
+	/*
+	 * Keys tell sessions apart, and the cache is this process's; so this one may be the same.
 	 */
 	static const unsigned char id[] = "coffer";
 

@@ -13,8 +13,10 @@
 
 struct beat;
 
-/* RESTING. Children that are forked afterwards share it. NULL when there is no memory: nobody is
- * watched then. */
+/*
+ * RESTING. Children that are forked afterwards share it. NULL when there is no memory: nobody is
+ * watched then.
+ */
 struct beat *beat_new(void);
 
 /* A turn begins; again: another one. NULL: nobody watches. */

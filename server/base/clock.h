@@ -8,8 +8,10 @@
 /* No deadline. */
 #define CLOCK_NEVER UINT64_MAX
 
-/* Milliseconds, and microseconds, since some fixed moment (CLOCK_MONOTONIC): a stepped wall clock
- * changes nothing. */
+/*
+ * Milliseconds, and microseconds, since some fixed moment (CLOCK_MONOTONIC): a stepped wall clock
+ * changes nothing.
+ */
 uint64_t clock_ms(void);
 uint64_t clock_us(void);
 

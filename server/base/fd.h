@@ -17,7 +17,8 @@
 
 #define FD_OWN __attribute__((cleanup(fd_cleanup)))
 
-/* Closes *fd when it is open and sets it to -1. The result of close(2) is lost: see fd_close_check.
+/*
+ * Closes *fd when it is open and sets it to -1. The result of close(2) is lost: see fd_close_check.
  */
 void fd_close(int *fd);
 void fd_cleanup(int *fd);
@@ -34,7 +35,8 @@ int fd_nonblock(int fd) MUST_CHECK;
 /* Reads until len bytes or the end; returns the count or -errno. Retries EINTR. */
 ssize_t fd_read_full(int fd, void *at, size_t len) MUST_CHECK;
 
-/* Writes all of it (write, or pwrite at offset). Returns 0 or -errno. Retries EINTR, short writes.
+/*
+ * Writes all of it (write, or pwrite at offset). Returns 0 or -errno. Retries EINTR, short writes.
  */
 int fd_write_full(int fd, const void *at, size_t len) MUST_CHECK;
 int fd_pwrite_full(int fd, const void *at, size_t len, uint64_t offset) MUST_CHECK;

@@ -253,8 +253,10 @@ ipc_recv(int sock, int flags, void *storage, size_t size, struct buf *b, uint16_
 		return -EBADMSG;
 	if (n == 0)
 		return -EPIPE;
-	/* MSG_CTRUNC without a descriptor asked for is a stranger's attachment that the kernel
-	 * dropped. */
+	/*
+	 * MSG_CTRUNC without a descriptor asked for is a stranger's attachment that the kernel
+	 * dropped.
+	 */
 	if ((msg.msg_flags & MSG_TRUNC) || (ret_fd && (msg.msg_flags & MSG_CTRUNC)))
 		return -EBADMSG;
 	buf_init_read(b, storage, (size_t)n);

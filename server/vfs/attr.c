@@ -216,7 +216,8 @@ chmod_path(struct place *p, int fd, const struct stat *st, uint32_t mode)
 	return fchmod(real, mode) < 0 ? -errno : 0;
 }
 
-/* What a wish for a mode comes to: 1 when it shall be done, 0 when it is passed over, or -EACCES.
+/*
+ * What a wish for a mode comes to: 1 when it shall be done, 0 when it is passed over, or -EACCES.
  */
 static int
 judge_mode(struct world *w, const struct place *p, bool is_own)

@@ -30,7 +30,8 @@ void attr_put_virtual(struct world *w, struct buf *out);
 uint32_t attr_dir_mode(const struct place *p, uint32_t asked);
 uint32_t attr_file_mode(const struct place *p, uint32_t asked);
 
-/* Gives a new file or directory to the share's group, where there is one. 0 or -errno with words.
+/*
+ * Gives a new file or directory to the share's group, where there is one. 0 or -errno with words.
  */
 int attr_force_group(struct world *w, const struct share *share, int fd) MUST_CHECK;
 

@@ -191,7 +191,8 @@ charge_settle(struct world *w, struct file *f)
 		return; /* the slot tells that something is open */
 	if (!hold->gone && (st.st_nlink == 0 ||
 			    ((hold->counted || hold->moved) && deal.rec.walks != hold->walks))) {
-		/* Somebody else removed it, or counted it half-grown, or just as it got its name.
+		/*
+		 * Somebody else removed it, or counted it half-grown, or just as it got its name.
 		 */
 		deal.rec.flags |= TALLY_DIRTY;
 	} else if (!hold->gone) {

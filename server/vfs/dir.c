@@ -109,8 +109,10 @@ put_mounts(struct world *w, struct dir *d, struct buf *out)
 	return true;
 }
 
-/* A part in the directory: of this session it is shown as what it will be; one too old is swept
- * away. */
+/*
+ * A part in the directory: of this session it is shown as what it will be; one too old is swept
+ * away.
+ */
 static void
 put_part(struct world *w, struct dir *d, const char *hidden, struct buf *out)
 {

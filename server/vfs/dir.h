@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* dir.h - listings, in batches, in constant memory. Directory descriptors never leave this process.
+/*
+ * dir.h - listings, in batches, in constant memory. Directory descriptors never leave this process.
  */
 #ifndef SERVER_VFS_DIR_H
 #define SERVER_VFS_DIR_H

@@ -248,7 +248,8 @@ file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint
 	if (err == 0 && writes && fstat(f->fd, &st) < 0)
 		err = -errno;
 	if (err < 0) {
-		/* Clients probe for what is not there all the time; anything else is worth a line.
+		/*
+		 * Clients probe for what is not there all the time; anything else is worth a line.
 		 */
 		if (err != -ENOENT)
 			log_transfer(f, p->path, 0, strerrorname_np(-err));

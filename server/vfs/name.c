@@ -59,7 +59,8 @@ make_dir(struct world *w, const struct place *p, int dir, const char *name, uint
 	FD_OWN int fd = -1;
 	int err;
 
-	/* What gets another group is readable for its owner until then: only so it can be opened.
+	/*
+	 * What gets another group is readable for its owner until then: only so it can be opened.
 	 */
 	if (mkdirat(dir, name, p->share->forces_group ? mode | 0700 : mode) < 0)
 		return -errno;

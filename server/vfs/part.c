@@ -86,8 +86,10 @@ is_older(const struct stat *st, uint64_t ms)
 {
 	struct timespec now;
 
-	/* The clock of the filesystem, so that a stepped wall clock is no catastrophe: whole
-	 * seconds. */
+	/*
+	 * The clock of the filesystem, so that a stepped wall clock is no catastrophe: whole
+	 * seconds.
+	 */
 	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
 		return false;
 	return now.tv_sec > st->st_mtim.tv_sec &&

@@ -61,7 +61,8 @@ int place_is_held(struct world *w, const struct place *p, int err) MUST_CHECK;
 /* Opens its directory with O_PATH; *ret_name is the last component. -EACCES for a share's root. */
 int place_parent(struct world *w, struct place *p, int *ret_dir, const char **ret_name) MUST_CHECK;
 
-/* Moves the place to where its last component, a link, leads. What is missing there stays missing.
+/*
+ * Moves the place to where its last component, a link, leads. What is missing there stays missing.
  */
 int place_follow(struct world *w, struct place *p) MUST_CHECK;
 

@@ -246,8 +246,10 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 
 	/* Nobody goes on with what was whole and is refused for good: there is nothing to note. */
 	if (f->replaces && !f->refused) {
-		/* On a full disk the note needs the room of the part, which must stay until it is
-		 * written. */
+		/*
+		 * On a full disk the note needs the room of the part, which must stay until it is
+		 * written.
+		 */
 		if (ftruncate(f->fd, 0) < 0)
 			log_debug("upload", "result=%s", strerrorname_np(errno));
 		err = part_mark(w, f->dir, f->name, &f->was);

@@ -21,8 +21,10 @@ bool publish_counts_once(const struct world *w, const struct share *share,
 /* Does what was put off until the first byte. */
 int publish_begin(struct world *w, struct file *f) MUST_CHECK;
 
-/* Gives the part its name: from now on f is written in place. Returns 0 or -errno (it stays a
- * part). */
+/*
+ * Gives the part its name: from now on f is written in place. Returns 0 or -errno (it stays a
+ * part).
+ */
 int publish_now(struct world *w, struct file *f) MUST_CHECK;
 
 /* The clean end. Whatever it returns, the upload is over; ret_st is how the file is now. */

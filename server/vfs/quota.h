@@ -26,7 +26,8 @@ int quota_room(struct world *w, const struct share *share, int fd, uint64_t size
 /* The byte behind the last one that a file may have; UINT64_MAX: no limit. */
 uint64_t quota_limit(const struct share *share);
 
-/* Puts the numbers of statvfs(3) for the filesystem at the path, less what is not for the client.
+/*
+ * Puts the numbers of statvfs(3) for the filesystem at the path, less what is not for the client.
  */
 int quota_space(struct world *w, const char *path, struct buf *out) MUST_CHECK;
 

@@ -12,8 +12,10 @@
 
 #include "conf/conf.h"
 
-/* Begins the names of all that uploads put beside a file; see part.h. Nobody else sees or makes
- * such. */
+/*
+ * Begins the names of all that uploads put beside a file; see part.h. Nobody else sees or makes
+ * such.
+ */
 #define RULE_OUR_PREFIX ".coffer-"
 
 /*
@@ -24,8 +26,10 @@
 uint32_t rule_rights(const struct conf_share *share, const char *inner,
 		     const struct conf_place **ret_place);
 
-/* Does a rule of its own stand at this path or below it? A move would carry things out of its
- * reach. */
+/*
+ * Does a rule of its own stand at this path or below it? A move would carry things out of its
+ * reach.
+ */
 bool rule_stands_below(const struct conf_share *share, const char *inner);
 
 /* Is something forbidden somewhere in the share that a session may do to what it made itself? */
@@ -41,8 +45,10 @@ enum rule_name {
 /* What is to be said of one name. */
 enum rule_name rule_name(const struct conf_share *share, const char *name);
 
-/* The same for all components of inner; the last one counts in *ret_last, those before in the
- * result. sees_trash: TRASH_DIR is a name like others. */
+/*
+ * The same for all components of inner; the last one counts in *ret_last, those before in the
+ * result. sees_trash: TRASH_DIR is a name like others.
+ */
 enum rule_name rule_path(const struct conf_share *share, const char *inner, bool sees_trash,
 			 enum rule_name *ret_last);
 

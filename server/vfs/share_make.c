@@ -24,7 +24,8 @@ is_roots(int dir)
 	return fstat(dir, &st) == 0 && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* Whatever the umask is. The last one is the user's: nobody can exchange it, its parent is root's.
+/*
+ * Whatever the umask is. The last one is the user's: nobody can exchange it, its parent is root's.
  */
 static int
 finish(int dir, const char *name, bool last, const struct conf_share *share,

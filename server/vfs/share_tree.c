@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* share_tree.c - where shares stand in the virtual tree, by their mounts. Arithmetic on clean
- * paths. */
+/*
+ * share_tree.c - where shares stand in the virtual tree, by their mounts. Arithmetic on clean
+ * paths.
+ */
 #include "server/vfs/share.h"
 
 #include <string.h>

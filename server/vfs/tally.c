@@ -100,8 +100,10 @@ tally_root(const char *path)
 	return text_hash(path);
 }
 
-/* Calls each with every entry until it says stop. Returns 0 or -errno; *ret_end: how many there
- * are. */
+/*
+ * Calls each with every entry until it says stop. Returns 0 or -errno; *ret_end: how many there
+ * are.
+ */
 static int
 walk(int fd, bool (*each)(void *ctx, uint32_t entry, const struct tally_entry *e), void *ctx,
      uint32_t *ret_end)
@@ -272,8 +274,10 @@ struct hunt {
 	uint32_t found;
 };
 
-/* An entry that no record is, and that nobody holds. What a dead session left there is not lost:
- * tally_bury looks before a slot is taken again. */
+/*
+ * An entry that no record is, and that nobody holds. What a dead session left there is not lost:
+ * tally_bury looks before a slot is taken again.
+ */
 static bool
 is_free(void *ctx, uint32_t entry, const struct tally_entry *e)
 {

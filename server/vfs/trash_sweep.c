@@ -21,8 +21,10 @@
 #include "server/vfs/trash_name.h"
 #include "server/vfs/world.h"
 
-/* How often at most in one directory: it costs reading the trash. What is kept shortly is looked
- * for more often. */
+/*
+ * How often at most in one directory: it costs reading the trash. What is kept shortly is looked
+ * for more often.
+ */
 #define SWEEP_MS (10ull * 60 * 1000)
 #define SWEEP_PART 10
 /* A listing must not wait for a great cleaning: the rest goes next time. */

@@ -167,7 +167,8 @@ open_replacement(struct world *w, struct opening *o)
 	uint64_t keep = f->flags & VFS_OPEN_RESUME ? o->offset : 0;
 	int err;
 
-	/* Who may not open the file so may not replace it either; and its lock keeps others away.
+	/*
+	 * Who may not open the file so may not replace it either; and its lock keeps others away.
 	 */
 	err = place_file_at(w, o->p, f->dir, o->name, keep ? O_RDWR : opening_access(o), &o->st,
 			    &f->target);
@@ -216,8 +217,10 @@ opening_old(struct world *w, struct opening *o)
 		err = check_offset(w, o);
 		if (err < 0)
 			return err;
-		/* A writer that died while it replaced this file leaves its part, which becomes a
-		 * mark. */
+		/*
+		 * A writer that died while it replaced this file leaves its part, which becomes a
+		 * mark.
+		 */
 		if (!opening_is_direct(o) &&
 		    part_recover(w, o->p->share, f->dir, o->name, &o->st) == -EBUSY)
 			return writing_busy(w);

@@ -161,8 +161,10 @@ int vfs_begin(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
  * behind the offset that open gave, else -EIO. fn may be NULL for downloads. The ticket ends here.
  */
 int vfs_commit(struct vfs *v, uint32_t ticket, uint64_t bytes, vfs_fn *fn, void *ctx) MUST_CHECK;
-/* reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket
- * ends. */
+/*
+ * reason: a word for the log ("connection-lost", "aborted", "stalled", "no-space"). The ticket
+ * ends.
+ */
 int vfs_abort(struct vfs *v, uint32_t ticket, uint64_t bytes, const char *reason, vfs_fn *fn,
 	      void *ctx) MUST_CHECK;
 /*
@@ -183,7 +185,8 @@ int vfs_fsync(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_copy(struct vfs *v, uint32_t from, uint64_t from_offset, uint64_t length, uint32_t to,
 	     uint64_t to_offset, vfs_fn *fn, void *ctx) MUST_CHECK;
 
-/* A directory: opendir's reply has a ticket and the first entries; when not last, readdir for more.
+/*
+ * A directory: opendir's reply has a ticket and the first entries; when not last, readdir for more.
  */
 int vfs_opendir(struct vfs *v, const char *path, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_readdir(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;

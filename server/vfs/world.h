@@ -28,8 +28,10 @@
 struct dir;
 struct file;
 
-/* Names of ids. There is no name service in the sandbox: what the account brings is all that we
- * know. */
+/*
+ * Names of ids. There is no name service in the sandbox: what the account brings is all that we
+ * know.
+ */
 struct world_names {
 	uid_t uid;
 	gid_t gid;

@@ -15,7 +15,8 @@
 
 struct world;
 
-/* Takes the write lock of the file behind fd. 0 also when this session holds it. -EBUSY with words.
+/*
+ * Takes the write lock of the file behind fd. 0 also when this session holds it. -EBUSY with words.
  */
 int writing_lock(struct world *w, int fd, const struct stat *st) MUST_CHECK;
 

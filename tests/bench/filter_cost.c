@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* filter_cost.c - nanoseconds that wire's filters add to one system call: a call that does next to
- * nothing, many times. */
+/*
+ * filter_cost.c - nanoseconds that wire's filters add to one system call: a call that does next to
+ * nothing, many times.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>

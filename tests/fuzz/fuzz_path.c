@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* fuzz_path.c - the one normaliser: what comes out is clean, and joining it again changes nothing.
+/*
+ * fuzz_path.c - the one normaliser: what comes out is clean, and joining it again changes nothing.
  */
 #include <assert.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_ftp_ascii.c - line ends, compared with a converter that works byte by byte, over every cut.
+/*
+ * test_ftp_ascii.c - line ends, compared with a converter that works byte by byte, over every cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_ftp_line.c - bytes become lines, one for each LF, whatever they are and however they come.
+/*
+ * test_ftp_line.c - bytes become lines, one for each LF, whatever they are and however they come.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +45,8 @@ test_a_line_is_what_stands_before_lf(void **state)
 		{ "\0\n", 2, FTP_LINE_NUL, NULL },
 		{ "NOOP", 4, FTP_LINE_NONE, NULL },
 		{ "NOOP\r", 5, FTP_LINE_NONE, NULL },
-		/* Telnet: IAC IP IAC DM, IAC WILL x, a doubled IAC, IAC before the verb, IAC alone.
+		/*
+		 * Telnet: IAC IP IAC DM, IAC WILL x, a doubled IAC, IAC before the verb, IAC alone.
 		 */
 		{ "\xff\xf4\xff\xf2"
 		  "ABOR\r\n",

@@ -59,8 +59,10 @@ serve(struct world *w, const char *command)
 	return atoi(w->out);
 }
 
-/* The codes in clear, inside TLS before login, and after login without PROT P. 0: it would ask
- * worker. */
+/*
+ * The codes in clear, inside TLS before login, and after login without PROT P. 0: it would ask
+ * worker.
+ */
 static const struct {
 	const char *line;
 	int clear, early, late;

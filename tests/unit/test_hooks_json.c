@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_hooks_json.c - whatever a name is, the event is one line of good JSON that says what it was.
+/*
+ * test_hooks_json.c - whatever a name is, the event is one line of good JSON that says what it was.
  */
 #include <setjmp.h>
 #include <stdarg.h>

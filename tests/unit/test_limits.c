@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_limits.c - the limits of one user: what can be written, whom it lets in, how it is changed.
+/*
+ * test_limits.c - the limits of one user: what can be written, whom it lets in, how it is changed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

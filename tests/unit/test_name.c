@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* test_name.c - names come, go and change: what replaces what, and what never does (VF09, VF13,
- * SF08). */
+/*
+ * test_name.c - names come, go and change: what replaces what, and what never does (VF09, VF13,
+ * SF08).
+ */
 #include "tests/unit/vfs_fixture.h"
 
 static void

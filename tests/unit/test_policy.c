@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* test_policy.c - auth.rules: the first that fits decides, and what is shown tells nothing of
- * users. */
+/*
+ * test_policy.c - auth.rules: the first that fits decides, and what is shown tells nothing of
+ * users.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

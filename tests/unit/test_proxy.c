@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_proxy.c - PROXY headers as the specification has them, and as no honest balancer sends them.
+/*
+ * test_proxy.c - PROXY headers as the specification has them, and as no honest balancer sends them.
  */
 #include <setjmp.h>
 #include <stdarg.h>

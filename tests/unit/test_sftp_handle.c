@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_sftp_handle.c - a client's eight bytes lead to its own open file, or nowhere (ledger SF01).
+/*
+ * test_sftp_handle.c - a client's eight bytes lead to its own open file, or nowhere (ledger SF01).
  */
 #include <setjmp.h>
 #include <stdarg.h>

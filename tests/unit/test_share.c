@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_share.c - which shares an account gets, where their roots are, and how mounts make one tree.
+/*
+ * test_share.c - which shares an account gets, where their roots are, and how mounts make one tree.
  */
 #include "tests/unit/vfs_fixture.h"
 

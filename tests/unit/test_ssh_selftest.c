@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* test_ssh_selftest.c - the installed libssh notices forged bytes, and the test could say
- * otherwise. */
+/*
+ * test_ssh_selftest.c - the installed libssh notices forged bytes, and the test could say
+ * otherwise.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

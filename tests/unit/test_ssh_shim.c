@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_ssh_shim.c - our recv, send and poll: the ring for one socket, the kernel for every other.
+/*
+ * test_ssh_shim.c - our recv, send and poll: the ring for one socket, the kernel for every other.
  */
 #include <errno.h>
 #include <poll.h>

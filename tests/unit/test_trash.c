@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_trash.c - what clients delete and replace is kept beside it, out of sight, and not for ever.
+/*
+ * test_trash.c - what clients delete and replace is kept beside it, out of sight, and not for ever.
  */
 #include "tests/unit/vfs_fixture.h"
 
@@ -38,8 +39,10 @@ trash_setup(void **state)
 
 #define TRASH_TEST(name) cmocka_unit_test_setup_teardown(name, trash_setup, fx_teardown)
 
-/* The name in the real directory's trash that ends with tail; NULL when there is none. count: how
- * many. */
+/*
+ * The name in the real directory's trash that ends with tail; NULL when there is none. count: how
+ * many.
+ */
 static const char *
 in_trash(const char *rest, const char *tail, size_t *count)
 {

@@ -15,8 +15,10 @@
 static void
 test_dates_agree_with_the_c_library_and_come_back(void **state)
 {
-	/* A step that is no multiple of a day walks through all times of day; 0 to 9999 in 40,000
-	 * steps. */
+	/*
+	 * A step that is no multiple of a day walks through all times of day; 0 to 9999 in 40,000
+	 * steps.
+	 */
 	const int64_t first = INT64_C(-62167219200), last = INT64_C(253402300799), step = 7889399;
 
 	(void)state;

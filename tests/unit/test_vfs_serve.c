@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_vfs_serve.c - questions and answers over a real socket: reading, listing, tickets, distrust.
+/*
+ * test_vfs_serve.c - questions and answers over a real socket: reading, listing, tickets, distrust.
  */
 #include "tests/unit/vfs_fixture.h"
 

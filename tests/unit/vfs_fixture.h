@@ -109,8 +109,10 @@ fx_share(size_t i, const char *name, const char *mount, const char *sub, uint32_
 		fx_conf.share_count = i + 1;
 }
 
-/* A directory, an account, one share over it mounted at "/". Changes to fx_shares come before
- * fx_begin. */
+/*
+ * A directory, an account, one share over it mounted at "/". Changes to fx_shares come before
+ * fx_begin.
+ */
 static inline int
 fx_setup(void **state)
 {
