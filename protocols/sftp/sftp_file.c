@@ -285,10 +285,24 @@ read_at(const struct sftp_handle *h, uint8_t *at, size_t len, uint64_t offset)
 	return n < 0 ? -errno : n;
 }
 
+/*
+ * Does a read of len bytes go into the batch? Two large ones do not: what was read should still be
+ * in the processor's cache when it is encrypted. Whether it comes to so much is not known yet, and
+ * many small files are to go out together.
+ */
+static bool
+has_room(const struct sftp_channel *ch, uint32_t len)
+{
+	const size_t most = SFTP_BATCH_BYTES + SFTP_BATCH_BYTES / 64; /* some heads, too */
+
+	return ch->out_end < SFTP_BATCH_BYTES / 2 ||
+	       (ch->out_end < SFTP_BATCH_BYTES && ch->out_end + len <= most);
+}
+
 void
 sftp_fill_reads(struct sftp_channel *ch)
 {
-	while (ch->read_count > 0 && ch->out_end < SFTP_BATCH_BYTES) {
+	while (ch->read_count > 0 && has_room(ch, ch->reads[ch->read_first].len)) {
 		struct sftp_read *q = &ch->reads[ch->read_first];
 		uint64_t len =
 		    pace_allows(&ch->f->s->down, q->handle->ticket, q->handle->lane_down, q->len);
