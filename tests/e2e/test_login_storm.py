@@ -121,7 +121,8 @@ def test_storm_of_logins_leaves_nothing_behind_rx03(tmp_path):
         assert outcome[("right", "ftps", "in")] > 0 and outcome[("right", "sftp", "in")] > 0
         assert lasting(s) == processes
         for pid in processes:
-            own, fds = memory(pid)
+            # Signer may have known of a session's end a moment later than we, the first time.
+            eventually(lambda p=pid: memory(p)[1] <= before[p][1], 10, "as few descriptors as before")
+            own, _ = memory(pid)
             print("storm: pid %d: %d KiB before, %d KiB after" % (pid, before[pid][0] // 1024, own // 1024))
-            assert fds == before[pid][1]
             assert own < before[pid][0] + 1024 * 1024, (before[pid], own)
