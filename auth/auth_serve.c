@@ -2,23 +2,19 @@
 /*
  * auth_serve.c - decides who the client is. Runs in monitor, as root.
  * Distrusts: wire, in every byte; it may be the client's by now. So names are checked before
- * anything sees them, guesses are counted here, and what is not in the table for this state ends
- * the session. Invariants: (1) no answer to a refusal leaves before the attempt is failure-delay
- * old, whatever its reason; (2) at most `tries` guesses reach PAM or a hash; (3) a password is
- * wiped before its answer.
+ * anything sees them, and what is not in the table for this state ends the session. Invariants: at
+ * most `tries` guesses reach PAM or a hash; a password is wiped before its answer. When the answer
+ * leaves is serve_answer.c's.
  */
 #include "auth/auth_serve.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "auth/auth_msg.h"
 #include "auth/factor.h"
 #include "auth/serve_in.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -75,127 +71,6 @@ auth_serve_sessions(const struct auth_serve *s)
 	return policy_sessions(&c, &s->account);
 }
 
-/* Which methods bring what is still missing; only SSH asks. */
-static uint32_t
-methods(const struct auth_serve *s)
-{
-	if (s->listener->protocol != CONF_SFTP)
-		return AUTH_PASSWORD;
-	return factor_methods(s->conf, serve_missing(s));
-}
-
-/* ---- answers ---- */
-
-static int
-send_ok(struct auth_serve *s, enum auth_answer answer, int worker_fd, const void *key, size_t len)
-{
-	const struct policy_case c = serve_case(s);
-	uint8_t room[512];
-	struct buf b;
-
-	ipc_begin(&b, room, sizeof(room), AUTH_MSG_VERDICT, 0);
-	buf_put_u8(&b, (uint8_t)answer);
-	buf_put_u32(&b, methods(s));
-	buf_put_cstring(&b, answer == AUTH_OK ? s->account.name : "");
-	buf_put_cstring(&b, answer == AUTH_OK ? "/" : "");
-	buf_put_string(&b, key, len);
-	buf_put_u8(&b, (uint8_t)policy_binding(&c, &s->account));
-	return ipc_send(s->sock, &b, worker_fd);
-}
-
-static int
-send_verdict(struct auth_serve *s, enum auth_answer answer, int worker_fd)
-{
-	return send_ok(s, answer, worker_fd, NULL, 0);
-}
-
-/* Nothing is proven any more. */
-static void
-start_over(struct auth_serve *s)
-{
-	pam_login_free(s->pam);
-	s->pam = NULL;
-	account_clear(&s->account);
-	s->have = 0;
-}
-
-/* Draws the moment before which a refusal does not leave: before anything is looked up. */
-static void
-begin_attempt(struct auth_serve *s, const char *user, const char *method, uint64_t floor_ms)
-{
-	uint32_t random = 0;
-
-	/* Without randomness the floor alone still holds. */
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = 0;
-	/* What one name has proven is worth nothing for another (RFC 4252 section 5). */
-	if (s->have == 0 || strcmp(user, s->for_user) != 0)
-		start_over(s);
-	ignore_result(text_copy(s->for_user, sizeof(s->for_user), user)); /* same size */
-	s->shown[0] = '\0';
-	s->password = NULL;
-	s->expired = false;
-	s->talk_reason = NULL;
-	s->method = method;
-	s->reason = "unknown";
-	s->started_ms = clock_ms();
-	s->release_ms = s->started_ms + floor_ms + (floor_ms ? random % (floor_ms / 8 + 1) : 0);
-}
-
-/* Waits for the moment of release. Returns false when wire is gone meanwhile. */
-static bool
-wait_for_release(const struct auth_serve *s)
-{
-	while (clock_ms() < s->release_ms) {
-		struct pollfd wire = { .fd = s->sock, .events = 0 };
-
-		if (poll(&wire, 1, clock_poll(s->release_ms)) < 0 && errno != EINTR)
-			return false;
-		if (wire.revents)
-			return false;
-	}
-	return true;
-}
-
-/*
- * A name that nobody has may be a password typed into the wrong field: only its length is written.
- */
-static void
-log_failure(const struct auth_serve *s, const char *user, bool known)
-{
-	struct log_value name, reason;
-
-	if (known)
-		log_notice("login-failed", "user=%s method=%s reason=%s tries_left=%u",
-			   log_q(&name, user), s->method, log_q(&reason, s->reason), s->tries_left);
-	else
-		log_notice("login-failed",
-			   "user=<unknown> length=%zu method=%s reason=%s tries_left=%u",
-			   strlen(user), s->method, log_q(&reason, s->reason), s->tries_left);
-}
-
-static enum auth_step
-refuse(struct auth_serve *s, const char *user, bool is_guess)
-{
-	bool known = s->account.name[0] != '\0', last;
-	enum auth_answer answer;
-
-	if (s->talk_reason)
-		s->reason = s->talk_reason;
-	/* Known or not: a name that somebody has must not be the one that takes longer. */
-	if (is_guess && s->host->failed)
-		s->release_ms += s->host->failed(s->host->ctx, user);
-	s->tries_left -= s->tries_left > 0;
-	last = s->tries_left == 0;
-	log_failure(s, user, known);
-	if (s->have == 0)
-		start_over(s);
-	answer = last ? AUTH_LAST : s->expired ? AUTH_EXPIRED : AUTH_NO;
-	if (!wait_for_release(s) || send_verdict(s, answer, -1) < 0)
-		return AUTH_STEP_END;
-	return last ? AUTH_STEP_END : AUTH_STEP_GO_ON;
-}
-
 enum auth_step
 auth_serve_refuse(struct auth_serve *s, const char *reason)
 {
@@ -205,13 +80,13 @@ auth_serve_refuse(struct auth_serve *s, const char *reason)
 	s->reason = reason;
 	s->decided = false;
 	s->have = 0;
-	return refuse(s, name, false); /* he has proven who he is */
+	return serve_refuse(s, name, false); /* he has proven who he is */
 }
 
 int
 auth_serve_accept(struct auth_serve *s, int worker_fd, const void *ticket_key, size_t len)
 {
-	return send_ok(s, AUTH_OK, worker_fd, ticket_key, len);
+	return serve_say_ok(s, AUTH_OK, worker_fd, ticket_key, len);
 }
 
 /* ---- messages ---- */
@@ -220,9 +95,9 @@ static enum auth_step
 decide(struct auth_serve *s, const char *user, int err)
 {
 	if (err < 0)
-		return refuse(s, user, true);
+		return serve_refuse(s, user, true);
 	if (!serve_enough(s)) {
-		if (s->partials_left == 0 || send_verdict(s, AUTH_PARTIAL, -1) < 0)
+		if (s->partials_left == 0 || serve_say(s, AUTH_PARTIAL, -1) < 0)
 			return AUTH_STEP_END;
 		s->partials_left--;
 		log_info("login-partial", "method=%s", s->method);
@@ -230,7 +105,7 @@ decide(struct auth_serve *s, const char *user, int err)
 	}
 	if (serve_check_rules(s) < 0) {
 		s->have = 0;
-		return refuse(s, user, true);
+		return serve_refuse(s, user, true);
 	}
 	s->decided = true;
 	return AUTH_STEP_LOGGED_IN;
@@ -250,7 +125,7 @@ on_password(struct auth_serve *s, struct buf *b)
 		mem_wipe(password, sizeof(password));
 		return AUTH_STEP_END;
 	}
-	begin_attempt(s, user, "password", s->conf->auth.failure_delay_ms);
+	serve_begin_attempt(s, user, "password", s->conf->auth.failure_delay_ms);
 	if (s->listener->protocol == CONF_SFTP)
 		err = serve_prove_password(s, &p);
 	else
@@ -268,7 +143,7 @@ on_interactive(struct auth_serve *s, struct buf *b)
 	buf_get_cstring(b, user, sizeof(user));
 	if (buf_done(b) < 0)
 		return AUTH_STEP_END;
-	begin_attempt(s, user, "keyboard-interactive", s->conf->auth.failure_delay_ms);
+	serve_begin_attempt(s, user, "keyboard-interactive", s->conf->auth.failure_delay_ms);
 	return decide(s, user, serve_prove_asking(s, &p));
 }
 
@@ -279,10 +154,10 @@ answer_probe(struct auth_serve *s, int err)
 	if (s->probes_left == 0)
 		return AUTH_STEP_END;
 	s->probes_left--;
-	if (err < 0 && !wait_for_release(s))
+	if (err < 0 && !serve_wait(s))
 		return AUTH_STEP_END;
-	return send_verdict(s, err < 0 ? AUTH_NO : AUTH_KEY_OK, -1) < 0 ? AUTH_STEP_END
-									: AUTH_STEP_GO_ON;
+	return serve_say(s, err < 0 ? AUTH_NO : AUTH_KEY_OK, -1) < 0 ? AUTH_STEP_END
+								     : AUTH_STEP_GO_ON;
 }
 
 static enum auth_step
@@ -303,8 +178,8 @@ on_key(struct auth_serve *s, struct buf *b)
 	buf_get_u8(b); /* what the transport thinks of it: nothing that decides */
 	if (buf_done(b) < 0 || q.blob_len == 0 || q.blob_len > AUTH_KEY_MAX)
 		return AUTH_STEP_END;
-	begin_attempt(s, user, "publickey",
-		      signature_len ? s->conf->auth.failure_delay_ms : PROBE_MS);
+	serve_begin_attempt(s, user, "publickey",
+			    signature_len ? s->conf->auth.failure_delay_ms : PROBE_MS);
 	p.name = user;
 	p.signature = signature;
 	p.signature_len = signature_len;
@@ -354,13 +229,13 @@ on_certified(struct auth_serve *s, struct buf *b)
 	if (buf_done(b) < 0)
 		return AUTH_STEP_END;
 	s->have = 0; /* RFC 959, section 4.1.1: USER begins a login anew */
-	begin_attempt(s, user, "certificate", s->conf->auth.failure_delay_ms);
+	serve_begin_attempt(s, user, "certificate", s->conf->auth.failure_delay_ms);
 	if (serve_prove_certificate(s, &p) == 0)
 		return decide(s, user, 0);
 	log_debug("certificate", "used=no reason=\"%s\"", s->reason);
-	start_over(s);
+	serve_start_over(s);
 	s->release_ms = s->started_ms + PROBE_MS;
-	if (s->partials_left == 0 || !wait_for_release(s) || send_verdict(s, AUTH_PARTIAL, -1) < 0)
+	if (s->partials_left == 0 || !serve_wait(s) || serve_say(s, AUTH_PARTIAL, -1) < 0)
 		return AUTH_STEP_END;
 	s->partials_left--;
 	return AUTH_STEP_GO_ON;

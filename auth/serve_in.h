@@ -3,10 +3,11 @@
  * serve_in.h - what the files of the answering side share: the state of one connection's login. All
  * run in monitor.
  *
- *	auth_serve.c            -> serve_prove.c    -> serve_find.c
- *	(messages, tries, time)    (factors)           (accounts, passwords)
- *	                                  '-> serve_talk.c <-'
- *	                                      (prompts)
+ *	auth_serve.c -> serve_prove.c    -> serve_find.c
+ *	(messages)      (factors)           (accounts, passwords)
+ *	      |                '-> serve_talk.c <-'
+ *	      |                    (prompts)
+ *	      '-> serve_answer.c (verdicts, tries, time)
  */
 #ifndef AUTH_SERVE_IN_H
 #define AUTH_SERVE_IN_H
@@ -47,6 +48,24 @@ serve_case(const struct auth_serve *s)
 {
 	return (struct policy_case) { .conf = s->conf, .listener = s->listener, .addr = s->addr };
 }
+
+/* ---- serve_answer.c ---- */
+
+/* Draws the moment before which a refusal does not leave: before anything is looked up. */
+void serve_begin_attempt(struct auth_serve *s, const char *user, const char *method,
+			 uint64_t floor_ms);
+/* Waits for that moment. False: wire is gone meanwhile. */
+bool serve_wait(const struct auth_serve *s) MUST_CHECK;
+/* Nothing is proven any more. */
+void serve_start_over(struct auth_serve *s);
+
+/* Sends a verdict, with a descriptor or -1; OK has a key for tickets too. Returns 0 or -errno. */
+int serve_say(struct auth_serve *s, enum auth_answer answer, int worker_fd) MUST_CHECK;
+int serve_say_ok(struct auth_serve *s, enum auth_answer answer, int worker_fd, const void *key,
+		 size_t len) MUST_CHECK;
+
+/* The attempt has failed, s->reason says why: a try less, a record, and the answer in its time. */
+enum auth_step serve_refuse(struct auth_serve *s, const char *user, bool is_guess);
 
 /* ---- serve_talk.c ---- */
 
