@@ -138,9 +138,7 @@ int sftp_path(const struct sftp_channel *ch, const struct sftp_request *r, unsig
 	      char room[VFS_PATH_MAX]) MUST_CHECK;
 
 /* sftp_file.c */
-sftp_fn sftp_open, sftp_close, sftp_read, sftp_fstat, sftp_fsetstat, sftp_fsync, sftp_copy_data;
-/* sftp_write.c */
-sftp_fn sftp_write;
+sftp_fn sftp_open, sftp_close, sftp_read, sftp_fstat, sftp_fsetstat, sftp_fsync;
 /* Makes the oldest queued reads into replies, behind *out_end of ch->out. */
 void sftp_fill_reads(struct sftp_channel *ch);
 /* The client went away with this handle open: worker will treat it as interrupted. */
@@ -150,6 +148,12 @@ void sftp_bury(struct sftp *f);
 /* Attributes as a change for vfs_setattr. Returns 0 or -EFBIG. */
 int sftp_change(const struct sftp_attrs *a, struct vfs_change *ret_change) MUST_CHECK;
 uint32_t sftp_mode(const struct sftp_attrs *a);
+
+/* sftp_write.c */
+sftp_fn sftp_write;
+
+/* sftp_copy.c */
+sftp_fn sftp_copy_data;
 
 /* sftp_dir.c */
 /* Keeps the entries of an answer: they are gone when the answer's function returns. */
