@@ -83,8 +83,12 @@ $(BUILD)/cofferd-hostile: tests/hostile/hostile.c $(BUILD)/server/main.o $(BUILD
 $(BUILD)/filter-cost: tests/bench/filter_cost.c $(BUILD)/libcoffer.a
 	$(CC) $(ALL_CFLAGS) $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# The SFTP front end alone, to try things on: protocols/sftp/README.md. Never installed.
+$(BUILD)/fake_sftp_server: tests/fake/fake_sftp_server.c $(BUILD)/libcoffer.a
+	$(CC) $(ALL_CFLAGS) $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
 .PHONY: hostile
-hostile: $(BUILD)/cofferd-hostile
+hostile: $(BUILD)/cofferd-hostile $(BUILD)/fake_sftp_server
 
 # A PAM module for tests/e2e/test_login_pam.py. Never installed.
 $(BUILD)/pam_coffer_test.so: tests/pam/pam_coffer_test.c

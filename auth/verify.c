@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * verify.c - rebuilds what an SSH client signed and verifies it with OpenSSL.
- * Trusts: nothing but the session id. The key types are those of keys.c.
+ * Trusts: nothing but the session id. The key types are those of keys_line.c.
  */
 #include "auth/verify.h"
 

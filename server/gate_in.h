@@ -52,7 +52,7 @@ void gate_headers_pump(const struct gate_polls *p, size_t first, int control);
 /* An address out of a message: IPv4 or IPv6. */
 bool gate_get_address(struct buf *b, struct sockaddr_storage *ret);
 
-/* Addresses without ports. */
+/* Addresses without ports (gate_wish.c). */
 bool gate_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 #endif

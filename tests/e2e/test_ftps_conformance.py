@@ -278,11 +278,9 @@ def test_the_table_says_only_what_the_texts_permit():
 
 
 @pytest.fixture(scope="module")
-def conforming(tmp_path_factory):
+def conforming():
     """A server that refuses wrong logins quickly and often."""
-    extra = tmp_path_factory.mktemp("conf") / "extra.yaml"
-    extra.write_text("auth: {failure-delay: 100ms, tries: 20}\n")
-    with serving("--config", str(extra)) as s:
+    with serving(config="auth: {failure-delay: 100ms, tries: 20}\n") as s:
         with open(s.path("file"), "w", encoding="ascii") as f:
             f.write("0123456789")
         os.mkdir(s.path("dir"))

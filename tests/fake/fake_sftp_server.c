@@ -79,6 +79,8 @@ verdict(int sock, enum auth_answer answer)
 	buf_put_u32(&b, AUTH_PASSWORD | AUTH_PUBLICKEY | AUTH_INTERACTIVE);
 	buf_put_cstring(&b, "tester");
 	buf_put_cstring(&b, "/");
+	buf_put_string(&b, "", 0); /* no key for tickets */
+	buf_put_u8(&b, 0);	   /* binding */
 	if (ipc_send(sock, &b, ends[0]) < 0)
 		die("wire is gone");
 	if (ends[0] >= 0)
