@@ -25,8 +25,9 @@
 /*
  * Behind a hand-over the end of the line is due in a moment. It is seen when something else wakes
  * us, which in a row of small files is the next wish, or after this time: one wake-up less a file.
+ * So long, because a handshake and the commands of the next file are several round trips.
  */
-#define SERVED_MS 50
+#define SERVED_MS 500
 
 static struct gate_wishes us;
 static bool any_served;
