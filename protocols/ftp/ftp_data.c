@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "server/base/fd.h"
 #include "server/base/log.h"
@@ -23,6 +24,10 @@
  * A handshake may take so long while others wait at the door: one may be a stranger's, who stalls.
  */
 #define TURN_MS 2000
+/* After a download the client may take so long to close. */
+#define LEAVING_MS 5000
+/* What he still says is thrown away, so many times. */
+#define LEAVING_READS 8
 
 void
 ftp_data_init(struct ftp_data *d)
@@ -64,6 +69,30 @@ ftp_data_close(struct ftp *f)
 	drop_connection(&f->data);
 	close_door(&f->data);
 	ftp_data_init(&f->data);
+}
+
+void
+ftp_data_leave(struct ftp *f)
+{
+	ftp_data_look_back(f);
+	fd_close(&f->left_fd);
+	shutdown(f->data.fd, SHUT_WR);
+	f->left_fd = fd_give(&f->data.fd);
+	f->left_ms = clock_after(LEAVING_MS);
+}
+
+void
+ftp_data_look_back(struct ftp *f)
+{
+	uint8_t rest[512];
+	ssize_t n = 1;
+
+	if (f->left_fd < 0)
+		return;
+	for (int i = 0; i < LEAVING_READS && n > 0; i++)
+		n = recv(f->left_fd, rest, sizeof(rest), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN) || clock_ms() >= f->left_ms)
+		fd_close(&f->left_fd);
 }
 
 /* A free place for a candidate, or NULL. */

@@ -16,7 +16,7 @@
  *	CONNECTING    150 is said; the data connection is made, with its TLS
  *	[BEGINNING]   an upload, when the answer said so: worker cuts and locks
  *	MOVING        bytes
- *	[ENDING]      a download or listing: our close_notify is to be answered
+ *	[ENDING]      a download or listing: our close_notify is to leave
  *	[COMMITTING]  an upload: worker publishes it
  */
 #ifndef PROTOCOLS_FTP_FTP_IN_H
@@ -111,9 +111,8 @@ struct ftp_xfer {
 	struct transfer t;
 	size_t len, pos; /* in ftp->piece: what was read from the file or the client */
 	struct ftp_ascii ascii_state;
-	uint64_t deadline_ms; /* ENDING: how long we wait for the client */
-	int code;	      /* FAILING: the reply */
-	const char *reason;   /* and the word for the log */
+	int code;	    /* FAILING: the reply */
+	const char *reason; /* and the word for the log */
 	char why[256];
 	struct ftp_list list;
 };
@@ -186,6 +185,8 @@ struct ftp {
 	char *scratch; /* the argument as it was sent, for lists */
 
 	struct ftp_data data;
+	int left_fd;	  /* the last download's connection, until the client closes it too */
+	uint64_t left_ms; /* or until then */
 	struct ftp_xfer x;
 	struct ftp_job job;
 	size_t piece_size;    /* at least FTP_PIECE, when it is there */
@@ -306,6 +307,13 @@ void ftp_eprt(struct ftp *f, char *arg);
 void ftp_data_init(struct ftp_data *d);
 bool ftp_data_is_arranged(const struct ftp_data *d);
 void ftp_data_close(struct ftp *f);
+/*
+ * Behind our goodbye on a download: the client may still read, and a reset would eat what he has
+ * not read. So his connection is left open until he closes it, and nobody waits for that.
+ */
+void ftp_data_leave(struct ftp *f);
+/* Has he, or was it too long? */
+void ftp_data_look_back(struct ftp *f);
 /*
  * Acknowledge at once what came, and not 40 ms later: a client without TCP_NODELAY holds back the
  * rest of what it has to say until then. The kernel forgets this as soon as we send.

@@ -7,15 +7,10 @@
 #include "protocols/ftp/ftp_in.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/base/fd.h"
 
-/*
- * After our goodbye the client may take so long to close; a reset would eat what it has not read.
- */
-#define ENDING_MS 5000
 /* Pieces moved before the control connection is looked at again. */
 #define ROUNDS 32
 /* An upload is written when so much is there. */
@@ -47,10 +42,8 @@ void
 ftp_move_ending(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
-	uint8_t rest[512];
 	size_t unsent = tls_unsent(f->data.tls);
 	int err = tls_finish(f->data.tls);
-	ssize_t n;
 
 	if (tls_unsent(f->data.tls) != unsent)
 		x->t.progress_ms = clock_ms();
@@ -60,14 +53,8 @@ ftp_move_ending(struct ftp *f)
 		client_gone(f);
 		return;
 	}
-	if (x->deadline_ms == 0) {
-		shutdown(f->data.fd, SHUT_WR);
-		x->deadline_ms = clock_ms() + ENDING_MS;
-	}
-	/* Anything but "nothing yet" is the end, also a reset: our close_notify was not read. */
-	n = tls_read(f->data.tls, rest, sizeof(rest));
-	if (n != -EAGAIN || clock_ms() >= x->deadline_ms)
-		ftp_xfer_done(f, 226, "Transfer complete.");
+	ftp_data_leave(f);
+	ftp_xfer_done(f, 226, "Transfer complete.");
 }
 
 void

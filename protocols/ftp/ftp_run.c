@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "server/base/fd.h"
 #include "server/base/log.h"
 
 /* How long a last reply, and the client's own goodbye, may take. */
@@ -168,6 +169,8 @@ next_deadline(struct loop *l)
 	if ((f->tls && tls_pending(f->tls) && room > 0) || f->job.reading)
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
+	if (f->left_fd >= 0)
+		at = clock_first(at, f->left_ms);
 	return f->s->logged_in ? at : clock_first(at, f->s->login_deadline_ms);
 }
 
@@ -228,6 +231,7 @@ wait_and_pump(struct loop *l)
 
 	if (wait_for_all(l, &w) < 0)
 		return; /* interrupted: look again */
+	ftp_data_look_back(f);
 	if (w.at[POLL_AUTH].revents)
 		ftp_login_verdict(f);
 	if (f->over && f->end == SESSION_MONITOR_GONE) {
@@ -332,6 +336,7 @@ init(struct loop *l, struct session *s, struct tls_server *tls)
 	f->scratch = mem_new(1, FTP_LINE_MAX);
 	ftp_line_init(&f->in);
 	ftp_data_init(&f->data);
+	f->left_fd = -1;
 	ftp_xfer_init(&f->x);
 	ftp_job_init(&f->job);
 	ignore_result(text_copy(f->cwd, VFS_PATH_MAX, "/"));
@@ -343,6 +348,8 @@ clear(struct loop *l)
 	struct ftp *f = &l->f;
 
 	ftp_data_close(f);
+	ftp_data_look_back(f);
+	fd_close(&f->left_fd);
 	tls_free(f->tls);
 	ftp_line_wipe(&f->in);
 	free(f->out.at);

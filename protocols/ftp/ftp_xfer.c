@@ -214,8 +214,8 @@ ftp_xfer_pump(struct ftp *f)
 		else
 			ftp_move_put(f);
 	}
-	if ((x->stage == FTP_MOVING || (x->stage == FTP_ENDING && x->deadline_ms == 0)) &&
-	    !x->asked && !x->list.to_control && transfer_is_stalled(&x->t))
+	if ((x->stage == FTP_MOVING || x->stage == FTP_ENDING) && !x->asked &&
+	    !x->list.to_control && transfer_is_stalled(&x->t))
 		ftp_xfer_fail(f, 426, "stalled",
 			      "Nothing moved on the data connection for too long.");
 }
@@ -250,7 +250,7 @@ ftp_xfer_deadline(struct ftp *f)
 		at = clock_ms() + RATE_PAUSE_MS;
 		return at > transfer_deadline(&x->t, true) ? at : transfer_deadline(&x->t, true);
 	case FTP_ENDING:
-		return x->deadline_ms ? x->deadline_ms : transfer_deadline(&x->t, false);
+		return transfer_deadline(&x->t, false);
 	default:
 		return CLOCK_NEVER;
 	}
@@ -262,7 +262,7 @@ ftp_xfer_events(struct ftp *f)
 	struct ftp_xfer *x = &f->x;
 
 	if (x->stage == FTP_ENDING)
-		return (short)(POLLIN | tls_events(f->data.tls));
+		return tls_events(f->data.tls);
 	if (x->stage != FTP_MOVING)
 		return 0;
 	if (x->kind == FTP_PUT)

@@ -705,6 +705,24 @@ def test_FD05_a_storm_of_commands_and_connections_leaves_the_session_in_order(fa
     assert "crash" not in fast.log()
 
 
+def test_FD05_nobody_waits_for_a_client_that_reads_late_and_it_is_not_reset(server):
+    content = os.urandom(40000)
+    with open(server.path("late"), "wb") as f:
+        f.write(content)
+    with Raw(server) as c:
+        data = c.begin("RETR late")
+        c.expect(None, "226")
+        for _ in range(3):
+            data.sendall(b"what nobody asked for")  # into a closed socket it would raise
+            c.expect("NOOP", "200")
+        got = b""
+        while len(got) < len(content):
+            got += data.recv(len(content))
+        assert got == content and data.recv(1) == b""
+        data.close()
+        assert c.get("RETR late") == ("226 Transfer complete.", content)
+
+
 def test_FD06_offsets_are_whole_numbers_and_for_one_transfer(server):
     with open(server.path("ten"), "wb") as f:
         f.write(b"0123456789")
