@@ -287,7 +287,8 @@ stay(void)
 		if (reply)
 			freeReplyObject(reply);
 	}
-	redis.next_ms = clock_ms() + BEAT_MS;
+	if (redis.commands) /* else the link has said when to try again */
+		redis.next_ms = clock_ms() + BEAT_MS;
 }
 
 /* Listens first, so that nothing is missed between reading what is there and hearing what comes. */
