@@ -246,8 +246,10 @@ serve_wire(bool answers)
 	case FILTER_MSG_VIOLATION:
 		return on_violation(&b, "wire");
 	default:
-		if (!answers)
+		if (!answers) {
+			mem_wipe(room, b.end);
 			return AUTH_STEP_GO_ON;
+		}
 		step = auth_serve_message(mon.auth, type, &b);
 		mem_wipe(room, b.end);
 		return step == AUTH_STEP_LOGGED_IN ? monitor_log_in(&mon) : step;

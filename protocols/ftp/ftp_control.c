@@ -57,7 +57,10 @@ ftp_control_send(struct ftp *f)
 bool
 ftp_control_is_empty(const struct ftp *f)
 {
-	return f->out.len == f->out_pos && (!f->tls || tls_unsent(f->tls) == 0);
+	/* Replies wait for the end of a handshake, and what cannot leave is nothing to wait for. */
+	bool may_leave = !f->tls || f->control != FTP_HANDSHAKE;
+
+	return (!may_leave || f->out.len == f->out_pos) && (!f->tls || tls_unsent(f->tls) == 0);
 }
 
 static void

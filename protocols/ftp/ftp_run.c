@@ -178,11 +178,20 @@ next_deadline(struct loop *l)
 
 enum { POLL_CONTROL, POLL_AUTH, POLL_FIXED };
 
+/* The goodbye must not stand inside a listing that STAT has begun (RFC 959, section 4.2). */
+static void
+fail_before_goodbye(struct ftp *f, int code, const char *reason, const char *words)
+{
+	ftp_xfer_fail(f, code, reason, words);
+	if (f->x.list.to_control && f->x.stage == FTP_MOVING)
+		ftp_reply(f, 213, "End");
+}
+
 /* Worker is gone: nothing that was asked will come true any more. */
 static void
 worker_gone(struct ftp *f)
 {
-	ftp_xfer_fail(f, 451, "worker-gone", ftp_reply_words(-EPIPE));
+	fail_before_goodbye(f, 451, "worker-gone", ftp_reply_words(-EPIPE));
 	if (f->over)
 		return;
 	ftp_reply(f, 421, "The server lost its access to the files; goodbye.");
@@ -235,7 +244,7 @@ wait_and_pump(struct loop *l)
 	if (w.at[POLL_AUTH].revents)
 		ftp_login_verdict(f);
 	if (f->over && f->end == SESSION_MONITOR_GONE) {
-		ftp_xfer_fail(f, 426, "session-ended", "The server ends this session.");
+		fail_before_goodbye(f, 426, "session-ended", "The server ends this session.");
 		ftp_reply(f, 421, "The server ends this session; you may connect again later.");
 		return;
 	}

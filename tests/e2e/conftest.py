@@ -11,6 +11,7 @@ import ctypes
 import ftplib
 import hashlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -248,6 +249,18 @@ def eventually(check, seconds=10, what="condition"):
         if time.monotonic() > deadline:
             raise AssertionError("%s not reached within %s s" % (what, seconds))
         time.sleep(0.02)
+
+
+def free_port():
+    """Below those that tests/serve takes."""
+    while True:
+        port = random.randint(19000, 19999)
+        with socket.socket() as s:
+            try:
+                s.bind(("", port))
+            except OSError:
+                continue
+            return port
 
 
 def sha256(path):

@@ -10,11 +10,10 @@ import pathlib
 import random
 import re
 import shutil
-import socket
 
 import pytest
 
-from conftest import eventually, serving, sha256
+from conftest import eventually, free_port, serving, sha256
 from ftps_drivers import HERE, BasicFtp, CommonsNet, Curl, Ftplib, Lftp, NetFtp, PlainFtplib, Rclone
 from ftps_filezilla import FileZilla
 from test_clients import make_tree, sums
@@ -27,18 +26,6 @@ SIZE, HALF = 300000, 131072
 PIECES, PIECE = 24, 96 * 1024
 SLOW = "6M"  # of all sessions together, so that eight of them meet
 OLD = 1577934245  # 2020-01-02 03:04:05
-
-
-def free_port():
-    """Below those that tests/serve takes."""
-    while True:
-        port = random.randint(19000, 19999)
-        with socket.socket() as s:
-            try:
-                s.bind(("", port))
-            except OSError:
-                continue
-            return port
 
 
 @pytest.fixture(scope="module")

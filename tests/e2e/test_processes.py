@@ -4,12 +4,13 @@
 import ftplib
 import os
 import signal
+import socket
 import threading
 
 import pytest
 
-from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, descendants, eventually, needs_root, parents, serving,
-                      status)
+from conftest import (SYSTEM_GROUPS, SYSTEM_UID, comm, descendants, eventually, free_port, needs_root, parents,
+                      serving, status)
 
 MEBI = 1 << 20
 
@@ -171,6 +172,34 @@ def test_a_server_that_stops_says_so_to_its_sessions_also_in_mid_transfer(here):
         s.process.wait(20)
         assert not os.path.exists(s.path("broken"))
         assert s.log().count("reason=shutdown") == 3
+
+
+def ticks(pid):
+    """CPU of a process, in hundredths of a second; 0 when it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def test_a_goodbye_that_cannot_be_said_is_not_waited_for(here):
+    """Before a handshake nothing can leave: neither at the deadline of the login, nor at the end of the server."""
+    port = free_port()
+    with serving(config="limits: {login-time: 2s}\nlisteners: {old: {protocol: ftps-implicit, port: %d}}\n" % port) as s, \
+            socket.create_connection((s.host, port), timeout=20) as silent:
+        wire = eventually(lambda: s.sessions().get("coffer-wire", [None])[0], 10, "a session")
+        most = 0
+        while comm(wire):
+            most = max(most, ticks(wire))
+        assert silent.recv(100) == b""
+        s.wait_for_log("reason=login-time")
+        assert most < 50, "%d hundredths of a second" % most
+        late = s.clear()
+        assert late.ask(b"AUTH TLS").startswith(b"234")
+        os.kill(s.pid, signal.SIGTERM)
+        assert late.file.read() == b""  # no 421 in clear behind AUTH
+        late.sock.close()
 
 
 def test_listener_survives_and_serves_on(server):
