@@ -241,6 +241,7 @@ turn(void)
 void
 hooks_run(const struct conf *conf, const struct sandbox_ids *ids, int sock)
 {
+	sigset_t retires;
 	int err;
 
 	process_name("hooks", "coffer-hooks", "%s", conf->hooks.spool);
@@ -249,6 +250,9 @@ hooks_run(const struct conf *conf, const struct sandbox_ids *ids, int sock)
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(HOOKS_RETIRE, retire);
+	sigemptyset(&retires);
+	sigaddset(&retires, HOOKS_RETIRE);
+	sigprocmask(SIG_UNBLOCK, &retires, NULL);
 	umask(0);
 	make_spool(conf, ids);
 	sandbox_hooks(conf, ids);

@@ -13,7 +13,7 @@
 
 /*
  * A newer one runs the program from now on, as its configuration says. This one still writes down
- * what the sessions of before tell it.
+ * what the sessions of before tell it. Blocked by who starts it.
  */
 #define HOOKS_RETIRE SIGUSR1
 

@@ -191,6 +191,10 @@ swap_configuration(struct listener *l)
 		return;
 	}
 	log_file_change(log_fd, conf);
+	/* Nobody else looks into another spool: it goes on with that as long as it lives. */
+	if (conf->hooks.spool && l->conf->hooks.spool &&
+	    strcmp(conf->hooks.spool, l->conf->hooks.spool) != 0)
+		l->servers.hooks_pid = 0;
 	servers_discard(&l->servers);
 	resolve_start(conf, l->conf);
 	conf_free(l->conf);
@@ -246,7 +250,7 @@ reload_renew(const struct listener *l)
 }
 
 static void
-become_new_image(const struct listener *l)
+become_new_image(struct listener *l)
 {
 	int err;
 
@@ -254,6 +258,7 @@ become_new_image(const struct listener *l)
 	servers_retire_hooks(&l->servers);
 	err = handover_exec(l->conf->file, &l->doors, &l->conns);
 	log_error("renew", "result=failed reason=\"%s\"", strerror(-err));
+	servers_start_hooks(l->conf, &l->servers);
 }
 
 bool

@@ -114,6 +114,7 @@ servers_signer_died(struct wire_servers *servers)
 void
 servers_start_hooks(const struct conf *conf, struct wire_servers *servers)
 {
+	sigset_t retire, before;
 	int ends[2];
 
 	servers->hooks_again_ms = CLOCK_NEVER;
@@ -127,7 +128,13 @@ servers_start_hooks(const struct conf *conf, struct wire_servers *servers)
 		servers->hooks = ends[0];
 		servers->hooks_in = ends[1];
 	}
+	/* HOOKS_RETIRE waits for its handler, which hooks_run sets. */
+	sigemptyset(&retire);
+	sigaddset(&retire, HOOKS_RETIRE);
+	sigprocmask(SIG_BLOCK, &retire, &before);
 	servers->hooks_pid = fork();
+	if (servers->hooks_pid != 0)
+		sigprocmask(SIG_SETMASK, &before, NULL);
 	if (servers->hooks_pid == 0) {
 		process_keep(&servers->hooks_in, 1, true);
 		hooks_run(conf, &servers->ids, servers->hooks_in);

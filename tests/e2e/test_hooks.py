@@ -292,6 +292,25 @@ def test_the_program_of_a_new_configuration_runs_although_an_old_session_lives(p
         eventually(lambda: not s.sessions(), 15, "end of sessions")
 
 
+def test_events_of_old_sessions_are_dealt_with_although_the_spool_is_another_one_now(public):
+    with start(public, "open(OUT + '/' + json.load(sys.stdin)['path'][1:], 'w').close()\n", events=["upload"]) as s:
+        out, conf = os.path.join(public, "out"), os.path.join(os.path.dirname(s.root), "coffer.yaml")
+        old = s.ftp()
+        with open(conf, encoding="utf-8") as f:
+            text = f.read()
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(text.replace(os.path.join(public, "spool"), os.path.join(public, "other")))
+        os.kill(s.pid, signal.SIGHUP)
+        s.wait_for_log("reload: result=ok")
+        new = s.ftp()
+        put(old, "old")
+        put(new, "new")
+        eventually(lambda: sorted(os.listdir(out)) == ["new", "old"], 15, "both")
+        old.quit()
+        new.quit()
+        eventually(lambda: not s.sessions(), 15, "end of sessions")
+
+
 def test_new_certificates_leave_hooks_as_they_are(public):
     with start(public, tls={"check-files": "1s"}, events=["upload"]) as s:
         before = hooks_pids(s)
