@@ -175,21 +175,33 @@ free_version(const struct share *share, int trash, const char *name, struct tras
 	return free_moment(trash, name, ret->name);
 }
 
-/* What was kept is a version, and the oldest is none any more. */
+/*
+ * What was kept is a version, and the oldest is none any more. Who dies in between is one whose
+ * files have to be counted: so the rename is made inside of the charge.
+ */
 static int
 take_place(struct world *w, struct share *share, int trash, const struct trash_kept *kept)
 {
+	struct tally_sum gone = { 0, 0 };
+	struct charge c = { .on = false };
 	struct stat old;
+	int err;
 
 	if (kept->oldest[0] == '\0')
 		return 0;
 	if (fstatat(trash, kept->oldest, &old, AT_SYMLINK_NOFOLLOW) < 0)
-		old.st_nlink = 0;
-	if (renameat(trash, kept->name, trash, kept->oldest) < 0)
-		return -errno;
-	if (old.st_nlink > 0)
-		charge_gone(w, share, &old);
-	return 0;
+		old.st_uid = w->account->uid;
+	err = charge_begin(w, share, old.st_uid, 0, 0, &c);
+	if (err < 0)
+		return err;
+	if (fstatat(trash, kept->oldest, &old, AT_SYMLINK_NOFOLLOW) == 0)
+		gone = charge_of(&old);
+	if (renameat(trash, kept->name, trash, kept->oldest) < 0) {
+		err = -errno;
+		gone = (struct tally_sum) { 0, 0 };
+	}
+	charge_end(&c, -(int64_t)gone.bytes, -(int64_t)gone.files);
+	return err;
 }
 
 /* Bytes and times of the open file into a new one. */

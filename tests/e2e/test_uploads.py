@@ -19,7 +19,7 @@ import time
 import paramiko
 import pytest
 
-from conftest import SYSTEM_UID, SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, run, serving, sha256
+from conftest import SYSTEM_UID, SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, parents, run, serving, sha256
 
 # What paramiko takes for an integer of 64 bits; 3.0 has another name for it.
 INT64 = getattr(paramiko.sftp_client, "int64", None) or paramiko.sftp_client.long
@@ -39,14 +39,19 @@ def kill_one(s, name):
             pass
 
 
+def signers(s):
+    """Of the listener; not that of a new image, which is only tried."""
+    above = parents()
+    return {pid for pid in descendants(s.pid) if comm(pid) == "coffer-signer" and above.get(pid) == s.pid}
+
+
 def kill_signer(s):
     """Sessions go on without it; the next one has to wait until there is another."""
-    told = s.log().count("process=signer")
-    for pid in descendants(s.pid):
-        if comm(pid) == "coffer-signer":
-            os.kill(pid, signal.SIGKILL)
-            eventually(lambda: s.log().count("process=signer") > told, 10, "another signer")
-            return
+    before = signers(s)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    if before:
+        eventually(lambda: signers(s) - before, 10, "another signer")
 
 
 def reset(sock):
