@@ -76,6 +76,8 @@ shake_hands(struct ftp *f)
 {
 	int err = tls_handshake(f->tls);
 
+	if (err == -EAGAIN || err == 0)
+		ftp_hurry(f->s->client_fd); /* its next command stands behind its last flight */
 	if (err == -EAGAIN)
 		return;
 	if (err == 0) {

@@ -172,11 +172,11 @@ refuse(struct ftp *f, int code, const char *words)
 }
 
 void
-ftp_data_hurry(struct ftp *f)
+ftp_hurry(int fd)
 {
 	const int on = 1;
 
-	ignore_result(setsockopt(f->data.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
+	ignore_result(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)));
 }
 
 static void
@@ -188,7 +188,7 @@ shake_hands(struct ftp *f)
 	int err = tls_handshake(d->tls);
 
 	if (err == -EAGAIN) {
-		ftp_data_hurry(f); /* GnuTLS sends its last flight in two pieces */
+		ftp_hurry(d->fd); /* GnuTLS sends its last flight in two pieces */
 		return;
 	}
 	if (err == 0) {

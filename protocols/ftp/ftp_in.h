@@ -318,7 +318,7 @@ void ftp_data_look_back(struct ftp *f);
  * Acknowledge at once what came, and not 40 ms later: a client without TCP_NODELAY holds back the
  * rest of what it has to say until then. The kernel forgets this as soon as we send.
  */
-void ftp_data_hurry(struct ftp *f);
+void ftp_hurry(int fd);
 /* 150 was said: from now on the data connection must come. */
 void ftp_data_want(struct ftp *f);
 /* Puts what must be polled at at; returns how many, at most FTP_DATA_POLLS. */

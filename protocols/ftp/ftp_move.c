@@ -248,7 +248,7 @@ static void
 hurry(struct ftp *f)
 {
 	if (f->x.t.bytes < HURRY_MAX)
-		ftp_data_hurry(f);
+		ftp_hurry(f->data.fd);
 }
 
 void
