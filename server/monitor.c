@@ -374,7 +374,8 @@ finish(void)
 		mon.end_said = true;
 	}
 	if (mon.end == SESSION_SHUTDOWN || mon.end == SESSION_LOGIN_TIME)
-		shutdown(mon.wire_sock, SHUT_WR); /* wire ends when we are gone for it */
+		shutdown(mon.wire_sock,
+			 SHUT_WR); /* wire ends when we hang up; its last words still come */
 	mon.crashed |= child_finish(&mon.wire, "wire", LAST_WORDS_MS);
 	hear_wire_out();
 	fd_close(&mon.wire_sock);
