@@ -3,6 +3,7 @@
 # Objects go to build/VARIANT/ beside the same path as their source, so that variants never mix:
 #   release (default)   what is installed
 #   san                 AddressSanitizer and UBSan; the sandbox logs instead of killing
+#   fuzz                the same with clang, for libFuzzer
 
 VARIANT ?= release
 BUILD ?= build/$(VARIANT)
@@ -25,6 +26,12 @@ ifeq ($(VARIANT),san)
 HARDEN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -fPIE \
 	-DCOFFER_SANITIZED
 LINK_HARDEN := -pie -fsanitize=address,undefined
+endif
+
+ifeq ($(VARIANT),fuzz)
+CC = clang
+WARN := -Wall
+HARDEN := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -DCOFFER_SANITIZED
 endif
 
 CFLAGS ?= -g
@@ -133,18 +140,17 @@ san:
 	@$(MAKE) --no-print-directory -s VARIANT=san -j"$$(nproc)" all units
 	@ASAN_OPTIONS=detect_leaks=0 tests/check build/san
 
-# libFuzzer on the parsers: make fuzz T=60 (seconds each). Crashes go to tests/fuzz/regress.
+# libFuzzer on what strangers can send: make fuzz T=60 (seconds each). Crashes go to tests/fuzz/regress.
 T ?= 60
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzz
 fuzz:
-	@for f in $(FUZZERS); do $(MAKE) --no-print-directory -s build/fuzz/$$f && mkdir -p tests/fuzz/regress build/fuzz/corpus/$$f && \
-		build/fuzz/$$f -max_total_time=$(T) -artifact_prefix=tests/fuzz/regress/ build/fuzz/corpus/$$f || exit 1; done
+	@$(MAKE) --no-print-directory -s VARIANT=fuzz -j"$$(nproc)" $(FUZZERS)
+	@for f in $(FUZZERS); do mkdir -p tests/fuzz/regress build/fuzz/corpus/$${f##*/} && \
+		$$f -max_total_time=$(T) -artifact_prefix=tests/fuzz/regress/ build/fuzz/corpus/$${f##*/} || exit 1; done
 
-build/fuzz/%: tests/fuzz/%.c $(BASE_SRC) $(CONF_SRC) $(VFS_SRC) $(PROTO_SRC) $(AUTH_SRC)
-	@mkdir -p $(@D)
-	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu17 -D_GNU_SOURCE -DCOFFER_VERSION='"$(VERSION)"' -I. \
-		-o $@ $< $(BASE_SRC) $(CONF_SRC) protocols/sftp/sftp_packet.c server/vfs/path.c auth/cert.c auth/pkey.c auth/verify.c -lyaml -lcrypto
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libcoffer.a
+	$(CC) $(ALL_CFLAGS) -UNDEBUG -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/libcoffer.a $(DAEMON_LIBS)
 
 .PHONY: bench
 bench: all
