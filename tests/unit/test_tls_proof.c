@@ -220,9 +220,9 @@ only_this_handshake(int version)
 	for (size_t len = 0; len < mine->len; len++)
 		assert_int_equal(check(mine, mine, len, &who), -EACCES);
 	for (size_t i = 0; i < mine->len; i++) {
-		mine->messages[i] ^= 1u << (i % 8);
+		mine->messages[i] ^= (uint8_t)(1u << (i % 8));
 		assert_int_equal(check(mine, mine, mine->len, &who), -EACCES);
-		mine->messages[i] ^= 1u << (i % 8);
+		mine->messages[i] ^= (uint8_t)(1u << (i % 8));
 	}
 	assert_int_equal(check(mine, mine, mine->len, &who), 0);
 	/* She was at a server of another certificate, and a bad wire had that signed here. */
