@@ -48,6 +48,10 @@ sftp_init(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_han
 	return 0;
 }
 
+/* Of the flags of statvfs(3) OpenSSH's PROTOCOL knows two; the kernel's others mean nothing. */
+#define FLAG_RDONLY 1u
+#define FLAG_NOSUID 2u
+
 /* The eleven numbers of statvfs(3), in OpenSSH's order. */
 static void
 answer_statvfs(void *ctx, struct vfs_reply *reply)
@@ -56,10 +60,12 @@ answer_statvfs(void *ctx, struct vfs_reply *reply)
 	uint32_t id = a->id;
 	struct sftp_channel *ch = sftp_ask_done(a);
 	const struct vfs_space *s = &reply->space;
-	const uint64_t numbers[] = { s->block_size,  s->fragment_size, s->blocks,
-				     s->blocks_free, s->blocks_avail,  s->files,
-				     s->files_free,  s->files_avail,   s->fsid,
-				     s->flags,	     s->name_max };
+	const uint64_t numbers[] = { s->block_size,   s->fragment_size,
+				     s->blocks,	      s->blocks_free,
+				     s->blocks_avail, s->files,
+				     s->files_free,   s->files_avail,
+				     s->fsid,	      s->flags & (FLAG_RDONLY | FLAG_NOSUID),
+				     s->name_max };
 	struct buf *b;
 	size_t began;
 

@@ -489,6 +489,7 @@ def test_sf13_statvfs_tells_the_numbers_of_the_share(server, raw):
     assert kind == EXTENDED_REPLY and len(body) == 88
     got, want = struct.unpack(">11Q", body), os.statvfs(server.root)
     assert (got[1] * got[2], got[10]) == (want.f_frsize * want.f_blocks, want.f_namemax)
+    assert got[9] == want.f_flag & (os.ST_RDONLY | os.ST_NOSUID)  # OpenSSH's PROTOCOL knows no others
     h = raw.open("/f", R)
     kind, by_handle = raw.ask(EXTENDED, s("fstatvfs@openssh.com") + s(h))
     assert kind == EXTENDED_REPLY and by_handle[:24] == body[:24]
