@@ -236,8 +236,9 @@ is_monitor_gone(struct sftp *f)
 static enum session_end
 end_of_connection(const struct sftp *f)
 {
-	return ssh_wire_is_goodbye(f->wire) || sftp_handles_used(f->handles) == 0 ? SESSION_QUIT
-										  : SESSION_LOST;
+	enum session_end end = ssh_wire_end(f->wire);
+
+	return end == SESSION_LOST && sftp_handles_used(f->handles) == 0 ? SESSION_QUIT : end;
 }
 
 /* Is the session over? What stays true is looked at in every turn. */

@@ -138,17 +138,22 @@ name_client(struct ssh_login *l)
 		session_client(l->s, banner + 8);
 }
 
+static bool
+is_no_agreement(const struct ssh_login *l)
+{
+	const char *error = ssh_get_error(l->w->ssh);
+
+	return error && strstr(error, "no match for method");
+}
+
 /* libssh's words have both lists in them: that is what an administrator needs. */
 static void
 say_no_agreement(struct ssh_login *l)
 {
-	const char *error = ssh_get_error(l->w->ssh);
 	struct log_value why;
 
-	if (!error || !strstr(error, "no match for method"))
-		return;
 	name_client(l);
-	log_notice("no-common-algorithm", "why=%s", log_q(&why, error));
+	log_notice("no-common-algorithm", "why=%s", log_q(&why, ssh_get_error(l->w->ssh)));
 }
 
 /* What both agreed on: for the log. */
@@ -230,14 +235,15 @@ ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_re
 		if (clock_ms() >= l.s->login_deadline_ms)
 			ssh_login_stop(&l, SESSION_LOGIN_TIME, "The time to log in is over.");
 		else if (ssh_get_status(w->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR))
-			ssh_login_stop(&l, SESSION_LOST, NULL);
+			ssh_login_stop(&l, is_no_agreement(&l) ? SESSION_PROTOCOL : ssh_wire_end(w),
+				       NULL);
 		else if (w->socket_count.in_bytes > LOGIN_BYTES)
 			ssh_login_stop(&l, SESSION_PROTOCOL, "Too many bytes before a login.");
 		else
 			step(&l);
 	}
 	ssh_seen_stop();
-	if (l.state == SSH_LOGIN_KEX)
+	if (l.state == SSH_LOGIN_KEX && is_no_agreement(&l))
 		say_no_agreement(&l);
 	if (l.held)
 		ssh_message_free(l.held);

@@ -17,6 +17,7 @@
 #include "protocols/sftp/ssh_local.h"
 #include "protocols/sftp/ssh_shim.h"
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/mem.h"
 
 /*
@@ -82,13 +83,30 @@ ssh_wire_is_over(const struct ssh_wire *w)
 	       (ssh_get_status(w->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 }
 
-bool
-ssh_wire_is_goodbye(const struct ssh_wire *w)
-{
-	static const char goodbye[] = "Received SSH_MSG_DISCONNECT: 11:";
-	const char *error = ssh_get_error(w->ssh);
+/* The beginnings of libssh's errors that are no fault of what a client sent; same in 0.10 to 0.12.
+ */
+static const struct {
+	const char *begin;
+	enum session_end end;
+} endings[] = {
+	{ "Received SSH_MSG_DISCONNECT: 11:", SESSION_QUIT }, /* RFC 4253, 11.1: BY_APPLICATION */
+	{ "Received SSH_MSG_DISCONNECT: ", SESSION_LOST },
+	{ "Socket error: ", SESSION_LOST },
+};
 
-	return error && strncmp(error, goodbye, sizeof(goodbye) - 1) == 0;
+enum session_end
+ssh_wire_end(const struct ssh_wire *w)
+{
+	const char *error = ssh_get_error(w->ssh);
+	struct log_value why;
+
+	if (!error || !*error || ssh_get_error_code(w->ssh) != SSH_FATAL)
+		return SESSION_LOST;
+	for (size_t i = 0; i < COUNT_OF(endings); i++)
+		if (strncmp(error, endings[i].begin, strlen(endings[i].begin)) == 0)
+			return endings[i].end;
+	log_notice("ssh-broken", "why=%s", log_q(&why, error));
+	return SESSION_PROTOCOL;
 }
 
 bool

@@ -49,9 +49,14 @@ struct ssh_wire *ssh_wire_new(struct session *s, struct ssh_server *server);
  */
 void ssh_wire_free(struct ssh_wire *w, const char *reason);
 
-/* Is the connection at its end, by either side? And was it the client who said goodbye? */
+/* Is the connection at its end, by either side? */
 bool ssh_wire_is_over(const struct ssh_wire *w);
-bool ssh_wire_is_goodbye(const struct ssh_wire *w);
+
+/*
+ * Why it is: the client said goodbye (SESSION_QUIT), libssh ended it for what the client sent
+ * (SESSION_PROTOCOL; the log gets libssh's words), or it was just gone (SESSION_LOST). Ask once.
+ */
+enum session_end ssh_wire_end(const struct ssh_wire *w);
 
 /* The client broke a rule that libssh does not enforce: the session has to end. */
 bool ssh_wire_is_broken(const struct ssh_wire *w);

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import warnings
 import paramiko
 import pytest
 
-from conftest import run, serving, sha256
+from conftest import eventually, run, serving, sha256
 from test_clients import MEBI, big_file
 from test_sftp_ledger import connect, cpu, wire_of
 
@@ -37,6 +38,40 @@ def test_the_server_makes_new_keys_in_mid_transfer(short, here, cipher):
     assert sha256(short.path("rekeyed")) == digest == sha256("down")
     # The client's own limits are gigabytes: every one of these was begun by the server.
     assert done.text.count("SSH2_MSG_NEWKEYS received") >= 8, done.text.count("SSH2_MSG_NEWKEYS received")
+
+
+def ends(server, how):
+    """What the log says of a session that ends like this."""
+    began = len(server.log())
+    t = connect(server)
+    t.open_session(timeout=10).invoke_subsystem("sftp")
+    if how == "forged":  # encrypt-then-MAC: the length stands in clear
+        t.sock.sendall((16).to_bytes(4, "big") + bytes(48))
+    elif how == "login":
+        m = paramiko.Message()
+        m.add_byte(b"\x32")
+        m.add_string(server.user)
+        m.add_string("ssh-connection")
+        m.add_string("none")
+        t._send_message(m)
+    elif how == "close":
+        t.sock.close()
+    eventually(lambda: not t.is_active() or how == "goodbye", 15, "the end of the connection")
+    t.close()  # says goodbye where there is somebody to say it to
+    eventually(lambda: " logout: " in server.log()[began:], 15, "a record of the end")
+    return server.log()[began:]
+
+
+@pytest.mark.parametrize("how, why", [("forged", ""), ("login", "type 50")])
+def test_a_session_that_is_ended_for_what_the_client_sent_is_no_quit(short, how, why):
+    log = ends(short, how)
+    assert "reason=protocol-error" in log and re.search('ssh-broken: .*why=".*%s' % why, log), log
+
+
+@pytest.mark.parametrize("how", ["close", "goodbye"])
+def test_a_client_that_goes_without_an_open_file_has_quit(short, how):
+    log = ends(short, how)
+    assert "reason=quit" in log and "ssh-broken" not in log, log
 
 
 def test_a_client_that_talks_on_gets_its_new_keys_in_silence(short, here):
