@@ -5,11 +5,13 @@
  * Must not: know SFTP. libssh bounds neither its input nor its output, so both are bounded here.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "protocols/sftp/ssh_local.h"
+#include "server/base/log.h"
 #include "server/base/mem.h"
 
 /* Bytes that are taken out of libssh at once after a pause. */
@@ -20,8 +22,11 @@
  * accessor. The kernel ends this process then, and the session with it.
  */
 #define FIRST_WRITE_US 100000
-/* A client whose packets hold fewer bytes than this makes us work more than it may. */
-#define PACKET_MIN 256
+/*
+ * A client whose packets hold fewer bytes than this makes us work, and libssh queue, more than it
+ * may: each packet costs some 40 bytes more.
+ */
+#define PACKET_MIN 32
 
 /* Makes room for more bytes behind those that p carries. */
 static uint8_t *
@@ -178,8 +183,11 @@ write_first(struct ssh_pipe *p, const void *at, uint32_t len, bool is_stderr)
 	if (n <= 0)
 		return n;
 	packets = p->wire->packet_count.out_packets - packets;
-	if (packets > 2 && (uint64_t)n / packets < PACKET_MIN)
+	if (packets > 2 && (uint64_t)n / packets < PACKET_MIN) {
+		log_notice("ssh-broken", "why=\"the client takes packets of %" PRIu64 " bytes\"",
+			   (uint64_t)n / packets);
 		p->wire->broken = true;
+	}
 	p->proven = true;
 	return n;
 }

@@ -358,7 +358,7 @@ def test_ss07_odd_maximum_packets_cost_nothing(server, size):
     t = connect(server)
     wire = wire_of(server)
     before = cpu(wire)
-    t.default_max_packet_size = size
+    t._sanitize_packet_size = lambda wanted: wanted  # paramiko asks for 4 KiB at least
     with contextlib.suppress(Exception):
         chan = t.open_session(max_packet_size=size, timeout=5)
         chan.settimeout(2)
@@ -366,6 +366,24 @@ def test_ss07_odd_maximum_packets_cost_nothing(server, size):
         chan.sendall(u32(5) + bytes([INIT]) + u32(3))
         chan.recv(100)
     assert cpu(wire) - before < 1.0
+    t.close()
+
+
+@pytest.mark.parametrize("size", [50, 100, 1000])
+def test_ss07_small_packets_are_what_a_client_may_ask_for(server, size):
+    """RFC 4254, 5.1: on interactive lines they make sense, and there is no least size."""
+    t = connect(server)
+    t._sanitize_packet_size = lambda wanted: wanted  # paramiko asks for 4 KiB at least
+    chan = t.open_session(max_packet_size=size, timeout=5)
+    sizes = []
+    feed = chan.in_buffer.feed
+    chan.in_buffer.feed = lambda data: (sizes.append(len(data)), feed(data))[1]
+    chan.settimeout(20)
+    chan.invoke_subsystem("sftp")
+    chan.sendall(u32(5) + bytes([INIT]) + u32(3))
+    length = struct.unpack(">I", chan.makefile("rb").read(4))[0]
+    assert len(chan.makefile("rb").read(length)) == length > 300
+    assert max(sizes) <= size, sizes
     t.close()
 
 
