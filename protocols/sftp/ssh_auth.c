@@ -23,19 +23,25 @@
 #define ANSWERS_BYTES 4096
 
 void
-ssh_auth_refuse(struct ssh_login *l, ssh_message msg, uint32_t methods, bool partial)
+ssh_auth_announce(struct ssh_login *l)
 {
 	unsigned int names = 0;
 
-	if (methods) /* after a first factor those that bring the next */
-		l->methods = methods, l->allowed |= methods;
 	if (l->methods & AUTH_PASSWORD)
 		names |= (unsigned int)SSH_AUTH_METHOD_PASSWORD;
 	if (l->methods & AUTH_PUBLICKEY)
 		names |= (unsigned int)SSH_AUTH_METHOD_PUBLICKEY;
 	if (l->methods & AUTH_INTERACTIVE)
 		names |= (unsigned int)SSH_AUTH_METHOD_INTERACTIVE;
-	(void)ssh_message_auth_set_methods(msg, (int)names);
+	ssh_set_auth_methods(l->w->ssh, (int)names);
+}
+
+void
+ssh_auth_refuse(struct ssh_login *l, ssh_message msg, uint32_t methods, bool partial)
+{
+	if (methods) /* after a first factor those that bring the next */
+		l->methods = methods, l->allowed |= methods;
+	ssh_auth_announce(l);
 	if (partial)
 		(void)ssh_message_auth_reply_success(msg, 1);
 	else
@@ -71,6 +77,26 @@ asked(struct ssh_login *l, ssh_message msg, int err)
 	let_go(l, msg);
 }
 
+/*
+ * Does a question name an algorithm of its key? libssh hands the name to nobody, but all of ours
+ * that belong to one kind of key are equally long, and no other is (RFC 4252, section 7: type,
+ * user, service, "publickey", FALSE, algorithm, key). So nobody hears that he may sign by SHA-1.
+ */
+static bool
+names_its_algorithm(struct ssh_login *l, const char *user, const char *algorithm, size_t blob_len)
+{
+	size_t want = 1 + 4 + strlen(user) + 4 + sizeof("ssh-connection") - 1 + 4 +
+		      sizeof("publickey") - 1 + 1 + 4 + strlen(algorithm) + 4 + blob_len;
+	unsigned int n = l->keys - 1; /* of this one */
+
+	if (l->seen->keys - n > SSH_SEEN_KEYS || l->seen->key_bytes[n % SSH_SEEN_KEYS] == want)
+		return true;
+	log_notice(
+	    "login-refused",
+	    "method=publickey reason=\"the key is not one for the algorithm, or that is SHA-1\"");
+	return false;
+}
+
 static void
 on_key(struct ssh_login *l, ssh_message msg, const char *user)
 {
@@ -82,7 +108,8 @@ on_key(struct ssh_login *l, ssh_message msg, const char *user)
 	const char *algorithm;
 
 	if ((!verified && state != SSH_PUBLICKEY_STATE_NONE) || !key ||
-	    ssh_keys_public(key, blob, sizeof(blob), &len, &algorithm) < 0) {
+	    ssh_keys_public(key, blob, sizeof(blob), &len, &algorithm) < 0 ||
+	    (!verified && !names_its_algorithm(l, user, algorithm, len))) {
 		ssh_auth_refuse(l, msg, 0, false);
 		let_go(l, msg);
 		return;

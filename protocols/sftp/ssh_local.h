@@ -62,13 +62,16 @@ int ssh_pipe_open(struct ssh_pipe *p, struct ssh_wire *w, ssh_channel channel) M
 
 /* ssh_seen.c - what libssh says in its log during a login; see there. */
 #define SSH_SEEN_PASSWORDS 8
+#define SSH_SEEN_KEYS 64 /* no login has more messages */
 struct ssh_seen {
 	unsigned int requests;	/* authentication requests, also those that libssh then drops */
 	unsigned int answers;	/* answers to prompts, also those */
 	unsigned int passwords; /* password requests; the payload of number n stands in */
 	uint32_t password_bytes[SSH_SEEN_PASSWORDS]; /* [n % SSH_SEEN_PASSWORDS] */
-	uint32_t answers_bytes;			     /* payload of the last answers */
-	char signature[64]; /* the algorithm of the last signature that was looked at */
+	unsigned int keys;			     /* public key requests, in the same way */
+	uint32_t key_bytes[SSH_SEEN_KEYS];
+	uint32_t answers_bytes; /* payload of the last answers */
+	char signature[64];	/* the algorithm of the last signature that was looked at */
 	bool stray; /* a message that has no place in a key exchange, before the first keys */
 };
 /* Starts and ends the listening; one session per process. */

@@ -70,6 +70,8 @@ on_message(struct ssh_login *l, ssh_message msg)
 			l->requests++;
 		if (ssh_message_subtype(msg) == SSH_AUTH_METHOD_PASSWORD)
 			l->passwords++;
+		if (ssh_message_subtype(msg) == SSH_AUTH_METHOD_PUBLICKEY)
+			l->keys++;
 		ssh_auth_request(l, msg);
 		break;
 	default:
@@ -112,6 +114,8 @@ static void
 answer_swallowed(struct ssh_login *l)
 {
 	l->requests = l->seen->requests;
+	l->passwords = l->seen->passwords;
+	l->keys = l->seen->keys;
 	if (l->kept)
 		ssh_auth_refuse(l, l->kept, 0, false);
 	else
@@ -229,6 +233,7 @@ ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_re
 				   auth_methods(w->s->conf, w->s->listener, w->s->peer_addr) };
 
 	l.methods = l.allowed;
+	ssh_auth_announce(&l);
 	ssh_shim_hold(true);
 	l.seen = ssh_seen_start();
 	while (!l.done) {

@@ -31,6 +31,7 @@ struct ssh_login {
 	unsigned int requests;	/* authentication requests that reached us */
 	unsigned int answers;	/* and answers to prompts */
 	unsigned int passwords; /* password requests that reached us */
+	unsigned int keys;	/* public key requests that did */
 	uint32_t allowed;	/* of auth.h: monitor takes no other question */
 	uint32_t methods;	/* those that the client is told of */
 	size_t prompts;
@@ -48,6 +49,9 @@ void ssh_auth_request(struct ssh_login *l, ssh_message msg);
 
 /* What monitor says to the last question, and then what came in its place. */
 void ssh_auth_verdict(struct ssh_login *l, struct auth_verdict *v);
+
+/* From now on l->methods is what a refusal tells, also where libssh refuses by itself (GSSAPI). */
+void ssh_auth_announce(struct ssh_login *l);
 
 /* Says no (partial: not yet), and what can go on; methods 0: as before. msg stays the caller's. */
 void ssh_auth_refuse(struct ssh_login *l, ssh_message msg, uint32_t methods, bool partial);

@@ -4,10 +4,11 @@
  * know, or whose signature is wrong, without any answer, and the client would wait for ever; its
  * log is the only sign that there was one. It also tells by which algorithm a signature was made,
  * and of what type and how large each packet was: libssh hands passwords on as C strings, so that
- * what stands behind a 0 byte would go unseen. All these texts are the same from 0.10 to 0.12; were
- * one ever missing, such a client would wait for its deadline, an RSA key would be said to sign by
- * rsa-sha2-256, every password would be refused, and what does not belong into a key exchange would
- * be met by libssh's own rules alone.
+ * what stands behind a 0 byte would go unseen, and keys without the algorithm that was named. All
+ * these texts are the same from 0.10 to 0.12; were one ever missing, such a client would wait for
+ * its deadline, an RSA key would be said to sign by rsa-sha2-256, every password would be refused,
+ * a key be said to be fine for any algorithm, and what does not belong into a key exchange would be
+ * met by libssh's own rules alone.
  */
 #include <string.h>
 
@@ -66,6 +67,7 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 	static const char verify[] = "Going to verify a ";
 	static const char read[] = "packet: read type ";
 	static const char password[] = "ssh-connection, method password for user '";
+	static const char key[] = "ssh-connection, method publickey for user '";
 	const char *text = strstr(buffer, ": ");
 	static uint32_t payload;
 	size_t n;
@@ -83,6 +85,8 @@ watch_log(int priority, const char *function, const char *buffer, void *userdata
 			seen.requests++;
 		if (strncmp(text, password, sizeof(password) - 1) == 0)
 			seen.password_bytes[seen.passwords++ % SSH_SEEN_PASSWORDS] = payload;
+		if (strncmp(text, key, sizeof(key) - 1) == 0)
+			seen.key_bytes[seen.keys++ % SSH_SEEN_KEYS] = payload;
 	} else if (strcmp(function, "ssh_packet_userauth_info_response") == 0 &&
 		   strncmp(text, answers, sizeof(answers) - 1) == 0) {
 		seen.answers++;
