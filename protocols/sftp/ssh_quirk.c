@@ -34,6 +34,8 @@ static const struct {
 	{ "paramiko_2.[0-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "SSHD-CORE-*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "APACHE-SSHD-1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
+	/* node's ssh2 before 1.0, by the name of its ssh2-streams. */
+	{ "ssh2js0.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "Ruby/Net::SSH_*", SSH_QUIRK_OLD_KEX },
 	{ "Ruby/Net::SSH_[2-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_ECDSA_HOST },
 	/* As Debian 12 has it: with strict key exchange came that nothing waits any more. */

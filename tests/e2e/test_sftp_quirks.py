@@ -30,6 +30,7 @@ ROWS = {
     "paramiko_2.[0-4].*": ("paramiko_2.1.2", "paramiko_2.12.0"),
     "SSHD-CORE-*": ("SSHD-CORE-0.9.0", "SSHD-2.9"),
     "APACHE-SSHD-1.*": ("APACHE-SSHD-1.7.0", "APACHE-SSHD-2.9.2"),
+    "ssh2js0.*": ("ssh2js0.4.10", "ssh2js1.17.0"),
     "Ruby/Net::SSH_*": ("Ruby/Net::SSH_7.0.1 x86_64-linux-gnu", "Ruby/Net-SSH"),
     "Ruby/Net::SSH_[2-4].*": ("Ruby/Net::SSH_4.2.0 x86_64-linux-gnu", "Ruby/Net::SSH_7.0.0 x86_64-linux-gnu"),
 }
