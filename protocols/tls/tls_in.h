@@ -85,6 +85,15 @@ int tls_warm(const struct tls_server *ts, conf_complain_fn *complain,
 /* A callback of ctx: writes down the client's hello. */
 int tls_ja3_hello(SSL *ssl, int *alert, void *arg);
 
+/* Lets tls_ticket_hello() see what it looks for. */
+bool tls_ticket_prepare(SSL_CTX *ctx) MUST_CHECK;
+/*
+ * In that callback, on a control connection. Programs with GnuTLS (wget) may take the session right
+ * behind the handshake and show no later ticket, so they get one there. It is good in this process
+ * only, which does no harm: GnuTLS has no cache that connections share.
+ */
+void tls_ticket_hello(SSL *ssl);
+
 /* For what the data connection sends, before the first. */
 void tls_server_make_room(struct tls_server *ts);
 

@@ -57,6 +57,7 @@ tls_ja3_hello(SSL *ssl, int *alert, void *arg)
 	(void)alert, (void)arg;
 	if (!c || c->kind != TLS_CONTROL)
 		return SSL_CLIENT_HELLO_SUCCESS;
+	tls_ticket_hello(ssl);
 	text_init(&t, room, sizeof(room));
 	text_printf(&t, "%u,", SSL_client_hello_get0_legacy_version(ssl));
 	len = SSL_client_hello_get0_ciphers(ssl, &at);

@@ -112,7 +112,7 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 	/* Early data could be replayed by anybody who saw it. */
 	return SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
 	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+	       SSL_CTX_set_num_tickets(ctx, 1) == 1 && tls_ticket_prepare(ctx) &&
 	       SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
 	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&

@@ -18,7 +18,11 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "server/base/fail.h"
 #include "server/base/text.h"
+
+/* RFC 8449. Of the libraries that FTP clients have, GnuTLS offers it. */
+#define RECORD_SIZE_LIMIT 28
 
 _Static_assert(sizeof(struct tls_ticket_keys) == TLS_SHARED_KEY, "the key of a user is three keys");
 
@@ -68,6 +72,36 @@ choose(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 		       EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) == 1
 		   ? 1
 		   : -1;
+}
+
+/* What is only looked for is not answered. */
+static int
+say_nothing(SSL *ssl, unsigned int type, unsigned int context, const unsigned char **at,
+	    size_t *len, X509 *cert, size_t cert_index, int *alert, void *arg)
+{
+	(void)ssl, (void)type, (void)context, (void)at, (void)len;
+	(void)cert, (void)cert_index, (void)alert, (void)arg;
+	return 0;
+}
+
+bool
+tls_ticket_prepare(SSL_CTX *ctx)
+{
+	/* OpenSSL shows callbacks no extension but those that it knows or was told of. */
+	return SSL_extension_supported(RECORD_SIZE_LIMIT) == 1 ||
+	       SSL_CTX_add_custom_ext(ctx, RECORD_SIZE_LIMIT, SSL_EXT_CLIENT_HELLO, say_nothing,
+				      NULL, NULL, NULL, NULL) == 1;
+}
+
+void
+tls_ticket_hello(SSL *ssl)
+{
+	const unsigned char *at;
+	size_t len;
+
+	if (SSL_client_hello_get0_ext(ssl, RECORD_SIZE_LIMIT, &at, &len) == 1 &&
+	    SSL_set_num_tickets(ssl, 1) != 1)
+		bug("tickets cannot be turned on");
 }
 
 int
