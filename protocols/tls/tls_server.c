@@ -109,11 +109,12 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	SSL_CTX_set_msg_callback(ctx, tls_conn_watch);
 	SSL_CTX_set_client_hello_cb(ctx, tls_ja3_hello, NULL);
-	/* Early data could be replayed by anybody who saw it. */
-	return SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-	       SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, 1) == 1 && tls_ticket_prepare(ctx) &&
-	       SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
+	/*
+	 * Early data could be replayed by anybody who saw it. What comes all the same, 16 KiB at
+	 * most, is passed over without being read (RFC 8446, section 4.2.10).
+	 */
+	return SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+	       tls_ticket_prepare(ctx) && SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
 	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_MODERN : GROUPS_COMPATIBLE) == 1 &&

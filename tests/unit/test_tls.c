@@ -226,6 +226,33 @@ test_a_session_from_before_owning_does_not_resume(void **state)
 	}
 }
 
+/* RFC 8446, section 4.2.10: a client may try; it is no mistake of his, and no word of it arrives.
+ */
+static void
+test_early_data_is_passed_over_unread(void **state)
+{
+	struct tls_server *ts = new_server();
+	struct pair control, again;
+	SSL_SESSION *session = control_session(&control, ts, TLS1_3_VERSION);
+	char room[16];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+	SSL_SESSION_set_max_early_data(session, 1000);
+	open_pair(&again, ts, TLS_CONTROL, TLS1_3_VERSION, session, NULL);
+	assert_int_equal(SSL_write_early_data(again.client, "DELE all\r\n", 10, &n), 1);
+	assert_int_equal(shake_hands(&again), 0);
+	assert_int_equal(SSL_get_early_data_status(again.client), SSL_EARLY_DATA_REJECTED);
+	assert_int_equal(SSL_write(again.client, "NOOP\r\n", 6), 6);
+	assert_int_equal(tls_read(again.c, room, sizeof(room)), 6);
+	assert_memory_equal(room, "NOOP", 4);
+	close_pair(&again);
+	SSL_SESSION_free(session);
+	close_pair(&control);
+	tls_server_free(ts);
+}
+
 static void
 test_no_ticket_travels_on_a_data_connection(void **state)
 {
@@ -432,6 +459,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_data_resumes_its_own_control_connection_only),
 		cmocka_unit_test(test_a_session_from_before_owning_does_not_resume),
+		cmocka_unit_test(test_early_data_is_passed_over_unread),
 		cmocka_unit_test(test_no_ticket_travels_on_a_data_connection),
 		cmocka_unit_test(test_only_close_notify_is_an_end),
 		cmocka_unit_test(test_records_are_collected_and_arrive_whole),
