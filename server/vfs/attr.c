@@ -380,6 +380,8 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 		err = writing_settle(w, p);
 	if (err == 0 && !writing_set(w, p, change, &err))
 		err = change_place(w, p, flags, change);
+	if (err == -EBUSY && w->tries_again)
+		return err;
 	if (change->set & VFS_SET_MODE)
 		world_changed(w, "chmod", p->path, NULL, err);
 	if (change->set & VFS_SET_TIMES)

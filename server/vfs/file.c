@@ -251,7 +251,7 @@ file_open(struct world *w, const char *path, uint32_t flags, uint32_t mode, uint
 		/*
 		 * Clients probe for what is not there all the time; anything else is worth a line.
 		 */
-		if (err != -ENOENT)
+		if (err != -ENOENT && !(err == -EBUSY && w->tries_again))
 			log_transfer(f, p->path, 0, strerrorname_np(-err));
 		file_free(w, f);
 		return err;

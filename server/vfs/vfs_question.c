@@ -7,6 +7,8 @@
  */
 #include "server/vfs/vfs_question.h"
 
+#include <errno.h>
+
 #include "server/vfs/attr.h"
 #include "server/vfs/dir.h"
 #include "server/vfs/file.h"
@@ -14,6 +16,7 @@
 #include "server/vfs/quota.h"
 #include "server/vfs/vfs_msg.h"
 #include "server/vfs/world.h"
+#include "server/vfs/writing.h"
 
 struct question {
 	struct world *w;
@@ -65,10 +68,14 @@ on_setattr(struct question *q)
 	const char *path = get_path(q, 0);
 	uint32_t flags = buf_get_u32(q->in);
 	struct vfs_change change;
+	unsigned waited = 0;
+	int err = -EBUSY;
 
 	get_change(q, &change);
 	WHOLE_OR_BAD(q);
-	return attr_set(q->w, path, flags, &change);
+	while (writing_try(q->w, err, &waited))
+		err = attr_set(q->w, path, flags, &change);
+	return err;
 }
 
 static int
@@ -77,9 +84,13 @@ on_open(struct question *q)
 	const char *path = get_path(q, 0);
 	uint32_t flags = buf_get_u32(q->in), mode = buf_get_u32(q->in);
 	uint64_t offset = buf_get_u64(q->in);
+	unsigned waited = 0;
+	int err = -EBUSY;
 
 	WHOLE_OR_BAD(q);
-	return file_open(q->w, path, flags, mode, offset, q->out, &q->pass_fd);
+	while (writing_try(q->w, err, &waited))
+		err = file_open(q->w, path, flags, mode, offset, q->out, &q->pass_fd);
+	return err;
 }
 
 static int

@@ -59,6 +59,8 @@ struct world {
 	vfs_event_fn *on_event; /* NULL: nobody wants to know */
 	void *event_ctx;
 
+	bool tries_again; /* what is busy now is asked for once more: no line about it yet */
+
 	uint64_t counted_ms; /* when a refusal last led to a count */
 	uint64_t swept_ms;   /* when, and which directory, part_sweep_dir did last */
 	dev_t swept_dev;

@@ -6,6 +6,7 @@
 #include "server/vfs/writing.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 #include "server/vfs/part.h"
 #include "server/vfs/publish.h"
 #include "server/vfs/world.h"
+
+#define LOOK_AGAIN_MS 10u
+#define PATIENCE_MS 500u
 
 int
 writing_busy(struct world *w)
@@ -38,6 +42,18 @@ writing_lock(struct world *w, int fd, const struct stat *st)
 			return 0;
 	}
 	return writing_busy(w);
+}
+
+bool
+writing_try(struct world *w, int err, unsigned *waited_ms)
+{
+	if (err != -EBUSY || *waited_ms > PATIENCE_MS)
+		return false;
+	if (*waited_ms > 0)
+		(void)poll(NULL, 0, LOOK_AGAIN_MS);
+	*waited_ms += LOOK_AGAIN_MS;
+	w->tries_again = *waited_ms <= PATIENCE_MS;
+	return true;
 }
 
 struct file *

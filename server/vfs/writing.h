@@ -23,6 +23,14 @@ int writing_lock(struct world *w, int fd, const struct stat *st) MUST_CHECK;
 /* -EBUSY with its words. */
 int writing_busy(struct world *w);
 
+/*
+ * Whether to try what met -EBUSY once more, after a moment. Clients with several connections, such
+ * as sshfs with max_conns, end a writer on one of them and begin the next on another without
+ * waiting between; so who finds a file busy is told so only after half a second, in which people
+ * who meet each other's uploads lose nothing. err begins as -EBUSY, *waited_ms as 0.
+ */
+bool writing_try(struct world *w, int err, unsigned *waited_ms);
+
 /* The upload of this session to this place, or NULL. */
 struct file *writing_find(struct world *w, const struct place *p);
 

@@ -20,6 +20,8 @@ import paramiko
 import pytest
 
 from conftest import SYSTEM_UID, SYSTEM_USER, TOP, comm, descendants, eventually, needs_root, parents, run, serving, sha256
+from test_sftp_ledger import CLOSE, CREAT, FAILURE, HANDLE, OK, SETSTAT, STATUS, TRUNC, W, WRITE, Raw, s as string, u32, u64
+from test_sftp_ledger import OPEN as OPEN_FILE
 
 # What paramiko takes for an integer of 64 bits; 3.0 has another name for it.
 INT64 = getattr(paramiko.sftp_client, "int64", None) or paramiko.sftp_client.long
@@ -384,6 +386,45 @@ def test_rclone_completes_an_interrupted_upload(server, here, protocol):
     eventually(lambda: not server.sessions(), 15, "end of sessions")
     os.unlink(server.path("r.bin"))
     assert not [n for n in os.listdir(server.root) if n.startswith(".coffer-") and n.endswith("r.bin")]
+
+
+# Whether the file is there, what the second connection asks for, and what it gets in the end.
+RIVALS = {
+    "new": (False, OPEN_FILE, u32(W | CREAT) + u32(0), HANDLE),
+    "replaced": (True, OPEN_FILE, u32(W | CREAT | TRUNC) + u32(0), HANDLE),
+    "changed": (True, OPEN_FILE, u32(W) + u32(0), HANDLE),
+    "cut": (True, SETSTAT, u32(1) + u64(1), STATUS),
+}
+
+
+@pytest.mark.parametrize("kind", RIVALS)
+def test_a_file_that_another_connection_is_about_to_close_is_waited_for(server, kind):
+    """sshfs with max_conns closes a file on one connection and opens it on the next without waiting between."""
+    is_there, request, rest, good = RIVALS[kind]
+    name = "waits-" + kind
+    with Raw(server) as one, Raw(server) as two:
+        for _ in range(is_there + 1):
+            h = one.open(name, W if seen(server, name) else W | CREAT)
+            assert one.ask(WRITE, string(h) + u64(0) + string(b"first")) == (STATUS, OK)
+            if not seen(server, name) and is_there:
+                assert one.ask(CLOSE, string(h)) == (STATUS, OK)
+        two.send(request, u32(1) + string(name) + rest)
+        two.chan.settimeout(0.2)
+        with pytest.raises(socket.timeout):  # refused at once
+            two.packet()
+        two.chan.settimeout(15)
+        assert one.ask(CLOSE, string(h)) == (STATUS, OK)
+        got, body = two.answer(1)
+        assert got == good and (got != STATUS or body == OK)
+
+
+def test_a_file_that_stays_busy_is_refused_and_told_of_once(server):
+    with Raw(server) as one, Raw(server) as two:
+        h = one.open("stays-busy", W | CREAT)
+        assert one.ask(WRITE, string(h) + u64(0) + string(b"first")) == (STATUS, OK)
+        assert two.open("stays-busy", W | CREAT) == (STATUS, FAILURE)
+    server.wait_for_log("path=/stays-busy bytes=0 offset=0")
+    assert len([line for line in server.log().splitlines() if "path=/stays-busy" in line and "reason=EBUSY" in line]) == 1
 
 
 PROGRAM = '#include <stdio.h>\nint main(void) { puts("it runs"); return 0; }\n'

@@ -108,7 +108,7 @@ test_what_another_session_appended_stays(void **state)
 	fx_shares[0].rights = RIGHTS_APPEND_ONLY;
 	fx_begin();
 	before_lock = append_to_a;
-	assert_int_equal(do_open("/a", REST, 2), -EBUSY);
+	assert_int_equal(do_open("/a", REST, 2), -EACCES);
 	assert_string_equal(fx_read("/a"), "01THEIRS");
 }
 
