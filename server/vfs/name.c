@@ -159,8 +159,9 @@ name_rmdir(struct world *w, const char *path)
 	return world_changed(w, "rmdir", w->here.path, NULL, err);
 }
 
+/* *ret_kept: it was a broken upload, which has never had the name. */
 static int
-do_unlink(struct world *w, const char *path)
+do_unlink(struct world *w, const char *path, bool *ret_kept)
 {
 	struct place *p = &w->here;
 	FD_OWN int dir = -1;
@@ -170,24 +171,30 @@ do_unlink(struct world *w, const char *path)
 
 	if (err == 0)
 		err = name_need_or_own(w, p, RIGHT_DELETE, RIGHT_CREATE, dir, name);
-	if (err == 0 && trash_keeps_deleted(p->share) && !trash_name_is_inside(p->inner)) {
+	if (err < 0)
+		return err;
+	if (trash_keeps_deleted(p->share) && !trash_name_is_inside(p->inner)) {
 		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		return S_ISDIR(st.st_mode) ? -EISDIR : trash_move(w, p->share, dir, name);
+			err = -errno;
+		else
+			return S_ISDIR(st.st_mode) ? -EISDIR : trash_move(w, p->share, dir, name);
 	}
 	if (err == 0)
 		err = charge_remove(w, p->share, dir, name, 0);
 	if (err == 0)
 		trash_forget(w, p->share, dir, name);
-	return err;
+	/* What SIZE and STAT show can be deleted. */
+	*ret_kept = err == -ENOENT && writing_drop_kept(w, p) == 0;
+	return *ret_kept ? 0 : err;
 }
 
 int
 name_unlink(struct world *w, const char *path)
 {
-	int err = do_unlink(w, path);
+	bool kept = false;
+	int err = do_unlink(w, path, &kept);
 
-	if (err == 0)
+	if (err == 0 && !kept)
 		world_happened(w, VFS_EVENT_DELETE, &w->here, NULL, 0, false);
 	return world_changed(w, "delete", w->here.path, NULL, err);
 }

@@ -116,6 +116,21 @@ writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st)
 	return err < 0 ? -ENOENT : 0;
 }
 
+int
+writing_drop_kept(struct world *w, struct place *p)
+{
+	FD_OWN int dir = -1;
+	const char *name;
+	struct stat st;
+	int err = writing_stat_kept(w, p, &st);
+
+	if (err == 0)
+		err = place_parent(w, p, &dir, &name);
+	if (err == 0)
+		part_remove(w, p->share, PART_KEPT, dir, name);
+	return err;
+}
+
 void
 writing_moved(struct world *w, struct share *share, const char *from, const char *to)
 {

@@ -47,6 +47,9 @@ bool writing_set(struct world *w, const struct place *p, const struct vfs_change
 /* A part that this user may go on with, shown as the file. 0 or -ENOENT. */
 int writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st) MUST_CHECK;
 
+/* Removes it: what is shown by a name can be deleted by it. 0 or -ENOENT. */
+int writing_drop_kept(struct world *w, struct place *p) MUST_CHECK;
+
 /* A directory of the share was renamed: uploads into it keep their place. */
 void writing_moved(struct world *w, struct share *share, const char *from, const char *to);
 

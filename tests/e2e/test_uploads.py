@@ -4,6 +4,7 @@
 ROUNDS=1000 makes a soak of the random rounds; SEED repeats a run.
 """
 
+import contextlib
 import ftplib
 import hashlib
 import os
@@ -370,6 +371,21 @@ def test_rest_and_stor_go_on_with_an_interrupted_upload(server, here):
     assert f.voidresp().startswith("226")
     f.quit()
     assert sha256(server.path("f.bin")) == want
+
+
+@pytest.mark.parametrize("protocol", ("ftp", "sftp"))
+def test_an_interrupted_upload_can_be_deleted_by_the_name_that_size_shows(server, here, protocol):
+    interrupted(server, here, "d.bin")
+    with contextlib.closing(server.ftp()) as f:
+        assert f.size("d.bin") == 600000
+        if protocol == "ftp":
+            assert f.delete("d.bin").startswith("250")
+        else:
+            run("sftp", "-P", str(server.sftp_port), *ssh_options(server), "-b", "-", server.user + "@127.0.0.1", input=b"rm d.bin\n")
+        for gone in (f.size, f.delete):
+            with pytest.raises(ftplib.error_perm, match="550"):
+                gone("d.bin")
+    assert not [name for name in os.listdir(server.root) if "d.bin" in name]
 
 
 @pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
