@@ -117,13 +117,16 @@ put_perm(struct text *t, const struct vfs_attr *attr)
 		{ RIGHT_RENAME, 'f', 'f' }, { RIGHT_DELETE, 'd', 'p' },	 { RIGHT_RMDIR, 0, 'd' },
 	};
 	const bool is_dir = attr->type == VFS_DIR;
+	/* Of sockets, devices and pipes nothing is read or written. */
+	const uint32_t rights =
+	    attr->type == VFS_OTHER ? attr->rights & (RIGHT_RENAME | RIGHT_DELETE) : attr->rights;
 
 	if (is_dir)
 		text_putc(t, 'e');
 	for (size_t i = 0; i < COUNT_OF(letters); i++) {
 		char c = is_dir ? letters[i].dir : letters[i].file;
 
-		if ((attr->rights & letters[i].right) && c)
+		if ((rights & letters[i].right) && c)
 			text_putc(t, c);
 	}
 }

@@ -156,6 +156,13 @@ attr_is_visible(struct world *w, const struct place *p, int fd, const struct sta
 	       own_wrote(&w->own, fd, "");
 }
 
+/* Where shares are mounted, or lead to one, nothing is renamed or removed. */
+static uint32_t
+rights_at(const struct place *p)
+{
+	return p->is_mount || p->is_above_mount ? p->rights & ~ATTR_NOT_OF_MOUNTS : p->rights;
+}
+
 int
 attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 {
@@ -186,7 +193,7 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 	else if (err == 0 && !attr_is_visible(w, p, fd, &st))
 		err = -ENOENT;
 	if (err == 0)
-		attr_put(w, out, p->share, &st, p->rights);
+		attr_put(w, out, p->share, &st, rights_at(p));
 	return err;
 }
 

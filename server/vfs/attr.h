@@ -15,6 +15,9 @@ struct world;
 /* Bytes that attr_put may take. */
 #define ATTR_BYTES_MAX 160
 
+/* Rights that nobody has to a directory where a share is mounted, or that leads to one. */
+#define ATTR_NOT_OF_MOUNTS ((uint32_t)(RIGHT_RENAME | RIGHT_RMDIR))
+
 /* Puts the attributes as vfs_msg.h says. share may be NULL (a virtual directory). */
 void attr_put(struct world *w, struct buf *out, const struct share *share, const struct stat *st,
 	      uint32_t rights);

@@ -102,7 +102,7 @@ put_mounts(struct world *w, struct dir *d, struct buf *out)
 			continue;
 		buf_put_cstring(out, name);
 		if (at && fstat(at->root, &st) == 0)
-			attr_put(w, out, at, &st, at->conf->rights);
+			attr_put(w, out, at, &st, at->conf->rights & ~ATTR_NOT_OF_MOUNTS);
 		else
 			attr_put_virtual(w, out);
 	}

@@ -374,6 +374,27 @@ def test_what_one_command_arranges_the_next_one_has(conforming):
             c.expect(command, code)
 
 
+def fact(c, path, name):
+    facts = c("MLST " + path).split("\n")[1].split("; ")[0]
+    return dict(f.split("=", 1) for f in facts.strip().split(";"))[name]
+
+
+def test_the_fact_perm_promises_what_the_commands_do(conforming):
+    """RFC 3659, section 7.5.5."""
+    os.mkfifo(conforming.path("pipe"))
+    try:
+        with Raw(conforming) as c:
+            for path, letters, gone in (("/", "celmp", "RMD /"), ("dir", "cdeflmp", None), ("file", "adfrw", None), ("pipe", "df", "RETR pipe")):
+                assert "".join(sorted(fact(c, path, "perm"))) == letters, path
+                if gone:
+                    c.epsv()
+                    c.expect(gone, "550")
+            c.expect("DELE pipe", "250")
+    finally:
+        if os.path.exists(conforming.path("pipe")):
+            os.unlink(conforming.path("pipe"))
+
+
 def test_replies_have_the_form_of_the_texts(conforming):
     with Raw(conforming) as c:
         # RFC 2389, section 3.2: one blank before each feature, and the last line is "211 End".
