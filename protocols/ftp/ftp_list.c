@@ -153,12 +153,14 @@ open_answer(void *ctx, struct vfs_reply *reply)
 		x->has_ticket = true;
 		x->ticket = reply->ticket;
 	}
-	if (!x->failing && reply->err == -ENOTDIR && x->list.format != FTP_FACTS) {
+	if (!x->failing && reply->err == -ENOENT && try_pattern(f))
+		return;
+	/* Not a directory; or a link that leads nowhere, or an upload that broke. */
+	if (!x->failing && (reply->err == -ENOTDIR || reply->err == -ENOENT) &&
+	    x->list.format != FTP_FACTS && !x->list.pattern) {
 		ftp_xfer_asked(f, vfs_stat(f->s->vfs, f->path, VFS_NOFOLLOW, file_answer, f));
 		return;
 	}
-	if (!x->failing && reply->err == -ENOENT && try_pattern(f))
-		return;
 	/* RFC 3659, section 7.2.1: MLSD of a file is a mistake in the argument. */
 	if (!x->failing && reply->err == -ENOTDIR) {
 		x->asked = false;

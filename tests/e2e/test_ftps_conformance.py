@@ -395,6 +395,19 @@ def test_the_fact_perm_promises_what_the_commands_do(conforming):
             os.unlink(conforming.path("pipe"))
 
 
+def test_a_link_that_leads_nowhere_is_listed_as_what_it_is(conforming):
+    """As ls -l does; what is not there at all is refused."""
+    os.symlink("nowhere", conforming.path("dangling"))
+    try:
+        with Raw(conforming) as c:
+            assert c("STAT dangling").split("\n")[1].startswith("lrwx")
+            for command in ("STAT nowhere", "MLST dangling", "SIZE dangling"):
+                c.expect(command, "550")
+            assert c.get("LIST dangling")[1].startswith(b"lrwx") and c.get("NLST dangling")[1] == b"dangling\r\n"
+    finally:
+        os.unlink(conforming.path("dangling"))
+
+
 def test_replies_have_the_form_of_the_texts(conforming):
     with Raw(conforming) as c:
         # RFC 2389, section 3.2: one blank before each feature, and the last line is "211 End".
