@@ -173,7 +173,9 @@ call(struct ftp *f, int family, const char *address, uint16_t port)
 			    memcmp(said, &((struct sockaddr_in6 *)&f->s->peer)->sin6_addr, 16) == 0;
 	}
 	if (!same || port < 1024) {
-		ftp_reply(f, 501, "It must be your own address, and a port from 1024 on.");
+		/* RFC 2577, section 3 suggests 504 for a port that is none of the client's. */
+		ftp_reply(f, same ? 504 : 501,
+			  "It must be your own address, and a port from 1024 on.");
 		return;
 	}
 	ftp_data_close(f);

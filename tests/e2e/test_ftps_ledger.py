@@ -470,8 +470,10 @@ def test_FD01_active_mode_calls_its_own_client_only():
         with socket.create_server(("127.0.0.2", 0)) as trap:
             port = trap.getsockname()[1]
             for line in ("PORT 127,0,0,2,%d,%d" % (port >> 8, port & 255), "EPRT |1|127.0.0.2|%d|" % port,
-                         "PORT 127,0,0,1,0,22", "PORT 127,0,0,1,0,0", "EPRT |1|127.0.0.1|1023|", "EPRT |2|::1|%d|" % port):
+                         "PORT 127,0,0,2,0,22", "EPRT |2|::1|%d|" % port):
                 c.expect(line, "501")
+            for line in ("PORT 127,0,0,1,0,22", "PORT 127,0,0,1,0,0", "EPRT |1|127.0.0.1|1023|"):
+                c.expect(line, "504")  # RFC 2577, section 3
             trap.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 trap.accept()
