@@ -453,11 +453,11 @@ ssh_wire_is_over(const struct ssh_wire *w)
 	return w->over;
 }
 
-bool
-ssh_wire_is_goodbye(const struct ssh_wire *w)
+enum session_end
+ssh_wire_end(const struct ssh_wire *w)
 {
 	(void)w;
-	return false;
+	return SESSION_LOST;
 }
 
 bool
