@@ -108,8 +108,15 @@ $(BUILD)/faultfs $(BUILD)/logdisk: $(BUILD)/%: tests/faultfs/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $$(pkg-config --cflags --libs fuse3)
 
+# The fuzzers without libFuzzer: tests/fuzz/replay.c. They stand in for parts of libssh's and OpenSSL's side, and for
+# poll, so nothing of theirs is fortified.
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libcoffer.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(LINK_HARDEN) -Wl,-z,muldefs $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libcoffer.a $(DAEMON_LIBS)
+
 .PHONY: units
-units: $(UNIT_BIN)
+units: $(UNIT_BIN) $(FUZZ_BIN)
 
 # The two commands of the README. They install what is missing; everything else only builds.
 .PHONY: deps run check

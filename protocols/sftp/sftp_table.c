@@ -155,7 +155,7 @@ sftp_input(void *owner, const uint8_t *at, size_t len, size_t *ret_need)
 	for (;;) {
 		int err = sftp_packet_size(at + taken, len - taken, &size);
 
-		if (err == -EAGAIN)
+		if (err < 0)
 			size = 4;
 		*ret_need = size;
 		if (err == -EAGAIN || (err == 0 && len - taken < size))

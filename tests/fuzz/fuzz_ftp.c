@@ -426,6 +426,15 @@ poll(struct pollfd *fds, nfds_t count, int timeout)
 	return (int)syscall(SYS_ppoll, fds, count, &now, NULL, 0);
 }
 
+/* The same for what was compiled with _FORTIFY_SOURCE. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+int
+__poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
+{
+	assert(count * sizeof(*fds) <= size);
+	return poll(fds, count, timeout);
+}
+
 /* ---- tls.h ---- */
 
 int
@@ -626,7 +635,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	if (!top[0])
 		begin_all();
-	at = bytes;
+	program = bytes;
 	left = len;
 	make_share();
 	before = open_fds();

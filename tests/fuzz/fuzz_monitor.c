@@ -41,7 +41,7 @@ static char users[] = "/tmp/coffer-fuzz-users-XXXXXX", codes[64], keys[64];
 static unsigned int failures;
 static bool password_said;
 
-static const uint8_t *at;
+static const uint8_t *program;
 static size_t left;
 
 static uint64_t
@@ -143,7 +143,10 @@ begin_all(void)
 static uint8_t
 byte(void)
 {
-	return left > 0 ? (left--, *at++) : 0;
+	if (left == 0)
+		return 0;
+	left--;
+	return *program++;
 }
 
 static void
@@ -249,7 +252,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (!conf.auth.users_file)
 		begin_all();
-	at = data;
+	program = data;
 	left = len;
 	failures = 0;
 	password_said = false;

@@ -569,7 +569,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			rooms[i].out = malloc(2 * SFTP_PACKET_MAX + 600000);
 		}
 	}
-	at = data;
+	program = data;
 	left = len;
 	make_share();
 	before = open_fds();

@@ -48,8 +48,8 @@ static struct account account;
 static char top[64];
 static struct stat beside;
 
-/* What is left of the program. */
-static const uint8_t *at;
+/* What is left of it. */
+static const uint8_t *program;
 static size_t left;
 
 static inline const char *
@@ -135,7 +135,10 @@ begin_all(void)
 static inline uint8_t
 byte(void)
 {
-	return left > 0 ? (left--, *at++) : 0;
+	if (left == 0)
+		return 0;
+	left--;
+	return *program++;
 }
 
 static inline uint64_t

@@ -133,8 +133,8 @@ write_some(void)
 	int fd = fds[byte() % FDS];
 
 	if (fd >= 0)
-		ignore_result(
-		    pwrite(fd, text, (size_t)number() % sizeof(text), (off_t)(number() & 0xffff)));
+		ignore_result((int)pwrite(fd, text, (size_t)number() % sizeof(text),
+					  (off_t)(number() & 0xffff)));
 }
 
 static bool
@@ -160,7 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (!top[0])
 		begin_all();
-	at = data;
+	program = data;
 	left = len;
 	make_share();
 	before = open_fds();
