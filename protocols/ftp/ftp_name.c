@@ -64,7 +64,7 @@ void
 ftp_cwd(struct ftp *f, char *arg)
 {
 	(void)arg;
-	ftp_asked(f, vfs_stat(f->s->vfs, f->path, 0, cwd_answer, f));
+	ftp_asked(f, vfs_stat(f->s->vfs, f->path, VFS_ENTER, cwd_answer, f));
 }
 
 void
@@ -72,7 +72,7 @@ ftp_cdup(struct ftp *f, char *arg)
 {
 	(void)arg;
 	path_dir(f->cwd, f->path, VFS_PATH_MAX);
-	ftp_asked(f, vfs_stat(f->s->vfs, f->path, 0, cwd_answer, f));
+	ftp_asked(f, vfs_stat(f->s->vfs, f->path, VFS_ENTER, cwd_answer, f));
 }
 
 void

@@ -192,6 +192,9 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 		err = writing_stat_kept(w, p, &st);
 	else if (err == 0 && !attr_is_visible(w, p, fd, &st))
 		err = -ENOENT;
+	else if (err == 0 && (flags & VFS_ENTER) && S_ISDIR(st.st_mode) &&
+		 fstatat(fd, ".", &st, 0) < 0)
+		err = -errno;
 	if (err == 0)
 		attr_put(w, out, p->share, &st, rights_at(p));
 	return err;

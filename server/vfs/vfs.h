@@ -105,6 +105,7 @@ enum vfs_open_flag {
 enum vfs_flag {
 	VFS_NOFOLLOW = 1, /* the last component is not followed when it is a symlink (lstat) */
 	VFS_REPLACE = 2,  /* rename: an existing file may be replaced */
+	VFS_ENTER = 4,	  /* stat: -EACCES for a directory in which the user cannot look names up */
 };
 
 struct vfs_space { /* statvfs(3), with quotas of the share taken into account */

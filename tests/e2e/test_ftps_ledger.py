@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import eventually, needs_root, serving, status
+from conftest import SYSTEM_USER, eventually, needs_root, serving, status
 from rawftps import Raw, cut, read, until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -818,6 +818,35 @@ def test_FD10_patterns_and_options_cost_nothing(server):
         assert seconds_of_cpu(wire) < 0.5
         assert len(c.get("NLST many/*1")[1].splitlines()) == 30
         assert c.get("LIST -R many")[1].count(b"\r\n") == 300
+
+
+def test_patterns_that_end_in_a_slash_give_names_that_are_there(server):
+    os.makedirs(server.path("slash", "inside"), exist_ok=True)
+    with Raw(server) as c:
+        c.expect("CWD slash", "250")
+        assert c.get("NLST */")[1] == b"inside\r\n"
+        c.expect("CWD /", "250")
+        assert c.get("NLST slash/*//")[1] == b"slash/inside\r\n"
+
+
+@needs_root  # whom no directory is closed to otherwise
+def test_nobody_changes_into_a_directory_that_is_closed_to_him():
+    with serving("--mode", "root", "--user", SYSTEM_USER) as s, Raw(s) as c:
+        for name, mode in (("closed", 0o700), ("passage", 0o711)):
+            os.mkdir(s.path(name))
+            os.chmod(s.path(name), mode)
+        c.expect("CWD closed", "550")
+        assert c("PWD").startswith('257 "/" ')
+        c.expect("CWD passage", "250")
+        assert c("PWD").startswith('257 "/passage" ')
+        c.expect("CDUP", "250")
+
+
+def test_why_a_directory_cannot_go_into_itself_is_said(server):
+    os.makedirs(server.path("matryoshka"), exist_ok=True)
+    with Raw(server) as c:
+        c.expect("RNFR matryoshka", "350")
+        assert "into itself" in c.expect("RNTO matryoshka/inside", "550")
 
 
 @needs_root  # to count descriptors of wire
