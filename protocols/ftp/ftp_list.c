@@ -126,10 +126,13 @@ static bool
 try_pattern(struct ftp *f)
 {
 	struct ftp_list *l = &f->x.list;
+	size_t len = strlen(f->scratch);
 	char *slash;
 
 	if (l->format == FTP_FACTS || l->pattern || !ftp_match_is_pattern(path_name(f->path)))
 		return false;
+	while (len > 1 && f->scratch[len - 1] == '/')
+		f->scratch[--len] = '\0';
 	slash = strrchr(f->scratch, '/');
 	l->pattern = f->path2;
 	ignore_result(text_copy(f->path2, VFS_PATH_MAX, path_name(f->path)));
