@@ -38,7 +38,7 @@ static const struct verb verbs[] = {
 	{ "AUTH", V_CLEAR | V_EARLY | V_ARG, ftp_auth, "TLS" },
 	{ "PBSZ", V_EARLY | V_KEEP | V_ARG, ftp_pbsz, "0" },
 	{ "PROT", V_EARLY | V_KEEP | V_ARG, ftp_prot, "P" },
-	{ "CCC", 0, ftp_no_ccc, "(never)" },
+	{ "CCC", V_ALIAS, ftp_no_ccc, "(never)" },
 	{ "USER", V_RAW | V_LOGIN | V_EARLY | V_ARG, ftp_user, "name" },
 	{ "PASS", V_RAW | V_LOGIN | V_EARLY, ftp_pass, "password" },
 	{ "ACCT", V_ARG, ftp_acct, "account" },

@@ -120,7 +120,9 @@ move(struct world *w, struct pair *pair, bool replace)
 		      replace ? 0 : RENAME_NOREPLACE) < 0 &&
 	    (errno != EINVAL || replace ||
 	     renameat(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name) < 0))
-		err = -errno;
+		err = errno == EINVAL
+			  ? world_why(w, -EINVAL, "a directory cannot be moved into itself")
+			  : -errno;
 	/* Two names of one file: rename(2) does nothing, and says that it did. */
 	if (err < 0 || is_same(pair))
 		gone = (struct tally_sum) { 0, 0 };
