@@ -16,13 +16,18 @@
 #include "server/vfs/path.h"
 
 static void
-put_entry(struct ftp *f, struct text *t, const char *name, const struct vfs_attr *attr)
+put_entry(struct ftp *f, struct text *t, const char *name, const struct vfs_attr *attr,
+	  const char *target)
 {
 	const struct ftp_list *l = &f->x.list;
 
 	switch (l->format) {
 	case FTP_LONG:
 		lsline_put(t, name, attr, l->now);
+		if (*target) {
+			text_puts(t, " -> ");
+			text_printable(t, target);
+		}
 		break;
 	case FTP_FACTS:
 		ftp_fact_put(t, attr, f->facts);
@@ -74,7 +79,7 @@ put_batch(struct ftp *f, struct vfs_reply *reply)
 	text_init(&t, (char *)f->piece, f->piece_size);
 	while (vfs_entry_get(reply->entries, &entry))
 		if (!x->list.pattern || ftp_match(x->list.pattern, entry.name))
-			put_entry(f, &t, entry.name, &entry.attr);
+			put_entry(f, &t, entry.name, &entry.attr, entry.target);
 	x->pos = 0;
 	x->len = t.len;
 	if (t.cut)
@@ -114,7 +119,7 @@ file_answer(void *ctx, struct vfs_reply *reply)
 	f->x.list.last = true;
 	text_init(&t, (char *)f->piece, FTP_PIECE);
 	put_entry(f, &t, f->x.list.format == FTP_NAMES ? f->scratch : path_name(f->path),
-		  &reply->attr);
+		  &reply->attr, "");
 	f->x.len = t.len;
 	begin(f);
 }

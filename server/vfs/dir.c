@@ -18,6 +18,7 @@
 #include "server/base/fd.h"
 #include "server/vfs/attr.h"
 #include "server/vfs/file.h"
+#include "server/vfs/name.h"
 #include "server/vfs/part.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/trash_sweep.h"
@@ -29,7 +30,7 @@
 /* A batch that takes longer is sent as it is; the clock is looked at once in so many entries. */
 #define BATCH_MS 20
 #define BATCH_LOOK 32
-#define ENTRY_BYTES_MAX (4 + VFS_NAME_MAX + ATTR_BYTES_MAX)
+#define ENTRY_BYTES_MAX (4 + VFS_NAME_MAX + ATTR_BYTES_MAX + 4 + VFS_TARGET_MAX)
 
 static struct dir *
 dir_new(struct world *w)
@@ -148,6 +149,20 @@ shows_trash(struct world *w, struct dir *d)
 	return entry_rights(d, TRASH_DIR) & RIGHT_TRASH;
 }
 
+/* What READLINK would say of it, for listings. */
+static void
+put_target(const struct dir *d, const char *name, struct buf *out)
+{
+	char target[VFS_TARGET_MAX];
+	ssize_t n = readlinkat(d->fd, name, target, sizeof(target));
+	int depth = d->inner[0] != '\0';
+
+	for (const char *s = d->inner; *s; s++)
+		depth += *s == '/';
+	target[n < 0 || (size_t)n == sizeof(target) ? 0 : n] = '\0';
+	buf_put_cstring(out, name_target_stays(depth, target) ? target : "");
+}
+
 static void
 put_entry(struct world *w, struct dir *d, const struct dirent64 *entry, struct buf *out)
 {
@@ -183,6 +198,8 @@ put_entry(struct world *w, struct dir *d, const struct dirent64 *entry, struct b
 	}
 	buf_put_cstring(out, name);
 	attr_put(w, out, d->share, &st, entry_rights(d, name));
+	if (S_ISLNK(st.st_mode))
+		put_target(d, name, out);
 }
 
 static int

@@ -199,16 +199,11 @@ name_unlink(struct world *w, const char *path)
 	return world_changed(w, "delete", w->here.path, NULL, err);
 }
 
-/* Does the text of a link that lies at inner stay in the share, as far as text can tell? */
-static bool
-stays_inside(const char *inner, const char *target)
+bool
+name_target_stays(int depth, const char *target)
 {
-	int depth = 0;
-
 	if (target[0] == '/' || target[0] == '\0')
 		return false;
-	for (const char *s = inner; *s; s++)
-		depth += *s == '/';
 	while (*target) {
 		size_t len = (size_t)(strchrnul(target, '/') - target);
 
@@ -223,6 +218,17 @@ stays_inside(const char *inner, const char *target)
 			target++;
 	}
 	return true;
+}
+
+/* For a link that lies at inner. */
+static bool
+stays_inside(const char *inner, const char *target)
+{
+	int depth = 0;
+
+	for (const char *s = inner; *s; s++)
+		depth += *s == '/';
+	return name_target_stays(depth, target);
 }
 
 static int

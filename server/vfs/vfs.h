@@ -41,8 +41,9 @@
 #include "server/base/ipc.h"
 
 #define VFS_PATH_MAX IPC_PATH_MAX
-#define VFS_NAME_MAX 256 /* NAME_MAX with its 0 */
-#define VFS_OWNER_MAX 33 /* a user or group name with its 0 */
+#define VFS_NAME_MAX 256    /* NAME_MAX with its 0 */
+#define VFS_OWNER_MAX 33    /* a user or group name with its 0 */
+#define VFS_TARGET_MAX 1024 /* what a link says, as listings show it, with its 0 */
 
 enum vfs_type { VFS_FILE = 1, VFS_DIR, VFS_LINK, VFS_OTHER };
 
@@ -63,6 +64,7 @@ struct vfs_attr {
 struct vfs_entry {
 	char name[VFS_NAME_MAX];
 	struct vfs_attr attr;
+	char target[VFS_TARGET_MAX]; /* of a link that stays inside; else empty, or when too long */
 };
 
 /* What vfs_setattr changes: bits of set. */

@@ -38,6 +38,9 @@ vfs_entry_get(struct buf *entries, struct vfs_entry *ret_entry)
 		return false;
 	buf_get_cstring(entries, ret_entry->name, sizeof(ret_entry->name));
 	get_attr(entries, &ret_entry->attr);
+	ret_entry->target[0] = '\0';
+	if (ret_entry->attr.type == VFS_LINK)
+		buf_get_cstring(entries, ret_entry->target, sizeof(ret_entry->target));
 	return !entries->bad;
 }
 

@@ -842,6 +842,21 @@ def test_nobody_changes_into_a_directory_that_is_closed_to_him():
         c.expect("CDUP", "250")
 
 
+def test_a_listing_says_where_links_lead_that_stay_inside(server):
+    os.makedirs(server.path("links", "below"), exist_ok=True)
+    for name, target in (("near", "below"), ("up", "../big"), ("gone", "no\nwhere"), ("out", "../../etc/passwd"), ("abs", "/etc/passwd"),
+                         ("long", "x/" * 700)):
+        os.symlink(target, server.path("links", name))
+    with Raw(server) as c:
+        for said in (c.get("LIST links")[1].decode(), c("STAT links")):
+            shown = dict((line.split()[8], line.rstrip("\r").partition(" -> ")[2]) for line in said.splitlines() if " 1 " in line)
+            assert shown == {"near": "below", "up": "../big", "gone": "no?where", "out": "", "abs": "", "long": ""}
+        assert b"->" not in c.get("NLST links")[1] + c.get("MLSD links")[1]
+    f = server.sftp()
+    assert sorted(f.listdir("links")) == ["abs", "below", "gone", "long", "near", "out", "up"]
+    f.transport.close()
+
+
 def test_why_a_directory_cannot_go_into_itself_is_said(server):
     os.makedirs(server.path("matryoshka"), exist_ok=True)
     with Raw(server) as c:
