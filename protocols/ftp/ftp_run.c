@@ -25,6 +25,7 @@
 struct loop {
 	struct ftp f;
 	uint64_t goodbye_ms; /* over: until when replies may still leave */
+	bool cramped;	     /* lines that came had to wait for room for their replies */
 };
 
 void
@@ -127,6 +128,7 @@ serve_lines(struct loop *l)
 		}
 		serve_line(f, kind, line);
 	}
+	l->cramped = !ftp_reply_has_room(f);
 }
 
 /* ---- clocks ---- */
@@ -167,6 +169,9 @@ next_deadline(struct loop *l)
 
 	ignore_result(ftp_line_space(&f->in, &room) == NULL);
 	if ((f->tls && tls_pending(f->tls) && room > 0) || f->job.reading)
+		return 0;
+	/* Replies have left since; and of lines that are here already no socket tells. */
+	if (l->cramped && may_serve(f))
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
 	if (f->left_fd >= 0)

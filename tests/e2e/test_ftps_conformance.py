@@ -11,6 +11,7 @@ missing reply, a second one, or one out of order is seen as well.
 """
 
 import os
+import socket
 
 import pytest
 
@@ -372,6 +373,17 @@ def test_what_one_command_arranges_the_next_one_has(conforming):
                               ("PASV", "501"), ("PORT 127,0,0,1,9,9", "501"), ("EPRT |1|127.0.0.1|2000|", "501"),
                               ("EPSV", "229")):
             c.expect(command, code)
+
+
+@pytest.mark.parametrize("tls, closes", [(True, False), (False, False), (False, True)])
+def test_commands_that_are_sent_at_once_are_all_answered_in_order(conforming, tls, closes):
+    """More replies than there is room for at a time; nothing comes later that would wake the server, but the client's FIN."""
+    count = 3000
+    with Raw(conforming, tls=tls, login=tls) as c:
+        c.send("NOOP\r\nSYST\r\n" * (count - 1) + "NOOP\r\nSYST")
+        if closes:
+            c.sock.shutdown(socket.SHUT_WR)
+        assert c.codes(2 * count) == ["200", "215"] * count
 
 
 def fact(c, path, name):
