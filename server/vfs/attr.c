@@ -102,10 +102,11 @@ attr_put(struct world *w, struct buf *out, const struct share *share, const stru
 }
 
 void
-attr_put_virtual(struct world *w, struct buf *out)
+attr_put_virtual(struct world *w, struct buf *out, const char *path)
 {
 	struct stat st = {
 		.st_mode = S_IFDIR | 0555,
+		.st_ino = text_hash(path),
 		.st_nlink = 2,
 		.st_uid = w->account->uid,
 		.st_gid = w->account->gid,
@@ -174,7 +175,7 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 	if (err < 0)
 		return err;
 	if (!p->share) {
-		attr_put_virtual(w, out);
+		attr_put_virtual(w, out, p->path);
 		return 0;
 	}
 	if (writing_stat(w, p, &st)) {
@@ -183,7 +184,7 @@ attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out)
 	}
 	err = place_look(w, p, !(flags & VFS_NOFOLLOW), &fd, &st);
 	if (err == -ENOENT && p->is_above_mount) {
-		attr_put_virtual(w, out);
+		attr_put_virtual(w, out, p->path);
 		return 0;
 	}
 	if (p->inner == p->room && writing_stat(w, p, &st))

@@ -22,8 +22,11 @@ struct world;
 void attr_put(struct world *w, struct buf *out, const struct share *share, const struct stat *st,
 	      uint32_t rights);
 
-/* The attributes of a directory that only leads to shares. */
-void attr_put_virtual(struct world *w, struct buf *out);
+/*
+ * The attributes of a directory that only leads to shares. Its number is made of its path, so that
+ * nobody takes two for the same (RFC 3659, section 7.5.2).
+ */
+void attr_put_virtual(struct world *w, struct buf *out, const char *path);
 
 /*
  * The mode of a new thing: what the client asked for (VFS_MODE_DEFAULT: nothing) within dir-mode or

@@ -88,6 +88,19 @@ entry_rights(const struct dir *d, const char *name)
 	return rule_rights(d->share->conf, inner, &rule);
 }
 
+static void
+put_virtual(struct world *w, const struct dir *d, const char *name, struct buf *out)
+{
+	char path[VFS_PATH_MAX];
+	struct text t;
+
+	text_init(&t, path, sizeof(path));
+	text_puts(&t, strcmp(d->path, "/") == 0 ? "" : d->path);
+	text_putc(&t, '/');
+	text_puts(&t, name);
+	attr_put_virtual(w, out, path);
+}
+
 /* The shares mounted here, and directories that lead to such. */
 static bool
 put_mounts(struct world *w, struct dir *d, struct buf *out)
@@ -105,7 +118,7 @@ put_mounts(struct world *w, struct dir *d, struct buf *out)
 		if (at && fstat(at->root, &st) == 0)
 			attr_put(w, out, at, &st, at->conf->rights & ~ATTR_NOT_OF_MOUNTS);
 		else
-			attr_put_virtual(w, out);
+			put_virtual(w, d, name, out);
 	}
 	return true;
 }

@@ -54,6 +54,18 @@ place_clean(const char *path, struct place *ret_place)
 	return err;
 }
 
+/* No share has this path: why not, if something was to be made? */
+static int
+nowhere(struct world *w, const struct place *p, enum place_wish wish)
+{
+	char dir[VFS_PATH_MAX];
+
+	path_dir(p->path, dir, sizeof(dir));
+	if (wish == PLACE_NEW && share_is_above_mount(&w->shares, dir))
+		return world_why(w, -EACCES, "this directory only leads to shares");
+	return -ENOENT;
+}
+
 int
 place_find(struct world *w, const char *path, enum place_wish wish, struct place *ret_place)
 {
@@ -69,7 +81,7 @@ place_find(struct world *w, const char *path, enum place_wish wish, struct place
 	if (!p->share || w->shares.count > 1)
 		p->is_above_mount = share_is_above_mount(&w->shares, p->path);
 	if (!p->share)
-		return p->is_above_mount ? 0 : -ENOENT;
+		return p->is_above_mount ? 0 : nowhere(w, p, wish);
 	p->is_mount = p->inner[0] == '\0';
 	return judge(w, p, wish);
 }

@@ -408,6 +408,29 @@ def test_vf14_files_of_others_in_a_sticky_directory_stay(tmp):
 # ---- mount points of shares: refused for good, so no client tries again ----
 
 
+def test_a_directory_that_only_leads_to_shares_says_so_and_is_itself(tmp):
+    """Nothing can be made in it, for a reason; and no two of them are the same (RFC 3659, section 7.5.2)."""
+    (tmp / "one").mkdir()
+    with shares(tmp, root={"path": str(tmp / "one"), "mount": "/one", "rights": "read-write"},
+                deep={"path": str(tmp / "one"), "mount": "/x/y/z", "rights": "read-write"}) as server:
+        with Raw(server) as c:
+            assert c.put("one/file", b"content")[:3] == "226"
+            for there in ("/", "/x/"):
+                for line in ("MKD %snew", "RNTO %snew", "SITE SYMLINK file %snew", "STOR %snew"):
+                    c.expect("RNFR one/file", "350")
+                    if line.startswith("STOR"):
+                        c.epsv()
+                    assert c(line % there).startswith("550 this directory only leads to shares"), line % there
+            c.expect("MKD nowhere/new", "550")
+            unique = {path: re.search("unique=([^;]+)", c("MLST " + path)).group(1) for path in ("/", "/x", "/x/y", "/one", "/x/y/z")}
+            assert len({unique[path] for path in ("/", "/x", "/x/y")}) == 3
+            listed = [(there + name, number) for there, command in (("/", "MLSD /"), ("/x/", "MLSD /x"), ("/x/y/", "MLSD /x/y"))
+                      for number, name in re.findall("unique=([^;]+).* ([^ ]+)\r\n", c.get(command)[1].decode())]
+            assert sorted(listed) == sorted((path, number) for path, number in unique.items() if path != "/")
+        with RawSftp(server) as r:
+            assert r.ask(MKDIR, s("/x/new") + u32(0)) == (STATUS, PERMISSION_DENIED)
+
+
 def test_what_a_share_is_mounted_at_stays_and_the_refusal_says_so(tmp):
     for name in ("top", "docs"):
         (tmp / name).mkdir()
