@@ -376,9 +376,9 @@ const struct schema_key schema_keys[] = {
 	C("limits.waiting", SCHEMA_U32, limits.waiting, "100",
 	  "Connections that are not logged in yet; a budget of its own, so that strangers cannot use up the "
 	  "sessions.", RANGE(1, 100000)),
-	C("limits.waiting-per-address", SCHEMA_U32, limits.waiting_per_address, "8",
+	C("limits.waiting-per-address", SCHEMA_U32, limits.waiting_per_address, "25",
 	  "The same from one address (IPv6: one /64).", RANGE(1, 100000)),
-	C("limits.waiting-drop-from", SCHEMA_U32, limits.waiting_drop_from, "10",
+	C("limits.waiting-drop-from", SCHEMA_U32, limits.waiting_drop_from, "40",
 	  "From so many of them on, new ones are turned away at random: 30 of 100 at first, all at limits.waiting. But "
 	  "whoever has fewer of them than another gets the place of that one's oldest, so a flood keeps nobody out but itself.", RANGE(1, 100000)),
 	C("limits.rate-up", SCHEMA_SIZE, limits.rate_up, "none",

@@ -11,13 +11,15 @@ import ftplib
 import os
 import queue
 import random
+import re
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 
-from conftest import descendants, eventually, needs_root, run, serving
+from conftest import TOP, descendants, eventually, needs_root, run, serving
 
 RATE, SECONDS = int(os.environ.get("STORM_RATE", "40")), int(os.environ.get("STORM_SECONDS", "5"))
 CONFIG = """
@@ -126,3 +128,18 @@ def test_storm_of_logins_leaves_nothing_behind_rx03(tmp_path):
             own, _ = memory(pid)
             print("storm: pid %d: %d KiB before, %d KiB after" % (pid, before[pid][0] // 1024, own // 1024))
             assert own < before[pid][0] + 1024 * 1024, (before[pid], own)
+
+
+def test_a_client_with_twenty_connections_gets_all_of_them_where_nobody_has_set_limits(tmp_path):
+    """As lftp -P 20 and rclone --transfers 16 make them. tests/serve sets limits, so what they are without is asked for."""
+    ctl = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build", "release")), "cofferctl")
+    limits = re.findall(r"^limits\.((?:waiting|sessions)[a-z-]*) \(.*default (\d+)\)$", run(ctl, "schema").text, re.M)
+    assert len(limits) == 6
+    config = tmp_path / "limits.yaml"
+    config.write_text("limits:\n" + "".join("  %s: %s\n" % limit for limit in limits))
+    with serving("--config", str(config)) as s, ThreadPoolExecutor(20) as pool:
+        s.storm_tls = s.tls()
+        s.storm_tls.check_hostname = False
+        for login in (ftps, sftp):
+            assert list(pool.map(lambda _: login(s, "127.0.0.7", s.password), range(20))) == ["in"] * 20
+            eventually(lambda: not s.sessions(), 30)
