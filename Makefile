@@ -144,7 +144,7 @@ e2e: all
 # Units and end-to-end tests with AddressSanitizer and UBSan; the filters log instead of killing.
 .PHONY: san
 san:
-	@$(MAKE) --no-print-directory -s VARIANT=san -j"$$(nproc)" all units
+	@$(MAKE) --no-print-directory -s VARIANT=san -j"$$(nproc)" all units hostile
 	@ASAN_OPTIONS=detect_leaks=0 tests/check build/san
 
 # libFuzzer on what strangers can send: make fuzz T=60 (seconds each). Crashes go to tests/fuzz/regress.

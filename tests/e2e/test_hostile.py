@@ -206,6 +206,8 @@ def in_memory(pid, needle):
             if "r" not in m[1] or m[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
                 continue
             start, end = (int(x, 16) for x in m[0].split("-"))
+            if end - start > 1 << 30:  # a sanitizer's
+                continue
             tail = b""
             for at in range(start, end, 1 << 20):
                 try:
