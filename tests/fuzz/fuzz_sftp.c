@@ -275,6 +275,10 @@ send_raw(struct ssh_pipe *p)
 	size_t n = which;
 
 	p->lawful = false;
+	if (which >= 0xc0) { /* "go on", to scp -f */
+		send_bytes(p, "\0\0\0\0", which % 4 + 1u);
+		return;
+	}
 	if (which < COUNT_OF(scp)) {
 		send_bytes(p, scp[which], strlen(scp[which]));
 		return;

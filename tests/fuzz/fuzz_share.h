@@ -183,6 +183,8 @@ put_path(struct buf *b)
 		".coffer-kept~anna~0~f",
 		"a\nb",
 		"\xff",
+		"*",
+		"[a-c]?*",
 	};
 	char room[VFS_PATH_MAX + 64];
 	uint8_t steps = byte();

@@ -81,8 +81,9 @@ main(int argc, char **argv)
 	printf("SEED=%ju\n", (uintmax_t)state);
 	(void)fflush(stdout);
 	for (unsigned long left = setting("PROGRAMS", 100); left > 0; left--) {
-		size_t len = (some_byte(&state) << 8 | some_byte(&state)) % sizeof(room);
+		size_t len = (size_t)some_byte(&state) * 256 + some_byte(&state);
 
+		len %= sizeof(room);
 		for (size_t i = 0; i < len; i++)
 			room[i] = some_byte(&state);
 		run(room, len);
