@@ -329,8 +329,11 @@ tls_read(struct tls_conn *c, void *at, size_t len)
 			continue;
 		}
 		c->has_more = false;
-		if (done > 0)
-			break; /* the same answer comes again at the next call */
+		if (done > 0) {
+			/* An end comes again at the next call, which no poll would lead to. */
+			c->has_more = SSL_get_error(c->ssl, 0) != SSL_ERROR_WANT_READ;
+			break;
+		}
 		return failure(c, 0);
 	}
 	return (ssize_t)done;

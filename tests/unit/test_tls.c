@@ -296,6 +296,45 @@ test_only_close_notify_is_an_end(void **state)
 		}
 }
 
+/* What ends the connection may have come in one segment with data: no poll would tell of it again.
+ */
+static void
+test_an_end_behind_data_is_pending(void **state)
+{
+	static const uint8_t garbage[] = { 23, 3, 3, 0, 4, 1, 2, 3, 4 };
+	struct tls_server *ts = new_server();
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT_OF(versions); i++) {
+		bool closes = i >= COUNT_OF(versions);
+		struct pair p;
+		char room[16];
+
+		open_pair(&p, ts, TLS_CONTROL, versions[i % COUNT_OF(versions)], NULL, NULL);
+		assert_int_equal(shake_hands(&p), 0);
+		assert_int_equal(SSL_write(p.client, "NOO", 3), 3);
+		if (closes)
+			assert_int_equal(SSL_shutdown(p.client), 0);
+		else
+			assert_int_equal(write(p.theirs, garbage, sizeof(garbage)),
+					 sizeof(garbage));
+		assert_int_equal(tls_read(p.c, room, sizeof(room)), 3);
+		assert_true(tls_pending(p.c));
+		assert_int_equal(tls_read(p.c, room, sizeof(room)), closes ? 0 : -EPROTO);
+		assert_false(tls_pending(p.c));
+		/* And nothing is pending where more may still come. */
+		close_pair(&p);
+		open_pair(&p, ts, TLS_CONTROL, versions[i % COUNT_OF(versions)], NULL, NULL);
+		assert_int_equal(shake_hands(&p), 0);
+		assert_int_equal(SSL_write(p.client, "NOO", 3), 3);
+		assert_int_equal(tls_read(p.c, room, sizeof(room)), 3);
+		assert_false(tls_pending(p.c));
+		assert_int_equal(tls_read(p.c, room, sizeof(room)), -EAGAIN);
+		close_pair(&p);
+	}
+	tls_server_free(ts);
+}
+
 static void
 test_records_are_collected_and_arrive_whole(void **state)
 {
@@ -462,6 +501,7 @@ main(void)
 		cmocka_unit_test(test_early_data_is_passed_over_unread),
 		cmocka_unit_test(test_no_ticket_travels_on_a_data_connection),
 		cmocka_unit_test(test_only_close_notify_is_an_end),
+		cmocka_unit_test(test_an_end_behind_data_is_pending),
 		cmocka_unit_test(test_records_are_collected_and_arrive_whole),
 		cmocka_unit_test(test_a_client_that_speaks_something_else_is_refused),
 		cmocka_unit_test(test_old_versions_and_endless_handshakes_are_refused),
