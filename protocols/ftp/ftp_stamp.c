@@ -98,16 +98,36 @@ set_mtime(struct ftp *f, int64_t seconds, const char *path)
 	ftp_asked(f, vfs_setattr(f->s->vfs, f->path, 0, &change, mtime_answer, f));
 }
 
+/* There is no such file: so the first word of scratch is the time that the rest shall have. */
+static void
+mdtm_or_set_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+	int64_t seconds;
+	char *path;
+
+	if (reply->err == 0 || !cut_time(f->scratch, &seconds, &path)) {
+		mdtm_answer(f, reply);
+		return;
+	}
+	ftp_answered(f);
+	set_mtime(f, seconds, path);
+}
+
+/* By RFC 3659 it only asks, and a name may begin like a time; setting is a habit of clients. */
 void
 ftp_mdtm(struct ftp *f, char *arg)
 {
 	int64_t seconds;
 	char *path;
+	bool may_set = cut_time(arg, &seconds, &path);
 
-	if (cut_time(arg, &seconds, &path))
-		set_mtime(f, seconds, path);
-	else if (ftp_take_path(f, arg))
-		ftp_asked(f, vfs_stat(f->s->vfs, f->path, 0, mdtm_answer, f));
+	if (!ftp_take_path(f, arg))
+		return;
+	if (may_set)
+		memcpy(f->scratch, arg, strlen(arg) + 1);
+	ftp_asked(f,
+		  vfs_stat(f->s->vfs, f->path, 0, may_set ? mdtm_or_set_answer : mdtm_answer, f));
 }
 
 void

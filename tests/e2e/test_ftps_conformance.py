@@ -386,6 +386,29 @@ def test_commands_that_are_sent_at_once_are_all_answered_in_order(conforming, tl
         assert c.codes(2 * count) == ["200", "215"] * count
 
 
+def test_mdtm_asks_for_a_name_that_begins_like_a_time(conforming):
+    """RFC 3659, section 3: MDTM changes nothing; what looks like a time sets one only where there is no such name."""
+    name = "20200102030405 report"
+    for path in (name, "report"):
+        with open(conforming.path(path), "w", encoding="ascii") as f:
+            f.write("x")
+        os.utime(conforming.path(path), (10**9, 10**9))
+    try:
+        with Raw(conforming) as c:
+            assert c("MDTM " + name) == "213 20010909014640"
+            assert c("MDTM report") == "213 20010909014640"
+            c.expect("DELE " + name, "250")
+            assert c("MDTM " + name) == "213 Modify=20200102030405; report"
+            assert c("MDTM report") == "213 20200102030405"
+            c.expect("DELE report", "250")
+            for line in ("MDTM " + name, "MDTM 20200102030405 dir/nothing", "MDTM nothing"):
+                c.expect(line, "550")
+    finally:
+        for path in (name, "report"):
+            if os.path.exists(conforming.path(path)):
+                os.unlink(conforming.path(path))
+
+
 def fact(c, path, name):
     facts = c("MLST " + path).split("\n")[1].split("; ")[0]
     return dict(f.split("=", 1) for f in facts.strip().split(";"))[name]
