@@ -361,7 +361,8 @@ const struct schema_key schema_keys[] = {
 	C("limits.login-time", SCHEMA_TIME, limits.login_ms, "60s",
 	  "From the connection to a good login.", RANGE(2 * SECOND, 10 * MINUTE)),
 	C("limits.idle-time", SCHEMA_TIME, limits.idle_ms, "15m",
-	  "A session without a command and without moving data ends.",
+	  "A session without a command and without moving data ends. A mount ends with it, so sshfs wants "
+	  "-o reconnect.",
 	  .flags = SCHEMA_NONE, RANGE(SECOND, 7 * DAY)),
 	C("limits.stall-time", SCHEMA_TIME, limits.stall_ms, "5m",
 	  "A transfer without progress ends; so does a session whose filesystem hangs in a call for so long.", .flags = SCHEMA_NONE, RANGE(SECOND, DAY)),
