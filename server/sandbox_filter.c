@@ -29,8 +29,10 @@
 
 #ifdef COFFER_SANITIZED
 #define FORBIDDEN SCMP_ACT_LOG
+#define REFUSED SCMP_ACT_LOG
 #else
 #define FORBIDDEN SCMP_ACT_TRAP
+#define REFUSED SCMP_ACT_ERRNO(EPERM)
 #endif
 
 static int report_sock = -1;
@@ -87,7 +89,7 @@ build(enum filter_process process, uint32_t options)
 	/* PAM modules are not ours: what they may not do is an error for them, not our end. */
 	const uint32_t refused = SCMP_ACT_ERRNO(process == FILTER_NEVER ? EPERM : EACCES);
 	scmp_filter_ctx filter = seccomp_init(process == FILTER_NEVER	  ? SCMP_ACT_ALLOW
-					      : process == FILTER_MONITOR ? SCMP_ACT_ERRNO(EPERM)
+					      : process == FILTER_MONITOR ? REFUSED
 									  : FORBIDDEN);
 	struct filter_list lists[4];
 	size_t count = filter_lists(process, options, lists);

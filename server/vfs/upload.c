@@ -154,7 +154,8 @@ upload_open(struct world *w, struct place *p, uint32_t mode, uint64_t offset, st
 		return world_refuse(w, p, RIGHT_CREATE);
 	err = find_target(w, &o);
 	if (err == 0 && writing_find(w, p)) {
-		err = writing_settle(w, p);
+		/* Who wants a new file gets none, and what is being written is left alone. */
+		err = f->flags & VFS_OPEN_EXCL ? -EEXIST : writing_settle(w, p);
 		if (err == 0)
 			err = find_target(w, &o);
 	}

@@ -82,6 +82,22 @@ test_session_sees_what_it_is_writing(void **state)
 }
 
 static void
+test_who_wants_a_new_file_does_not_publish_the_one_that_is_written(void **state)
+{
+	uint32_t ticket;
+
+	(void)state;
+	fx_begin();
+	assert_int_equal(do_open("/a", SFTP_PUT, 0), 0);
+	ticket = fx_send("half");
+	assert_int_equal(do_open("/a", VFS_OPEN_WRITE | VFS_OPEN_CREATE | VFS_OPEN_EXCL, 0),
+			 -EEXIST);
+	assert_string_equal(fx_read("/a"), "<none>");
+	assert_int_equal(do_commit(ticket, 4), 0);
+	assert_string_equal(fx_read("/a"), "half");
+}
+
+static void
 test_path_operation_publishes_what_is_written(void **state)
 {
 	struct vfs_change mode = { .set = VFS_SET_MODE, .mode = 0600 };
@@ -356,6 +372,7 @@ main(void)
 		FX_TEST(test_replacement_is_one_rename),
 		FX_TEST(test_session_sees_what_it_is_writing),
 		FX_TEST(test_path_operation_publishes_what_is_written),
+		FX_TEST(test_who_wants_a_new_file_does_not_publish_the_one_that_is_written),
 		FX_TEST(test_session_may_open_twice_what_it_writes),
 		FX_TEST(test_directory_may_be_renamed_under_an_upload),
 		FX_TEST(test_upload_through_a_link_goes_to_the_file),
