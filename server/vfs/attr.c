@@ -250,8 +250,9 @@ static uint32_t
 masked(const struct place *p, const struct stat *st, uint32_t mode)
 {
 	const struct conf_share *share = p->share->conf;
+	uint32_t of_new = S_ISDIR(st->st_mode) ? share->dir_mode : share->file_mode;
 
-	return mode & 0777 & (S_ISDIR(st->st_mode) ? share->dir_mode : share->file_mode);
+	return mode & 0777 & (share->chmod_mode ? share->chmod_mode : of_new);
 }
 
 /* Nobody gives files away here; a client that sets the owner it has just read is right, though. */

@@ -16,7 +16,7 @@ import yaml
 
 from conftest import IS_ROOT, SYSTEM_GROUPS, SYSTEM_UID, SYSTEM_USER, TOP, eventually, needs_root, run, serving
 from rawftps import Raw
-from test_sftp_ledger import ATTRS, BAD_MESSAGE, CLOSE, CREAT, LSTAT, MKDIR, OK, OPENDIR, PERMISSION_DENIED, REMOVE, SETSTAT, STAT, \
+from test_sftp_ledger import ATTRS, BAD_MESSAGE, CLOSE, CREAT, FSETSTAT, LSTAT, MKDIR, OK, OPENDIR, PERMISSION_DENIED, REMOVE, SETSTAT, STAT, \
     STATUS, TRUNC, W, WRITE, readdir, s, u32, u64
 from test_sftp_ledger import Raw as RawSftp
 
@@ -385,6 +385,23 @@ def test_vf14_no_client_sets_more_than_0777_and_directories_hand_down_their_grou
                 st = os.stat(share / "crew" / name)
                 assert (st.st_uid, st.st_gid) == (SYSTEM_UID, SYSTEM_GROUPS["coffered"]), name
                 assert stat.S_IMODE(st.st_mode) == want, (share, name, oct(st.st_mode))
+
+
+def test_chmod_mode_is_for_what_is_there_and_file_mode_for_what_is_new(tmp):
+    path = tmp / "mine"
+    path.mkdir()
+    with shares(tmp, mine={"path": str(path), "rights": "read-write", "chmod-mode": "0777"}) as server, Raw(server) as c, \
+            RawSftp(server) as r:
+        h = r.open("/mine/file", W | CREAT | TRUNC, u32(4) + u32(0o777))
+        assert r.ask(FSETSTAT, s(h) + u32(4) + u32(0o666)) == (STATUS, OK)
+        assert r.ask(CLOSE, s(h)) == (STATUS, OK) and mode_of(path, "file") == 0o666
+        h = r.open("/mine/new", W | CREAT | TRUNC, u32(4) + u32(0o777))
+        assert r.ask(CLOSE, s(h)) == (STATUS, OK) and mode_of(path, "new") == 0o755
+        assert c.put("/mine/by-ftp", b"x")[:3] == "226" and mode_of(path, "by-ftp") == 0o644
+        assert r.ask(MKDIR, s("/mine/dir") + u32(4) + u32(0o777)) == (STATUS, OK) and mode_of(path, "dir") == 0o755
+        for name in ("new", "dir"):
+            c.expect("SITE CHMOD 4776 /mine/" + name, "200")
+            assert mode_of(path, name) == 0o776
 
 
 @needs_root
