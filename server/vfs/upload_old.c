@@ -175,9 +175,9 @@ open_replacement(struct world *w, struct opening *o)
 	if (err < 0)
 		return err;
 	if (flock(f->target, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-		err = writing_lock(w, f->target, &o->st);
-		if (err < 0)
-			return err;
+		/* The lock is not tried again: that it is free by now would be no leave. */
+		if (!writing_has(w, &o->st))
+			return writing_busy(w);
 		/* This session has it open for writing already: both must mean the same file. */
 		fd_close(&f->target);
 		return open_in_place(w, o, false);

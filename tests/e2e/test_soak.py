@@ -201,7 +201,10 @@ def is_counted(s):
     """Where somebody died, the next session counts anew."""
     Ftp(s).f.quit()
     eventually(lambda: not s.sessions(), 20, "end of a session")
-    return quota_file(s) == counted(s) + (0, 0)
+    said, true = quota_file(s), counted(s) + (0, 0)
+    if said != true:
+        print("quota: %r, there is %r" % (said, true))
+    return said == true
 
 
 def soak(s, rng):
@@ -221,6 +224,9 @@ def soak(s, rng):
         assert not t.is_alive()
     eventually(lambda: not s.sessions(), 60, "end of sessions")
     print("%d things done" % done[0])
+    for line in wrong[:1]:
+        size = line.split()[3]
+        print("\n".join(l for l in s.log().splitlines() if "=" + size + " " in l))
     assert done[0] > 10 and not wrong, wrong[:5]
 
     eventually(lambda: is_counted(s), 20, "an exact quota")

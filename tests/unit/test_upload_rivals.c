@@ -112,6 +112,39 @@ test_what_another_session_appended_stays(void **state)
 	assert_string_equal(fx_read("/a"), "01THEIRS");
 }
 
+static int rival = -1;
+
+static void
+rival_ends(void)
+{
+	fd_close(&rival);
+}
+
+static void
+rival_ends_next(void)
+{
+	before_lock = rival_ends;
+}
+
+/* Whoever finds the lock taken, and then free, has not had the file open himself. */
+static void
+test_a_rival_that_ends_meanwhile_does_not_make_an_upload_write_in_place(void **state)
+{
+	uint32_t ticket;
+
+	(void)state;
+	fx_write("/a", "old");
+	fx_begin();
+	rival = open(fx_path("/a"), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(flock(rival, LOCK_EX), 0);
+	before_lock = rival_ends_next;
+	assert_int_equal(do_open("/a", SFTP_PUT, 0), 0);
+	ticket = fx_send("half");
+	assert_string_equal(fx_read("/a"), "old");
+	assert_int_equal(do_abort(ticket, 4), 0);
+	assert_string_equal(fx_read("/a"), "old");
+}
+
 static int looker = -1;
 
 static void
@@ -149,6 +182,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FX_TEST(test_second_writer_is_told_to_wait),
+		FX_TEST(test_a_rival_that_ends_meanwhile_does_not_make_an_upload_write_in_place),
 		FX_TEST(test_what_another_session_appended_stays),
 		FX_TEST(test_who_looks_at_a_new_part_is_no_other_writer),
 	};
