@@ -147,7 +147,7 @@ try_pattern(struct ftp *f)
 	/* STAT may stand between RNFR and RNTO, which then have to begin anew. */
 	f->has_from = f->has_copy_from = false;
 	path_dir(f->path, f->from, VFS_PATH_MAX);
-	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->from, open_answer, f));
+	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->from, 0, open_answer, f));
 	return true;
 }
 
@@ -200,7 +200,7 @@ start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
 	l->now = (int64_t)time(NULL);
 	memcpy(f->scratch, arg, len + 1);
 	l->prefix = len > 0 ? f->scratch : NULL;
-	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, open_answer, f));
+	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, 0, open_answer, f));
 }
 
 /* Clients send options of ls(1) and hope. Those change nothing here; other words are names. */

@@ -123,7 +123,7 @@ sftp_opendir(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_
 		return -EMFILE;
 	h->path = mem_dup(path);
 	a = sftp_ask_new(ch, r->id, h);
-	err = sftp_asked(a, vfs_opendir(ch->f->s->vfs, path, answer_opendir, a));
+	err = sftp_asked(a, vfs_opendir(ch->f->s->vfs, path, VFS_DOTS, answer_opendir, a));
 	if (err < 0)
 		sftp_handle_free(ch->f->handles, h);
 	return err;

@@ -147,7 +147,7 @@ open_dir(struct sftp_channel *ch, struct scp *s)
 	if (h) {
 		s->levels[s->depth++] = (struct scp_level) { h, strlen(s->path) };
 		a = sftp_ask_new(ch, 0, h);
-		err = sftp_asked(a, vfs_opendir(ch->f->s->vfs, s->path, answer_list, a));
+		err = sftp_asked(a, vfs_opendir(ch->f->s->vfs, s->path, 0, answer_list, a));
 	}
 	if (err == 0)
 		return;

@@ -20,6 +20,7 @@
 #include "server/vfs/file.h"
 #include "server/vfs/name.h"
 #include "server/vfs/part.h"
+#include "server/vfs/path.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/trash_sweep.h"
 #include "server/vfs/trash_name.h"
@@ -99,6 +100,28 @@ put_virtual(struct world *w, const struct dir *d, const char *name, struct buf *
 	text_putc(&t, '/');
 	text_puts(&t, name);
 	attr_put_virtual(w, out, path);
+}
+
+/* The directory itself, or the one above it; what may not be seen is left out. */
+static void
+put_dot(struct world *w, const char *name, const char *path, struct buf *out)
+{
+	size_t before = out->end;
+
+	buf_put_cstring(out, name);
+	if (attr_stat(w, path, 0, out) < 0)
+		out->end = before;
+}
+
+static void
+put_dots(struct world *w, struct dir *d, struct buf *out)
+{
+	char parent[VFS_PATH_MAX];
+
+	d->has_dots = false;
+	path_dir(d->path, parent, sizeof(parent));
+	put_dot(w, ".", d->path, out);
+	put_dot(w, "..", parent, out);
 }
 
 /* The shares mounted here, and directories that lead to such. */
@@ -241,6 +264,8 @@ put_entries(struct world *w, struct dir *d, struct buf *out)
 	size_t before = out->end;
 	int err;
 
+	if (d->has_dots)
+		put_dots(w, d, out);
 	if (!put_mounts(w, d, out))
 		return 0;
 	while (!d->at_end && buf_room(out) >= ENTRY_BYTES_MAX) {
@@ -300,7 +325,7 @@ name_dir(struct world *w, struct dir *d, const struct place *p)
 }
 
 int
-dir_open(struct world *w, const char *path, struct buf *out)
+dir_open(struct world *w, const char *path, uint32_t flags, struct buf *out)
 {
 	struct place *p = &w->here;
 	FD_OWN int fd = -1;
@@ -325,6 +350,7 @@ dir_open(struct world *w, const char *path, struct buf *out)
 				 "this session has %u directories open, which is the most",
 				 w->dir_max);
 	name_dir(w, d, p);
+	d->has_dots = flags & VFS_DOTS;
 	d->at_end = fd < 0;
 	d->fd = fd_give(&fd);
 	buf_put_u32(out, (uint32_t)d->generation << 16 | (uint32_t)(d - w->dirs));

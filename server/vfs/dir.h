@@ -25,14 +25,15 @@ struct dir {
 	bool has_mounts; /* some names in it are mounts */
 	bool has_rules;	 /* some names in it have rights of their own */
 	bool is_trash;	 /* names in it are those of trash_name.h */
+	bool has_dots;	 /* they have not been put yet */
 	size_t next_mount;
 	uint8_t *room; /* what getdents64 gave */
 	size_t pos, end;
 	bool at_end;
 };
 
-/* Put ticket, last and entries. */
-int dir_open(struct world *w, const char *path, struct buf *out) MUST_CHECK;
+/* Put ticket, last and entries. flags: VFS_DOTS. */
+int dir_open(struct world *w, const char *path, uint32_t flags, struct buf *out) MUST_CHECK;
 /* Puts last and entries. */
 int dir_read(struct world *w, uint32_t ticket, struct buf *out) MUST_CHECK;
 int dir_close(struct world *w, uint32_t ticket) MUST_CHECK;

@@ -108,6 +108,7 @@ enum vfs_flag {
 	VFS_NOFOLLOW = 1, /* the last component is not followed when it is a symlink (lstat) */
 	VFS_REPLACE = 2,  /* rename: an existing file may be replaced */
 	VFS_ENTER = 4,	  /* stat: -EACCES for a directory in which the user cannot look names up */
+	VFS_DOTS = 8,	  /* opendir: "." and ".." come first */
 };
 
 struct vfs_space { /* statvfs(3), with quotas of the share taken into account */
@@ -191,10 +192,10 @@ int vfs_copy(struct vfs *v, uint32_t from, uint64_t from_offset, uint64_t length
 /*
  * A directory: opendir's reply has a ticket and the first entries; when not last, readdir for more.
  */
-int vfs_opendir(struct vfs *v, const char *path, vfs_fn *fn, void *ctx) MUST_CHECK;
+int vfs_opendir(struct vfs *v, const char *path, uint32_t flags, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_readdir(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
 int vfs_closedir(struct vfs *v, uint32_t ticket, vfs_fn *fn, void *ctx) MUST_CHECK;
-/* Takes one entry out of reply->entries. False at the end. "." and ".." are never among them. */
+/* Takes one entry out of reply->entries. False at the end. */
 bool vfs_entry_get(struct buf *entries, struct vfs_entry *ret_entry);
 
 int vfs_mkdir(struct vfs *v, const char *path, uint32_t mode, vfs_fn *fn, void *ctx) MUST_CHECK;

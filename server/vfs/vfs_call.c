@@ -275,9 +275,9 @@ vfs_copy(struct vfs *v, uint32_t from, uint64_t from_offset, uint64_t length, ui
 }
 
 int
-vfs_opendir(struct vfs *v, const char *path, vfs_fn *fn, void *ctx)
+vfs_opendir(struct vfs *v, const char *path, uint32_t flags, vfs_fn *fn, void *ctx)
 {
-	return ask_path(v, VFS_MSG_OPENDIR, path, fn, ctx);
+	return ask_path_u32(v, VFS_MSG_OPENDIR, path, flags, fn, ctx);
 }
 
 int

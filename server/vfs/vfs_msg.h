@@ -20,7 +20,7 @@ enum vfs_msg {
 	VFS_MSG_FSETATTR,     /* u32 ticket, change -> */
 	VFS_MSG_FSYNC,	      /* u32 ticket -> */
 	VFS_MSG_COPY,	 /* u32 from, u64 offset, u64 length, u32 to, u64 offset -> u64 bytes */
-	VFS_MSG_OPENDIR, /* string path -> u32 ticket, u8 last, entries to the end of the message */
+	VFS_MSG_OPENDIR, /* string path, u32 flags -> u32 ticket, u8 last, entries to the end of the message */
 	VFS_MSG_READDIR, /* u32 ticket -> u8 last, entries to the end of the message */
 	VFS_MSG_CLOSEDIR, /* u32 ticket -> */
 	VFS_MSG_MKDIR,	  /* string path, u32 mode -> */

@@ -189,9 +189,10 @@ static int
 on_opendir(struct question *q)
 {
 	const char *path = get_path(q, 0);
+	uint32_t flags = buf_get_u32(q->in);
 
 	WHOLE_OR_BAD(q);
-	return dir_open(q->w, path, q->out);
+	return dir_open(q->w, path, flags, q->out);
 }
 
 static int

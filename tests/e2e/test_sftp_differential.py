@@ -508,13 +508,13 @@ def difference(world, request):
 
 
 def listing(peer, handle):
-    """All names of a directory, in however many pieces; and how it ended. "." and ".." are not listed by Coffer."""
+    """All names of a directory, in however many pieces; and how it ended. What is above the root is not the same."""
     names = {}
     while True:
         kind, what = peer.ask(READDIR, s(handle))
         if kind != NAME:
             return kind, what, names
-        names.update({k: v for k, v in what.items() if k not in (b".", b"..")})
+        names.update({k: v if k != b".." else None for k, v in what.items()})
 
 
 def sizeless(answer):

@@ -597,6 +597,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	fd_close(&monitor[1]);
 	assert(open_fds() == before);
 	check_beside();
-	assert(nftw(under_top("/share"), delete_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	assert(delete_below(under_top("/share")) == 0);
 	return 0;
 }

@@ -83,10 +83,25 @@ delete_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return remove(path);
 }
 
+static inline int
+open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)ftw;
+	return type == FTW_D || type == FTW_DNR ? chmod(path, 0700) : 0;
+}
+
+/* A session may have closed directories to its own user. */
+static inline int
+delete_below(const char *path)
+{
+	(void)nftw(path, open_up, 8, FTW_PHYS);
+	return nftw(path, delete_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static inline void
 delete_all(void)
 {
-	(void)nftw(top, delete_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)delete_below(top);
 }
 
 static inline void

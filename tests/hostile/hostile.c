@@ -333,6 +333,8 @@ ask_path(uint16_t type, const char *path)
 		buf_put_u32(&b, 1);
 		buf_put_u32(&b, 0);
 		buf_put_u64(&b, 0);
+	} else {
+		buf_put_u32(&b, VFS_DOTS);
 	}
 	(void)!send(worker, room, b.end, MSG_NOSIGNAL);
 	hear_worker();

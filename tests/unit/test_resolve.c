@@ -70,7 +70,7 @@ test_links_that_lead_out_are_refused_by_every_operation(void **state)
 		assert_int_equal(do_open(v, VFS_OPEN_READ, 0), -EACCES);
 		assert_int_equal(do_open(v, STOR, 0), -EACCES);
 		assert_int_equal(do_open(v, APPE, 0), -EACCES);
-		assert_int_equal(FX_ASK(vfs_opendir, v), -EACCES);
+		assert_int_equal(FX_ASK(vfs_opendir, v, 0), -EACCES);
 		assert_int_equal(FX_ASK(vfs_setattr, v, 0, &change), -EACCES);
 		assert_int_equal(FX_ASK(vfs_readlink, v), -EACCES);
 		assert_int_equal(FX_ASK(vfs_statvfs, v), -EACCES);

@@ -74,7 +74,7 @@ test_no_right_means_no_operation(void **state)
 	fx_begin();
 	assert_int_equal(do_stat("/f"), -ENOENT);
 	assert_int_equal(do_stat("/d"), 0);
-	assert_int_equal(FX_ASK(vfs_opendir, "/"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_opendir, "/", 0), -EACCES);
 	assert_int_equal(do_open("/f", VFS_OPEN_READ, 0), -EACCES);
 	assert_int_equal(do_open("/f", STOR, 0), -EACCES);
 	assert_int_equal(do_open("/f", APPE, 0), -EACCES);
@@ -358,7 +358,7 @@ test_a_link_does_not_carry_rights_of_one_path_to_another(void **state)
 	assert_non_null(strstr(fx_log, "rule=test.yaml:9"));
 	assert_int_equal(do_open("/rw/s/f", VFS_OPEN_READ, 0), -EACCES);
 	assert_int_equal(do_open("/rw/s/new", STOR, 0), -EACCES);
-	assert_int_equal(FX_ASK(vfs_opendir, "/rw/s"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_opendir, "/rw/s", 0), -EACCES);
 	assert_int_equal(do_stat("/rw/s/f"), -ENOENT);
 	/* Moving is no way around either. */
 	assert_int_equal(do_rename("/ro/f", "/rw/f", 0), -EACCES);

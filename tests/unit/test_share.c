@@ -172,7 +172,7 @@ test_levers_below_a_share_are_never_served(void **state)
 	assert_int_equal(do_open("/proc/self/environ", VFS_OPEN_READ, 0), -EACCES);
 	assert_int_equal(do_open("/proc/self/mem", VFS_OPEN_WRITE, 0), -EACCES);
 	assert_int_equal(do_open("/sys/kernel/uevent_seqnum", VFS_OPEN_READ, 0), -EACCES);
-	assert_int_equal(FX_ASK(vfs_opendir, "/proc"), -EACCES);
+	assert_int_equal(FX_ASK(vfs_opendir, "/proc", 0), -EACCES);
 	assert_int_equal(do_stat("/etc/passwd"), 0);
 }
 

@@ -297,7 +297,7 @@ do_list(const char *path)
 	int err;
 
 	fx_answer.entry_count = 0;
-	err = FX_ASK(vfs_opendir, path);
+	err = FX_ASK(vfs_opendir, path, 0);
 	ticket = fx_answer.r.ticket;
 	while (err == 0 && !fx_answer.r.last)
 		err = FX_ASK(vfs_readdir, ticket);

@@ -42,6 +42,8 @@ public class Round {
         for (Object o : c.ls(from)) {
             ChannelSftp.LsEntry e = (ChannelSftp.LsEntry)o;
             File f = new File(to, e.getFilename());
+            if (e.getFilename().equals(".") || e.getFilename().equals(".."))
+                continue;
             if (e.getAttrs().isDir())
                 getTree(c, from + "/" + e.getFilename(), f);
             else

@@ -54,7 +54,7 @@ must('ssh2_sftp_mkdir', ssh2_sftp_mkdir($s, '/php'));
 must('writing', file_put_contents("$top/php/up", file_get_contents($file)) === filesize($file));
 must('reading', sha1(file_get_contents("$top/php/up")) === sha1_file($file));
 must('ssh2_sftp_stat', ssh2_sftp_stat($s, '/php/up')['size'] === filesize($file));
-must('scandir', scandir("$top/php") === ['up']);
+must('scandir', scandir("$top/php") === ['.', '..', 'up']);
 must('ssh2_sftp_chmod', ssh2_sftp_chmod($s, '/php/up', 0600));
 must('ssh2_sftp_rename', ssh2_sftp_rename($s, '/php/up', '/php/other'));
 must('ssh2_sftp_unlink', ssh2_sftp_unlink($s, '/php/other'));
