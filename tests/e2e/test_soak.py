@@ -92,7 +92,11 @@ class Sftp:
 
     def get(self, name):
         with self.c.open(name, "rb") as f:
-            return f.read()
+            size = f.stat().st_size
+            data = f.read()
+        if len(data) < size:  # paramiko takes the end of the connection for the end of the file
+            raise EOFError(name)
+        return data
 
     def rename(self, old, new):
         self.c.posix_rename(old, new)
