@@ -11,8 +11,6 @@ import io
 import os
 import random
 import signal
-import stat
-import struct
 import tempfile
 import threading
 import time
@@ -21,6 +19,7 @@ import paramiko
 import pytest
 
 from conftest import IS_ROOT, SYSTEM_USER, comm, descendants, eventually, serving
+from test_quota import record, there
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "6"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**31)))
@@ -159,37 +158,6 @@ def trouble(s, rng, until):
                 os.kill(rng.choice(pids), signal.SIGKILL)
 
 
-def quota_file(s):
-    """Used bytes and files, and those put aside."""
-    with open(os.path.join(os.path.dirname(s.root), "state", "quota", "root"), "rb") as f:
-        data = f.read()
-    for at in range(128, len(data), 128):
-        kind, _, _, *numbers = struct.unpack_from("<IIQQQQQ", data, at)
-        if kind == 0x7265636F:
-            return tuple(numbers)
-    raise AssertionError("no record")
-
-
-def everything(s):
-    """Every path in the share with its status."""
-    for top, dirs, names in os.walk(s.root):
-        for name in dirs + names:
-            path = os.path.join(top, name)
-            yield path, os.lstat(path)
-
-
-def counted(s):
-    sizes = {}
-    entries = 0
-    for path, st in everything(s):
-        name = os.path.basename(path)
-        if name.startswith(".coffer-mark~") or st.st_ino in sizes:
-            continue
-        entries += 1
-        sizes[st.st_ino] = st.st_size if os.path.isfile(path) else 0
-    return sum(sizes.values()), entries
-
-
 @pytest.mark.parametrize("share", SHARES)
 def test_whatever_happens_files_are_whole_quotas_exact_and_nothing_is_left(share):
     rng = random.Random(SEED)
@@ -205,10 +173,10 @@ def is_counted(s):
     """Where somebody died, the next session counts anew."""
     Ftp(s).f.quit()
     eventually(lambda: not s.sessions(), 20, "end of a session")
-    said, true = quota_file(s), counted(s) + (0, 0)
-    if said != true:
-        print("quota: %r, there is %r" % (said, true))
-    return said == true
+    said, is_there = record(s)[:4], there(s) + (0, 0)
+    if said != is_there:
+        print("quota: %r, there is %r" % (said, is_there))
+    return said == is_there
 
 
 def soak(s, rng):
@@ -228,13 +196,10 @@ def soak(s, rng):
         assert not t.is_alive()
     eventually(lambda: not s.sessions(), 60, "end of sessions")
     print("%d things done" % done[0])
-    for line in wrong[:1]:
-        size = line.split()[3]
-        print("\n".join(l for l in s.log().splitlines() if "=" + size + " " in l))
     assert done[0] > 10 and not wrong, wrong[:5]
 
     eventually(lambda: is_counted(s), 20, "an exact quota")
-    files = [path for path, st in everything(s) if stat.S_ISREG(st.st_mode) and not os.path.basename(path).startswith(".coffer-")]
+    files = [os.path.join(top, name) for top, _, names in os.walk(s.root) for name in names if not name.startswith(".coffer-")]
     assert files and not [path for path in files if not is_whole(content(path))]
     assert sorted(comm(pid) for pid in descendants(s.pid)) == lasting
     log = s.log()
