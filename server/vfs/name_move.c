@@ -15,6 +15,7 @@
 #include "server/base/fd.h"
 #include "server/vfs/charge.h"
 #include "server/vfs/name_in.h"
+#include "server/vfs/path.h"
 #include "server/vfs/rule.h"
 #include "server/vfs/trash.h"
 #include "server/vfs/world.h"
@@ -120,9 +121,10 @@ move(struct world *w, struct pair *pair, bool replace)
 		      replace ? 0 : RENAME_NOREPLACE) < 0 &&
 	    (errno != EINVAL || replace ||
 	     renameat(pair->from_dir, pair->from_name, pair->to_dir, pair->to_name) < 0))
-		err = errno == EINVAL
-			  ? world_why(w, -EINVAL, "a directory cannot be moved into itself")
-			  : -errno;
+		err = -errno;
+	/* Filesystems say EINVAL of names that they cannot have, too. */
+	if (err == -EINVAL && path_is_below(pair->to->path, pair->from->path))
+		err = world_why(w, err, "a directory cannot be moved into itself");
 	/* Two names of one file: rename(2) does nothing, and says that it did. */
 	if (err < 0 || is_same(pair))
 		gone = (struct tally_sum) { 0, 0 };
