@@ -146,7 +146,7 @@ struct conf_share {
 	uint64_t partial_keep_ms;
 	uint32_t file_mode, dir_mode; /* masks for modes that clients send, and the modes of new
 					 things; files get x only when it is asked for */
-	uint32_t chmod_mode; /* for what is there; 0: those two */
+	uint32_t chmod_mode;	      /* for what is there; 0: those two */
 	enum conf_mode_requests mode_requests;
 	char *force_group; /* NULL: the user's */
 	enum conf_owners owners;

@@ -481,7 +481,7 @@ const struct schema_key schema_keys[] = {
 	S("chmod-mode", SCHEMA_MODE, chmod_mode, "none",
 	  "Permissions that a client may give to what is there already (chmod), to files and directories. none: those of "
 	  "file-mode and dir-mode. What is outside of them is left out without a word. With 0777 chmod does what it does over sshd.",
-	  .flags = SCHEMA_NONE, RANGE(0, 0777)),
+	  .flags = SCHEMA_NONE, RANGE(1, 0777)),
 	S("mode-requests", SCHEMA_WORD, mode_requests, "ignore",
 	  "What happens when a client without the chmod right asks for permissions. apply: it is done on what the session made itself.",
 	  .words = mode_requests),

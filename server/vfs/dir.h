@@ -25,7 +25,7 @@ struct dir {
 	bool has_mounts; /* some names in it are mounts */
 	bool has_rules;	 /* some names in it have rights of their own */
 	bool is_trash;	 /* names in it are those of trash_name.h */
-	bool has_dots;	 /* they have not been put yet */
+	bool has_dots;	 /* "." and ".." are wanted, and have not been put yet */
 	size_t next_mount;
 	uint8_t *room; /* what getdents64 gave */
 	size_t pos, end;

@@ -19,9 +19,10 @@ enum vfs_msg {
 	VFS_MSG_FSTAT,	      /* u32 ticket -> attr */
 	VFS_MSG_FSETATTR,     /* u32 ticket, change -> */
 	VFS_MSG_FSYNC,	      /* u32 ticket -> */
-	VFS_MSG_COPY,	 /* u32 from, u64 offset, u64 length, u32 to, u64 offset -> u64 bytes */
-	VFS_MSG_OPENDIR, /* string path, u32 flags -> u32 ticket, u8 last, entries to the end of the message */
-	VFS_MSG_READDIR, /* u32 ticket -> u8 last, entries to the end of the message */
+	VFS_MSG_COPY,	  /* u32 from, u64 offset, u64 length, u32 to, u64 offset -> u64 bytes */
+	VFS_MSG_OPENDIR,  /* string path, u32 flags
+				 -> u32 ticket, u8 last, entries to the end of the message */
+	VFS_MSG_READDIR,  /* u32 ticket -> u8 last, entries to the end of the message */
 	VFS_MSG_CLOSEDIR, /* u32 ticket -> */
 	VFS_MSG_MKDIR,	  /* string path, u32 mode -> */
 	VFS_MSG_RMDIR,	  /* string path -> */
@@ -40,7 +41,7 @@ enum vfs_msg {
  * attr:   u8 type, u32 mode, u32 nlink, u32 uid, u32 gid, u64 size, u64 dev, u64 ino, u64 mtime,
  *         u64 atime, u32 mtime_ns, string owner, string group, u32 rights
  * change: u32 set, u64 size, u32 mode, u64 mtime, u64 atime, u32 mtime_ns, u32 uid, u32 gid
- * entry:  string name, attr
+ * entry:  string name, attr, and behind those of links: string target
  */
 
 #endif
