@@ -111,7 +111,7 @@ $(BUILD)/faultfs $(BUILD)/logdisk: $(BUILD)/%: tests/faultfs/%.c
 # The fuzzers without libFuzzer: tests/fuzz/replay.c. They stand in for parts of libssh's and OpenSSL's side, and for
 # poll, so nothing of theirs is fortified.
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz_share.h tests/fuzz/replay.c $(BUILD)/libcoffer.a
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) tests/fuzz/replay.c $(BUILD)/libcoffer.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(LINK_HARDEN) -Wl,-z,muldefs $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libcoffer.a $(DAEMON_LIBS)
 
@@ -156,7 +156,7 @@ fuzz:
 	@for f in $(FUZZERS); do mkdir -p tests/fuzz/regress build/fuzz/corpus/$${f##*/} && \
 		$$f -max_total_time=$(T) -artifact_prefix=tests/fuzz/regress/ build/fuzz/corpus/$${f##*/} || exit 1; done
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz_share.h build/fuzz/libcoffer.a
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) build/fuzz/libcoffer.a
 	$(CC) $(ALL_CFLAGS) -UNDEBUG -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/libcoffer.a $(DAEMON_LIBS)
 
 .PHONY: bench

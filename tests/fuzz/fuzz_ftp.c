@@ -17,12 +17,13 @@
 
 #include "auth/auth_msg.h"
 #include "protocols/ftp/ftp.h"
-#include "protocols/tls/tls.h"
 #include "server/base/ipc.h"
 #include "server/gate_msg.h"
 #include "server/port_msg.h"
 #include "server/vfs/vfs_serve.h"
+#include "tests/fuzz/fuzz_ftp_say.h"
 #include "tests/fuzz/fuzz_share.h"
+#include "tests/fuzz/fuzz_tls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -35,22 +36,15 @@ __lsan_default_suppressions(void)
 }
 
 #define DATA_MAX 4
-#define HELLO "\x16" /* the whole handshake */
 /* Turns in which it must be over when the client has said QUIT and closed. */
 #define LAST_TURNS 3000
-
-/* What a connection does in place of TLS. */
-struct tls_conn {
-	int fd;
-	bool is_data, shaken, finished;
-};
 
 static struct vfs_serve *serve;
 static struct session session;
 static struct conf_listener door;
 static int control, monitor, worker; /* the ends that are ours; -1 when closed */
 static int line, data[DATA_MAX];     /* the way to the passive port; data connections */
-static bool logged_in, password_said, wants_login, secure, rude, refuse_data, late;
+static bool logged_in, password_said, wants_login, late;
 static unsigned int turns;
 static char replies[65536];
 static size_t replies_len;
@@ -127,109 +121,11 @@ say(const char *text)
 static void
 send_command(void)
 {
-	static const char *const verbs[] = {
-		"RETR",
-		"STOR",
-		"APPE",
-		"STOU",
-		"LIST",
-		"NLST",
-		"MLSD",
-		"MLST",
-		"STAT",
-		"SIZE",
-		"MDTM",
-		"DELE",
-		"MKD",
-		"RMD",
-		"CWD",
-		"RNFR",
-		"RNTO",
-		"HASH",
-		"XCRC",
-		"AVBL",
-		"COMB",
-		"HELP",
-		"OPTS",
-		"SITE",
-		"MFMT 20200101000000",
-		"MFF Modify=20200101000000;UNIX.mode=644;",
-		"SITE CHMOD 600",
-		"SITE CPFR",
-		"SITE CPTO",
-		"SITE UTIME 20200101000000",
-		"SITE SYMLINK",
-		"LIST -la",
-	};
-	static const char *const whole[] = {
-		"PASV",
-		"EPSV",
-		"EPSV",
-		"EPSV ALL",
-		"ABOR",
-		"NOOP",
-		"STAT",
-		"QUIT",
-		"TYPE A",
-		"TYPE I",
-		"REST 2",
-		"REST 99999",
-		"RANG 1 2",
-		"MODE S",
-		"PORT 127,0,0,1,200,1",
-		"EPRT |1|127.0.0.1|51201|",
-		"FEAT",
-		"PWD",
-		"CDUP",
-		"REIN",
-		"USER anna",
-		"PASS good",
-		"PASS bad",
-		"AUTH TLS",
-		"PBSZ 0",
-		"PROT P",
-		"PROT C",
-		"CCC",
-		"SYST",
-		"ALLO 5",
-		"OPTS MLST size;type;",
-		"OPTS HASH SHA-512",
-		"OPTS UTF8 ON",
-		"CLNT x",
-		"HOST a",
-		"\xff\xf4\xff\xf2"
-		"ABOR",
-		"XCRC \"f\" 0 2",
-		"COMB \"a/f\" \"f\" \"/f\"",
-		"LANG en",
-		"SITE IDLE 5",
-		"GET / HTTP/1.1",
-	};
-	static char room[VFS_PATH_MAX + 512];
-	static uint8_t bytes[VFS_PATH_MAX + 128];
-	uint8_t which = byte();
-	size_t n, skip = 4; /* the length of a string */
-	struct buf b;
+	static char room[COMMAND_MAX];
+	size_t len = make_command(room);
 
-	if (which < 0x60) {
-		const char *text = whole[which % COUNT_OF(whole)];
-
-		password_said |= strcmp(text, "PASS good") == 0;
-		say(text);
-		say("\r\n");
-		return;
-	}
-	n = (size_t)snprintf(room, 128, "%s ", verbs[which % COUNT_OF(verbs)]);
-	buf_init(&b, bytes, sizeof(bytes));
-	put_path(&b);
-	skip += byte() & 1; /* relative */
-	if (b.end > skip) {
-		memcpy(room + n, bytes + skip, b.end - skip);
-		n += b.end - skip;
-	}
-	room[n++] = '\r';
-	room[n++] = '\n';
-	send_to(control, room, n);
+	password_said |= memmem(room, len, "PASS good", strlen("PASS good")) != NULL;
+	send_to(control, room, len);
 }
 
 static void
@@ -289,9 +185,9 @@ step(void)
 	else if (what < 0xd0 && data[which] >= 0)
 		read_data(data[which]);
 	else if (what < 0xd4)
-		rude = !rude;
+		tls_rude = !tls_rude;
 	else if (what < 0xd8)
-		refuse_data = !refuse_data;
+		tls_unbound = !tls_unbound;
 	else if (what < 0xe0)
 		late = !late;
 	else if (what < 0xe2)
@@ -406,7 +302,7 @@ poll(struct pollfd *fds, nfds_t count, int timeout)
 	static const struct timespec now;
 
 	(void)timeout;
-	if (wants_login && secure) {
+	if (wants_login && tls_secure) {
 		say("USER anna\r\nPASS good\r\nPBSZ 0\r\nPROT P\r\n");
 		wants_login = false;
 	}
@@ -434,180 +330,6 @@ __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 	assert(count * sizeof(*fds) <= size);
 	return poll(fds, count, timeout);
 }
-
-/* ---- tls.h ---- */
-
-int
-tls_server_own(struct tls_server *ts)
-{
-	(void)ts;
-	return 0;
-}
-
-void
-tls_server_share(struct tls_server *ts, const uint8_t key[TLS_SHARED_KEY])
-{
-	(void)ts, (void)key;
-}
-
-bool
-tls_server_takes(const struct tls_server *ts, const char *name)
-{
-	(void)ts;
-	return strcmp(name, "a") == 0;
-}
-
-struct tls_conn *
-tls_new(struct tls_server *ts, int fd, enum tls_kind kind)
-{
-	struct tls_conn *c = mem_new(1, sizeof(*c));
-
-	(void)ts;
-	c->fd = fd;
-	c->is_data = kind == TLS_DATA;
-	return c;
-}
-
-int
-tls_want_name(struct tls_conn *c, const char *name)
-{
-	(void)c, (void)name;
-	return 0;
-}
-
-void
-tls_free(struct tls_conn *c)
-{
-	free(c);
-}
-
-int
-tls_handshake(struct tls_conn *c)
-{
-	char hello;
-	ssize_t n = recv(c->fd, &hello, 1, MSG_DONTWAIT);
-
-	if (n <= 0)
-		return n < 0 && errno == EAGAIN ? -EAGAIN : -ECONNRESET;
-	if (hello != HELLO[0] || (c->is_data && rude))
-		return -EPROTO;
-	c->shaken = true;
-	secure |= !c->is_data;
-	return 0;
-}
-
-ssize_t
-tls_read(struct tls_conn *c, void *bytes, size_t len)
-{
-	ssize_t n = recv(c->fd, bytes, len, MSG_DONTWAIT);
-
-	assert(c->shaken);
-	if (n < 0)
-		return errno == EAGAIN ? -EAGAIN : -ECONNRESET;
-	return n == 0 && rude ? -ECONNRESET : n;
-}
-
-bool
-tls_pending(const struct tls_conn *c)
-{
-	(void)c;
-	return false;
-}
-
-ssize_t
-tls_write(struct tls_conn *c, const void *bytes, size_t len)
-{
-	ssize_t n = send(c->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	assert(c->shaken && !c->finished);
-	if (n < 0)
-		return errno == EAGAIN ? -EAGAIN : -ECONNRESET;
-	return n;
-}
-
-int
-tls_flush(struct tls_conn *c)
-{
-	(void)c;
-	return 0;
-}
-
-int
-tls_finish(struct tls_conn *c)
-{
-	c->finished = true;
-	return 0;
-}
-
-size_t
-tls_unsent(const struct tls_conn *c)
-{
-	(void)c;
-	return 0;
-}
-
-short
-tls_events(const struct tls_conn *c)
-{
-	(void)c;
-	return 0;
-}
-
-void
-tls_ticket(struct tls_conn *c)
-{
-	assert(c->shaken);
-}
-
-bool
-tls_is_resumed(const struct tls_conn *c)
-{
-	(void)c;
-	return !refuse_data;
-}
-
-const char *
-tls_version(const struct tls_conn *c)
-{
-	(void)c;
-	return "TLSv1.3";
-}
-
-const char *
-tls_cipher(const struct tls_conn *c)
-{
-	(void)c;
-	return "none";
-}
-
-const uint8_t *
-tls_client_proof(struct tls_conn *c, size_t *ret_len)
-{
-	(void)c, (void)ret_len;
-	return NULL;
-}
-
-void
-tls_client_forget(struct tls_conn *c)
-{
-	(void)c;
-}
-
-const char *
-tls_ja3(const struct tls_conn *c)
-{
-	(void)c;
-	return "";
-}
-
-const char *
-tls_error(const struct tls_conn *c)
-{
-	(void)c;
-	return "the program wants it";
-}
-
-/* ---- */
 
 static void
 begin_session(uint8_t how)
@@ -641,7 +363,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	before = open_fds();
 	control = monitor = worker = line = -1;
 	memset(data, -1, sizeof(data));
-	logged_in = password_said = wants_login = secure = rude = refuse_data = late = false;
+	logged_in = password_said = wants_login = tls_secure = tls_rude = tls_unbound = late =
+	    false;
 	turns = 0;
 	inside = 0;
 	replies_len = 0;

@@ -12,48 +12,19 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "auth/auth.h"
-#include "protocols/sftp/sftp_packet.h"
-#include "protocols/sftp/ssh_wire.h"
 #include "server/base/ipc.h"
 #include "server/vfs/vfs_serve.h"
+#include "tests/fuzz/fuzz_sftp_say.h"
 #include "tests/fuzz/fuzz_share.h"
+#include "tests/fuzz/fuzz_ssh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-#define CHANNELS 3
-#define HANDLES 8
 #define IN_MAX (1u << 20)
-#define REQUESTS_MAX 256
 /* Turns in which everything must have come to its end when the client has nothing more to say. */
 #define LAST_TURNS 20000
 
-struct ssh_pipe {
-	void *owner; /* NULL: free */
-	bool sftp, lawful, ended, closed, shut;
-	uint8_t *in;
-	size_t in_len, need;
-	uint8_t *out; /* a reply that is not whole yet */
-	size_t out_len;
-	uint32_t first;		       /* id of its first request */
-	uint8_t waiting[REQUESTS_MAX]; /* by id - first: 1: no reply came yet */
-	unsigned int asked;
-};
-
-struct ssh_wire {
-	struct session *s;
-	const struct ssh_wire_ops *ops;
-	void *ctx;
-	struct ssh_pipe pipes[CHANNELS];
-	unsigned int turns; /* since the end of the program */
-	bool over, full, late;
-	size_t window; /* of one write */
-};
-
-static struct ssh_wire wire;
 static struct vfs_serve *serve;
-static int ends[2]; /* wire's, worker's */
-static uint8_t handles[HANDLES][SFTP_HANDLE_BYTES];
 static unsigned int handle_next;
 
 /* ---- what the client reads ---- */
@@ -118,122 +89,6 @@ read_bytes(struct ssh_pipe *p, const uint8_t *bytes, size_t len)
 /* ---- what the client sends ---- */
 
 static void
-put_attrs(struct buf *b)
-{
-	uint32_t flags = byte() & 0x0f;
-
-	if (byte() > 0xf8)
-		flags |= 0x80000000u;
-	buf_put_u32(b, flags);
-	if (flags & SFTP_ATTR_SIZE)
-		buf_put_u64(b, number());
-	if (flags & SFTP_ATTR_UIDGID)
-		buf_put_u64(b, number());
-	if (flags & SFTP_ATTR_PERMISSIONS)
-		buf_put_u32(b, (uint32_t)number());
-	if (flags & SFTP_ATTR_TIMES)
-		buf_put_u64(b, number());
-	if (flags & 0x80000000u) {
-		buf_put_u32(b, 1);
-		buf_put_string(b, "a", 1);
-		buf_put_string(b, "b", 1);
-	}
-}
-
-static void
-put_handle(struct buf *b)
-{
-	uint8_t which = byte();
-
-	if (which < 0xf0)
-		buf_put_string(b, handles[which % HANDLES], SFTP_HANDLE_BYTES);
-	else
-		buf_put_string(b, "0123456789abcdef", which & 15);
-}
-
-/* The fields of a request: p path, h handle, 4 and 8 numbers, A attributes, D data, F flags, i ids,
- * s sums. */
-static const struct shape {
-	uint8_t type;
-	const char *fields, *name;
-} shapes[] = {
-	{ 3, "pFA", NULL },
-	{ 4, "h", NULL },
-	{ 5, "h84", NULL },
-	{ 6, "h8D", NULL },
-	{ 7, "p", NULL },
-	{ 8, "h", NULL },
-	{ 9, "pA", NULL },
-	{ 10, "hA", NULL },
-	{ 11, "p", NULL },
-	{ 12, "h", NULL },
-	{ 13, "p", NULL },
-	{ 14, "pA", NULL },
-	{ 15, "p", NULL },
-	{ 16, "p", NULL },
-	{ 17, "p", NULL },
-	{ 18, "pp", NULL },
-	{ 19, "p", NULL },
-	{ 20, "pp", NULL },
-	{ 200, "pp", "posix-rename@openssh.com" },
-	{ 200, "p", "statvfs@openssh.com" },
-	{ 200, "h", "fstatvfs@openssh.com" },
-	{ 200, "pp", "hardlink@openssh.com" },
-	{ 200, "h", "fsync@openssh.com" },
-	{ 200, "pA", "lsetstat@openssh.com" },
-	{ 200, "", "limits@openssh.com" },
-	{ 200, "p", "expand-path@openssh.com" },
-	{ 200, "h88h8", "copy-data" },
-	{ 200, "p", "home-directory" },
-	{ 200, "ii", "users-groups-by-id@openssh.com" },
-	{ 200, "p", "space-available" },
-	{ 200, "ppp8", "vendor-id" },
-	{ 200, "ps884", "check-file-name" },
-	{ 200, "hs884", "check-file-handle" },
-	{ 200, "p", "nothing@nobody" },
-	{ 99, "p", NULL },
-};
-
-static void
-put_field(struct buf *b, char field)
-{
-	static const uint8_t data[40000] = "data";
-	uint8_t ids[32];
-
-	switch (field) {
-	case 'p':
-		put_path(b);
-		break;
-	case 'h':
-		put_handle(b);
-		break;
-	case '4':
-		buf_put_u32(b, (uint32_t)number());
-		break;
-	case '8':
-		buf_put_u64(b, number());
-		break;
-	case 'A':
-		put_attrs(b);
-		break;
-	case 'F':
-		buf_put_u32(b, byte());
-		break;
-	case 'D':
-		buf_put_string(b, data, (size_t)number() % sizeof(data));
-		break;
-	case 'i':
-		for (size_t i = 0; i < sizeof(ids); i++)
-			ids[i] = i % 4 == 3 ? byte() : 0;
-		buf_put_string(b, ids, byte() % (sizeof(ids) + 1));
-		break;
-	case 's':
-		buf_put_cstring(b, byte() & 1 ? "sha256,md5" : "crc32");
-		break;
-	}
-}
-
-static void
 send_bytes(struct ssh_pipe *p, const void *bytes, size_t len)
 {
 	if (!p->owner || p->ended || p->in_len + len > IN_MAX)
@@ -246,22 +101,13 @@ static void
 send_request(struct ssh_pipe *p)
 {
 	static uint8_t room[4 * VFS_PATH_MAX + 65536];
-	const struct shape *s = &shapes[byte() % COUNT_OF(shapes)];
 	struct buf b;
 
 	buf_init(&b, room, sizeof(room));
-	buf_put_u32(&b, 0);
-	buf_put_u8(&b, s->type);
-	buf_put_u32(&b, p->first + p->asked);
-	if (s->name)
-		buf_put_cstring(&b, s->name);
-	for (const char *f = s->fields; *f; f++)
-		put_field(&b, *f);
+	put_request(&b, p->first + p->asked);
 	if (b.bad || !p->owner || !p->sftp || p->ended || p->asked == REQUESTS_MAX ||
 	    p->in_len + b.end > IN_MAX)
 		return;
-	for (int i = 0; i < 4; i++)
-		room[i] = (uint8_t)((b.end - 4) >> (24 - 8 * i));
 	p->waiting[p->asked++] = 1;
 	send_bytes(p, room, b.end);
 }
@@ -322,26 +168,6 @@ begin_channel(struct ssh_pipe *p)
 /* ---- turns ---- */
 
 static void
-offer(struct ssh_pipe *p)
-{
-	while (p->owner && !p->closed && p->in_len >= p->need) {
-		size_t taken = wire.ops->input(p->owner, p->in, p->in_len, &p->need);
-
-		assert(taken <= p->in_len && p->need > 0);
-		p->in_len -= taken;
-		memmove(p->in, p->in + taken, p->in_len);
-		if (taken == 0)
-			return;
-	}
-}
-
-static bool
-is_busy(const struct ssh_pipe *p)
-{
-	return p->in_len > 0 && p->in_len >= p->need;
-}
-
-static void
 step(void)
 {
 	uint8_t what = byte();
@@ -389,7 +215,16 @@ last_turn(void)
 }
 
 static void
-work(void)
+client_turn(void)
+{
+	if (left > 0)
+		step();
+	else
+		last_turn();
+}
+
+static void
+worker_turn(void)
 {
 	static uint8_t room[IPC_MESSAGE_MAX];
 	struct buf b;
@@ -400,163 +235,6 @@ work(void)
 	       ipc_recv(ends[1], MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL) == 0)
 		assert(vfs_serve_message(serve, ends[1], type, id, &b) == 0);
 }
-
-/* ---- ssh_wire.h ---- */
-
-struct ssh_wire *
-ssh_wire_new(struct session *s, struct ssh_server *server)
-{
-	(void)server;
-	wire.s = s;
-	return &wire;
-}
-
-bool
-ssh_login_run(struct ssh_wire *w, enum session_end *ret_end, const char **ret_reason)
-{
-	struct auth_verdict verdict = { .worker_fd = ends[0] };
-
-	(void)ret_end, (void)ret_reason;
-	snprintf(verdict.user, sizeof(verdict.user), "anna");
-	snprintf(verdict.start_dir, sizeof(verdict.start_dir), "/");
-	session_login(w->s, &verdict);
-	return true;
-}
-
-void
-ssh_wire_serve(struct ssh_wire *w, const struct ssh_wire_ops *ops, void *ctx)
-{
-	w->ops = ops;
-	w->ctx = ctx;
-}
-
-void
-ssh_wire_wait(struct ssh_wire *w, struct pollfd *others, size_t count, uint64_t deadline_ms)
-{
-	(void)deadline_ms;
-	if (left > 0)
-		step();
-	else
-		last_turn();
-	for (int i = 0; i < CHANNELS; i++)
-		offer(&w->pipes[i]);
-	work();
-	for (size_t i = 0; i < count; i++)
-		others[i].revents = i == 0 ? POLLIN : 0;
-}
-
-void
-ssh_wire_free(struct ssh_wire *w, const char *reason)
-{
-	(void)w, (void)reason;
-}
-
-bool
-ssh_wire_is_over(const struct ssh_wire *w)
-{
-	return w->over;
-}
-
-enum session_end
-ssh_wire_end(const struct ssh_wire *w)
-{
-	(void)w;
-	return SESSION_LOST;
-}
-
-bool
-ssh_wire_is_broken(const struct ssh_wire *w)
-{
-	(void)w;
-	return false;
-}
-
-bool
-ssh_wire_is_full(const struct ssh_wire *w)
-{
-	return w->full;
-}
-
-bool
-ssh_wire_holds(struct ssh_wire *w, uint64_t now)
-{
-	(void)w, (void)now;
-	return false;
-}
-
-uint64_t
-ssh_wire_deadline(const struct ssh_wire *w)
-{
-	(void)w;
-	return UINT64_MAX;
-}
-
-uint64_t
-ssh_wire_sent(const struct ssh_wire *w)
-{
-	(void)w;
-	return 0;
-}
-
-ssize_t
-ssh_pipe_write(struct ssh_pipe *p, const void *bytes, size_t len)
-{
-	if (p->closed || p->shut)
-		return -EPIPE;
-	len = len < wire.window ? len : wire.window;
-	read_bytes(p, bytes, len);
-	return (ssize_t)len;
-}
-
-void
-ssh_pipe_resume(struct ssh_pipe *p)
-{
-	offer(p);
-}
-
-bool
-ssh_pipe_is_ended(const struct ssh_pipe *p)
-{
-	return p->ended && !is_busy(p);
-}
-
-bool
-ssh_pipe_is_idle(const struct ssh_pipe *p)
-{
-	return !is_busy(p) && !p->ended && !p->closed;
-}
-
-bool
-ssh_pipe_is_closed(const struct ssh_pipe *p)
-{
-	return p->closed;
-}
-
-void
-ssh_pipe_complain(struct ssh_pipe *p, const char *text, size_t len)
-{
-	(void)p;
-	assert(!memmem(text, len, SECRET, strlen(SECRET)));
-}
-
-void
-ssh_pipe_shut(struct ssh_pipe *p, int status)
-{
-	(void)status;
-	if (p->lawful && !p->closed && !p->shut)
-		for (unsigned int i = 0; i < p->asked; i++)
-			assert(!p->waiting[i]);
-	p->shut = true;
-}
-
-void
-ssh_pipe_free(struct ssh_pipe *p)
-{
-	p->owner = NULL;
-	p->in_len = 0;
-}
-
-/* ---- */
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -587,7 +265,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	s.auth = auth_new(monitor[0]);
 	assert(vfs_serve_new(s.conf, &account, &serve) == 0);
 	(void)sftp_run(&s, NULL);
-	work();
+	worker_turn();
 	vfs_free(s.vfs);
 	ask_free(s.ask);
 	auth_free(s.auth);
