@@ -151,13 +151,13 @@ open_for_reading(struct world *w, struct place *p, struct file *f, struct stat *
 	if (err < 0)
 		return err;
 	f->kind = FILE_READ;
-	mine = writing_find(w, p);
+	mine = writing_by_name(w, p);
 	if (mine)
 		return open_mine(mine, f, ret_st);
 	err = place_file(w, p, O_RDONLY, &f->fd, ret_st);
 	if (p->inner != p->room) /* no link has moved it */
 		return err;
-	mine = err == 0 || err == -ENOENT ? writing_find(w, p) : NULL;
+	mine = err == 0 || err == -ENOENT ? writing_by_name(w, p) : NULL;
 	if (mine)
 		err = open_mine(mine, f, ret_st);
 	return err == 0 ? world_need(w, p, RIGHT_READ) : err;

@@ -77,10 +77,24 @@ writing_find(struct world *w, const struct place *p)
 	return NULL;
 }
 
-bool
-writing_stat(struct world *w, const struct place *p, struct stat *ret_st)
+struct file *
+writing_by_name(struct world *w, struct place *p)
 {
 	struct file *f = writing_find(w, p);
+	FD_OWN int dir = -1;
+	const char *name;
+	struct stat st;
+
+	/* The look at "." is what asks for the right to go into the directory itself. */
+	if (f && (place_parent(w, p, &dir, &name) < 0 || fstatat(dir, ".", &st, 0) < 0))
+		return NULL;
+	return f;
+}
+
+bool
+writing_stat(struct world *w, struct place *p, struct stat *ret_st)
+{
+	struct file *f = writing_by_name(w, p);
 
 	return f && fstat(f->fd, ret_st) == 0;
 }
@@ -94,9 +108,9 @@ writing_settle(struct world *w, const struct place *p)
 }
 
 bool
-writing_set(struct world *w, const struct place *p, const struct vfs_change *change, int *ret_err)
+writing_set(struct world *w, struct place *p, const struct vfs_change *change, int *ret_err)
 {
-	struct file *f = writing_find(w, p);
+	struct file *f = writing_by_name(w, p);
 
 	if (!f)
 		return false;

@@ -36,15 +36,20 @@ bool writing_try(struct world *w, int err, unsigned *waited_ms);
 /* The upload of this session to this place, or NULL. */
 struct file *writing_find(struct world *w, const struct place *p);
 
+/*
+ * The same for a question that uses the name: NULL also when the name does not lead there any more,
+ * because its directory was closed to the user since the upload began.
+ */
+struct file *writing_by_name(struct world *w, struct place *p);
+
 /* If there is one: how it is now. */
-bool writing_stat(struct world *w, const struct place *p, struct stat *ret_st);
+bool writing_stat(struct world *w, struct place *p, struct stat *ret_st);
 
 /* If there is one: publishes it, because its path is about to be used. */
 int writing_settle(struct world *w, const struct place *p) MUST_CHECK;
 
 /* If there is one: changes it. *ret_err is what came of that. */
-bool writing_set(struct world *w, const struct place *p, const struct vfs_change *change,
-		 int *ret_err);
+bool writing_set(struct world *w, struct place *p, const struct vfs_change *change, int *ret_err);
 
 /* A part that this user may go on with, shown as the file. 0 or -ENOENT. */
 int writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st) MUST_CHECK;

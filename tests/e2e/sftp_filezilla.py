@@ -109,7 +109,7 @@ class Filezilla(Driver):
 
             program = subprocess.Popen(["filezilla"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                eventually(lambda: xdotool("search", "--name", "FileZilla"), 30, "its window")
+                eventually(lambda: xdotool("search", "--name", "FileZilla"), 120, "its window")
                 before, logins = self.server.log().count(" transfer: "), self.server.log().count(" login: ")
 
                 def begun():

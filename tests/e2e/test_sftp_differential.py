@@ -660,7 +660,7 @@ def pair(request, tmp_path_factory, user_key):
 
 def one_sequence(pair, peers, number, seed, burst, met):
     rng = random.Random(seed)
-    base = b"s%d" % number
+    base = b"s%d-%d" % (burst, number)
     for root in pair.roots:
         plant(os.path.join(root, base), pair.owner)
     world = World(rng, pair.roots[0], base, pair.upload == "atomic", burst)
@@ -769,6 +769,36 @@ def test_what_differs(pair, known):
         seen = {what} if kind == STATUS else {kind} if kind != ATTRS else {kind, what[0], int(what[3], 8), what[4]}
         assert want[side] in seen, (known.__name__, ("OpenSSH", "Coffer")[side], answer, want[side])
         peer.stop()
+    for root in pair.roots:
+        run("chmod", "-R", "u+rwx", os.path.join(root, base), ok=False)
+        shutil.rmtree(os.path.join(root, base))
+
+
+# What random runs have found, in as few requests as show it.
+FOUND = {
+    "size of an upload in a closed directory": [opening("%/d/e/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0)),
+                                                (SETSTAT, s("%/d/e/n") + u32(1) + u64(0))],
+    "attributes of an upload in a closed directory": [opening("%/d/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0)), (STAT, s("%/d/n"))],
+    "an upload in a closed directory, read": [opening("%/d/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0o600)), opening("%/d/n", R)],
+}
+
+
+@needs_root  # over a share of another user
+@pytest.mark.parametrize("name", FOUND)
+def test_what_random_requests_have_found(pair, name):
+    base = b"f-" + name.replace(" ", "-").encode()
+    for root in pair.roots:
+        plant(os.path.join(root, base), pair.owner)
+    answers = []
+    for peer in pair.connect():
+        handle, said = b"", []
+        for kind, body in FOUND[name]:
+            said.append(peer.ask(kind, place(body, base, handle)))
+            if said[-1][0] == HANDLE:
+                handle, said[-1] = said[-1][1], HANDLE
+        answers.append(said)
+        peer.stop()
+    assert answers[0] == answers[1]
     for root in pair.roots:
         run("chmod", "-R", "u+rwx", os.path.join(root, base), ok=False)
         shutil.rmtree(os.path.join(root, base))
