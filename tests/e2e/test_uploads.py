@@ -417,21 +417,28 @@ RIVALS = {
 def test_a_file_that_another_connection_is_about_to_close_is_waited_for(server, kind):
     """sshfs with max_conns closes a file on one connection and opens it on the next without waiting between."""
     is_there, request, rest, good = RIVALS[kind]
-    name = "waits-" + kind
-    with Raw(server) as one, Raw(server) as two:
-        for _ in range(is_there + 1):
-            h = one.open(name, W if seen(server, name) else W | CREAT)
-            assert one.ask(WRITE, string(h) + u64(0) + string(b"first")) == (STATUS, OK)
-            if not seen(server, name) and is_there:
-                assert one.ask(CLOSE, string(h)) == (STATUS, OK)
-        two.send(request, u32(1) + string(name) + rest)
-        two.chan.settimeout(0.2)
-        with pytest.raises(socket.timeout):  # refused at once
-            two.packet()
-        two.chan.settimeout(15)
-        assert one.ask(CLOSE, string(h)) == (STATUS, OK)
-        got, body = two.answer(1)
-        assert got == good and (got != STATUS or body == OK)
+    for n in range(20):
+        name = "waits-%s-%d" % (kind, n)
+        with Raw(server) as one, Raw(server) as two:
+            for _ in range(is_there + 1):
+                h = one.open(name, W if seen(server, name) else W | CREAT)
+                assert one.ask(WRITE, string(h) + u64(0) + string(b"first")) == (STATUS, OK)
+                if not seen(server, name) and is_there:
+                    assert one.ask(CLOSE, string(h)) == (STATUS, OK)
+            begun = time.monotonic()
+            two.send(request, u32(1) + string(name) + rest)
+            two.chan.settimeout(0.1)
+            with contextlib.suppress(socket.timeout):
+                two.packet()
+                pytest.fail("it was refused at once")
+            two.chan.settimeout(15)
+            assert one.ask(CLOSE, string(h)) == (STATUS, OK)
+            got, body = two.answer(1)
+            if time.monotonic() - begun > 0.4 and got != good:
+                continue  # so slow a machine that the patience may have been over before the CLOSE
+            assert got == good and (got != STATUS or body == OK)
+            return
+    pytest.fail("it was never closed in time")
 
 
 def test_a_file_that_stays_busy_is_refused_and_told_of_once(server):
