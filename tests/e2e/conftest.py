@@ -66,6 +66,14 @@ def private_etc():
 SYSTEM_HOME = private_etc() if IS_ROOT else None
 
 
+def pytest_unconfigure():
+    """The namespace goes with this process; the directory that its /etc is written to stands in everybody's."""
+    if SYSTEM_HOME:
+        where = os.path.dirname(SYSTEM_HOME)
+        subprocess.run(["umount", "--lazy", where], check=True)
+        os.rmdir(where)
+
+
 class Server:
     """A running tests/serve; FT_* values are attributes (ftps_port, sftp_port, user, ...)."""
 
@@ -80,6 +88,8 @@ class Server:
             setattr(self, key.removeprefix("FT_").lower(), value)
         else:
             self.process.wait()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.log_path)
             raise RuntimeError(self.process.stderr.read())
         self.ftps_port, self.sftp_port = int(self.ftps_port), int(self.sftp_port)
         self.pid = int(self.pid)

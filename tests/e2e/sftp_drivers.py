@@ -616,7 +616,7 @@ class Jsch(Spoken):
     note = "0.1 knows no Ed25519, no SHA-2 signatures of RSA, no GCM: it is offered more for its name (ssh_quirk.c), and logs in by an ECDSA key."
 
     def command(self):
-        classes = os.path.join(os.path.dirname(self.server.known_hosts), os.path.basename(self.server.known_hosts) + ".classes")
+        classes = os.path.join(os.path.dirname(self.server.key), "classes")
         if not os.path.isdir(classes):
             run("javac", "-cp", JSCH, "-d", classes, os.path.join(DRIVERS, "Round.java"))
         return ["java", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8", "-cp", JSCH + ":" + classes, "Round",
