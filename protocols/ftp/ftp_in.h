@@ -83,13 +83,12 @@ struct ftp_data {
 
 struct ftp_list {
 	enum ftp_format format;
-	bool to_control; /* STAT path: lines go out as a reply */
-	bool last;	 /* worker has no more entries */
-	bool asked;	 /* a readdir is on its way */
-	bool one;	 /* one file, not a directory */
-	int64_t now;	 /* seconds since 1970, for the dates */
-	char *prefix;	 /* NLST dir: in front of each name; in ftp->scratch */
-	char *pattern;	 /* or NULL; in ftp->scratch */
+	bool to_control;       /* STAT path: lines go out as a reply */
+	bool last;	       /* worker has no more entries */
+	int64_t now;	       /* seconds since 1970, for the dates */
+	char *prefix;	       /* NLST dir: in front of each name; in ftp->scratch */
+	char *pattern;	       /* or NULL; in ftp->path2 */
+	struct vfs_attr alone; /* of what is no directory */
 };
 
 struct ftp_xfer {

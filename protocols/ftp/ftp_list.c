@@ -107,21 +107,44 @@ more_answer(void *ctx, struct vfs_reply *reply)
 		put_batch(f, reply);
 }
 
+/* A listing of one entry, which is no directory. */
+static void
+put_alone(struct ftp *f, const char *target)
+{
+	struct ftp_list *l = &f->x.list;
+	struct text t;
+
+	l->prefix = NULL;
+	l->last = true;
+	text_init(&t, (char *)f->piece, FTP_PIECE);
+	put_entry(f, &t, l->format == FTP_NAMES ? f->scratch : path_name(f->path), &l->alone,
+		  target);
+	f->x.len = t.len;
+	begin(f);
+}
+
+static void
+target_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+
+	if (ftp_xfer_answered(f, 0, ""))
+		put_alone(f, reply->err == 0 ? reply->text : "");
+}
+
 static void
 file_answer(void *ctx, struct vfs_reply *reply)
 {
 	struct ftp *f = ctx;
-	struct text t;
+	struct ftp_list *l = &f->x.list;
 
 	if (!ftp_xfer_answered(f, reply->err, reply->why))
 		return;
-	f->x.list.prefix = NULL;
-	f->x.list.last = true;
-	text_init(&t, (char *)f->piece, FTP_PIECE);
-	put_entry(f, &t, f->x.list.format == FTP_NAMES ? f->scratch : path_name(f->path),
-		  &reply->attr, "");
-	f->x.len = t.len;
-	begin(f);
+	l->alone = reply->attr;
+	if (l->format == FTP_LONG && l->alone.type == VFS_LINK)
+		ftp_xfer_asked(f, vfs_readlink(f->s->vfs, f->path, target_answer, f));
+	else
+		put_alone(f, "");
 }
 
 static void open_answer(void *ctx, struct vfs_reply *reply);

@@ -851,6 +851,8 @@ def test_a_listing_says_where_links_lead_that_stay_inside(server):
         for said in (c.get("LIST links")[1].decode(), c("STAT links")):
             shown = dict((line.split()[8], line.rstrip("\r").partition(" -> ")[2]) for line in said.splitlines() if " 1 " in line)
             assert shown == {"near": "below", "up": "../big", "gone": "no?where", "out": "", "abs": "", "long": ""}
+        for name, target in (("gone", "no?where"), ("up", "../big")):  # by itself
+            assert c.get("LIST links/" + name)[1].endswith((" %s -> %s\r\n" % (name, target)).encode())
         assert b"->" not in c.get("NLST links")[1] + c.get("MLSD links")[1]
     f = server.sftp()
     assert sorted(f.listdir("links")) == ["abs", "below", "gone", "long", "near", "out", "up"]
