@@ -12,6 +12,7 @@ import ftplib
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVE = os.path.join(TOP, "tests", "serve")
 IS_ROOT = os.geteuid() == 0
+SANITIZED = os.environ.get("BUILD", "").endswith("san")  # make san
 SYSTEM_USER, SYSTEM_UID = "cofferalice", 61001
 SYSTEM_GROUPS = {"coffered": 61002, "cofferpub": 61003}
 SYSTEM_PASSWORD = "Wm7-gold-otter"
@@ -108,10 +110,18 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
+        faults = self.faults()
         os.unlink(self.known_hosts)
         os.unlink(self.known_hosts_all)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.log_path)
+        assert not faults, "\n".join(faults)
+
+    def faults(self):
+        """What the sanitizers said of it."""
+        if not SANITIZED or not os.path.exists(self.log_path):
+            return []
+        return re.findall(r"^.*(?:ERROR: \w+Sanitizer|: runtime error: ).*$", self.log(), re.M)
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
