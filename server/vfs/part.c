@@ -86,10 +86,7 @@ is_older(const struct stat *st, uint64_t ms)
 {
 	struct timespec now;
 
-	/*
-	 * The clock of the filesystem, so that a stepped wall clock is no catastrophe: whole
-	 * seconds.
-	 */
+	/* The clock that files are stamped with. What seems to be from the future is not old. */
 	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
 		return false;
 	return now.tv_sec > st->st_mtim.tv_sec &&
@@ -171,7 +168,7 @@ part_keep(struct world *w, const struct share *share, int dir, const char *name,
 	char active[PART_NAME_MAX], kept[PART_NAME_MAX];
 	int err;
 
-	if (keep_ms(share, PART_KEPT) == 0)
+	if (share->conf->partial_keep_ms == 0)
 		return part_drop(dir, name, fd);
 	name_of(w, PART_ACTIVE, name, active);
 	err = check_fd(dir, active, fd);
@@ -337,13 +334,13 @@ part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
 	FD_OWN int fd = -1;
 	struct stat st;
 
-	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
-		if (strncmp(hidden, prefixes[i], strlen(prefixes[i])) != 0)
+	for (enum part_kind kind = PART_ACTIVE; kind <= PART_MARK; kind++) {
+		if (!part_is_named(kind, hidden))
 			continue;
 		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !is_over(share, (enum part_kind)i, &st))
+		    !is_over(share, kind, &st))
 			return;
-		if (i == PART_ACTIVE) {
+		if (kind == PART_ACTIVE) {
 			if (seize(dir, hidden, &fd, &st) < 0 ||
 			    (fd < 0 && !is_abandoned(share, &st)))
 				return;
@@ -388,11 +385,11 @@ belongs(const struct world *w, const char *hidden)
 	const char *user = w->account->name;
 	size_t len = strlen(user);
 
-	for (int kind = PART_KEPT; kind <= PART_MARK; kind++) {
+	for (enum part_kind kind = PART_KEPT; kind <= PART_MARK; kind++) {
 		size_t head = strlen(prefixes[kind]);
 
-		if (strncmp(hidden, prefixes[kind], head) == 0 &&
-		    strncmp(hidden + head, user, len) == 0 && hidden[head + len] == '~')
+		if (part_is_named(kind, hidden) && strncmp(hidden + head, user, len) == 0 &&
+		    hidden[head + len] == '~')
 			return true;
 	}
 	return false;
@@ -421,12 +418,11 @@ part_clear_dir(struct world *w, struct share *share, int fd)
 			if (rule_name(share->conf, name) != RULE_NAME_HIDDEN)
 				err = -ENOTEMPTY;
 			else if (pass == 0 && !belongs(w, name))
-				err =
-				    world_why(w, -ENOTEMPTY,
-					      strncmp(name, prefixes[PART_ACTIVE],
-						      strlen(RULE_OUR_PREFIX)) == 0
-						  ? "an upload into this directory is not finished"
-						  : "the directory holds hidden files");
+				err = world_why(
+				    w, -ENOTEMPTY,
+				    strncmp(name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0
+					? "an upload into this directory is not finished"
+					: "the directory holds hidden files");
 			else if (pass == 1)
 				err = remove_hidden(w, share, fd, name);
 		}
