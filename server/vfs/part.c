@@ -1,43 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * part.c - the hidden files beside uploads. Owns: their names, their locks, their age.
+ * part.c - the hidden files of one upload: how they are called, and what becomes of them when it
+ * breaks. Must not: decide by itself whether a writer lives (part_life.c).
  * Invariant: a part is only taken over by the user who wrote it, and only while nobody holds its
  * lock.
  */
 #include "server/vfs/part.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/base/text.h"
 #include "server/vfs/charge.h"
+#include "server/vfs/part_in.h"
 #include "server/vfs/resolve.h"
 #include "server/vfs/rule.h"
-#include "server/vfs/trash_name.h"
 #include "server/vfs/world.h"
 
 /* Bytes of the real name that stand in the hidden one. */
 #define SHOWN_MAX 40
-/* A part is locked right after it was made; until then it looks as if its writer had died. */
-#define BIRTH_S 1
-/* Sweeping at uploads: how often in one directory, and how far into it. Listings see all of it. */
-#define SWEEP_MS (10ull * 60 * 1000)
-#define SWEEP_ENTRIES 10000
-/*
- * How long a rolled-back upload is remembered where no part is kept; and how long a part whose lock
- * cannot be asked for is believed to be written: never for less than this.
- */
-#define DAY_MS (24ull * 3600 * 1000)
 
 static const char *const prefixes[] = {
 	[PART_ACTIVE] = RULE_OUR_PREFIX "part~",
@@ -67,45 +53,26 @@ part_is_named(enum part_kind kind, const char *hidden)
 	return strncmp(hidden, prefixes[kind], strlen(prefixes[kind])) == 0;
 }
 
+bool
+part_belongs(const struct world *w, const char *hidden)
+{
+	const char *user = w->account->name;
+	size_t len = strlen(user);
+
+	for (enum part_kind kind = PART_KEPT; kind <= PART_MARK; kind++) {
+		size_t head = strlen(prefixes[kind]);
+
+		if (part_is_named(kind, hidden) && strncmp(hidden + head, user, len) == 0 &&
+		    hidden[head + len] == '~')
+			return true;
+	}
+	return false;
+}
+
 static void
 name_of(const struct world *w, enum part_kind kind, const char *name, char room[PART_NAME_MAX])
 {
 	part_name(kind, w->account->name, name, room);
-}
-
-static uint64_t
-keep_ms(const struct share *share, enum part_kind kind)
-{
-	uint64_t ms = share->conf->partial_keep_ms;
-
-	return kind == PART_MARK && ms == 0 ? DAY_MS : ms;
-}
-
-static bool
-is_older(const struct stat *st, uint64_t ms)
-{
-	struct timespec now;
-
-	/* The clock that files are stamped with. What seems to be from the future is not old. */
-	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
-		return false;
-	return now.tv_sec > st->st_mtim.tv_sec &&
-	       (uint64_t)(now.tv_sec - st->st_mtim.tv_sec) > ms / 1000;
-}
-
-static bool
-is_over(const struct share *share, enum part_kind kind, const struct stat *st)
-{
-	return is_older(st, keep_ms(share, kind));
-}
-
-/* A part that nobody has written to for so long has no writer, also where no lock says so. */
-static bool
-is_abandoned(const struct share *share, const struct stat *st)
-{
-	uint64_t ms = keep_ms(share, PART_ACTIVE);
-
-	return is_older(st, ms > DAY_MS ? ms : DAY_MS);
 }
 
 /* What we would go on writing must be ours alone: not planted, not linked from elsewhere. */
@@ -124,7 +91,7 @@ part_find_kept(struct world *w, struct share *share, int dir, const char *name, 
 	name_of(w, PART_KEPT, name, hidden);
 	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_ours(w, &st))
 		return -ENOENT;
-	if (is_over(share, PART_KEPT, &st)) {
+	if (part_is_over(share, PART_KEPT, &st)) {
 		part_remove(w, share, PART_KEPT, dir, name);
 		return -ENOENT;
 	}
@@ -178,9 +145,8 @@ part_keep(struct world *w, const struct share *share, int dir, const char *name,
 	return renameat(dir, active, dir, kept) < 0 ? -errno : 0;
 }
 
-/* Removes a hidden file. What is kept is among what its owner uses; the rest is not. */
-static int
-remove_hidden(struct world *w, struct share *share, int dir, const char *hidden)
+int
+part_remove_hidden(struct world *w, struct share *share, int dir, const char *hidden)
 {
 	if (part_is_named(PART_KEPT, hidden))
 		return charge_remove(w, share, dir, hidden, 0);
@@ -196,7 +162,7 @@ part_remove(struct world *w, struct share *share, enum part_kind kind, int dir, 
 	name_of(w, kind, name, hidden);
 	/* Mostly it is not there, and a look costs a third; if it stays, its time runs out. */
 	if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		ignore_result(remove_hidden(w, share, dir, hidden));
+		ignore_result(part_remove_hidden(w, share, dir, hidden));
 }
 
 /* What a mark says of the file that it stands for. */
@@ -241,53 +207,11 @@ part_is_marked(struct world *w, struct share *share, int dir, const char *name,
 	len = describe(now, text, sizeof(text));
 	n = fd_read_full(fd, found, sizeof(found));
 	/* A mark that could not be written whole (the disk was full) still warns. */
-	if (!is_over(share, PART_MARK, &st) &&
+	if (!part_is_over(share, PART_MARK, &st) &&
 	    (n == 0 || (n == len && memcmp(found, text, (size_t)n) == 0)))
 		return true;
 	part_remove(w, share, PART_MARK, dir, name);
 	return false;
-}
-
-/* Was it touched just now? */
-static bool
-is_fresh(const struct stat *st)
-{
-	struct timespec now;
-	time_t age =
-	    clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0 ? 0 : now.tv_sec - st->st_ctim.tv_sec;
-
-	return age >= 0 && age <= BIRTH_S;
-}
-
-/*
- * Opens a part that is there and takes its lock. *ret_fd stays -1 when that cannot be done (it is
- * another user's, or there are no locks here): age must tell. -EBUSY: somebody holds it, or has
- * just made it.
- */
-static int
-seize(int dir, const char *hidden, int *ret_fd, struct stat *ret_st)
-{
-	FD_OWN int fd = -1;
-	struct stat st, named;
-	/* For writing: NFS locks nothing for readers. */
-	int err = resolve_at(dir, hidden, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd);
-
-	if (err < 0 && err != -EACCES)
-		return err;
-	if (fstatat(dir, hidden, &named, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	*ret_st = named;
-	if (fd < 0)
-		return 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : 0;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	/* Somebody dealt with it while we came, or is about to lock what he has made. */
-	if (st.st_ino != named.st_ino || st.st_dev != named.st_dev || is_fresh(&st))
-		return -EBUSY;
-	*ret_fd = fd_give(&fd);
-	return 0;
 }
 
 /* A block that was never written: the end of the file came before what stands in front of it. */
@@ -309,12 +233,12 @@ part_recover(struct world *w, struct share *share, int dir, const char *name,
 	int err;
 
 	name_of(w, PART_ACTIVE, name, hidden);
-	err = seize(dir, hidden, &fd, &st);
+	err = part_seize(dir, hidden, &fd, &st);
 	if (err == -ENOENT)
 		return 0;
 	if (err < 0)
 		return err;
-	if (fd < 0 && !is_abandoned(share, &st)) /* another user's: perhaps alive */
+	if (fd < 0 && !part_is_abandoned(share, &st)) /* another user's: perhaps alive */
 		return -EBUSY;
 	charge_dirty(w, share); /* nobody has said what it was worth */
 	/* Virtual users share a uid: whose it was cannot be told. */
@@ -325,108 +249,5 @@ part_recover(struct world *w, struct share *share, int dir, const char *name,
 		err = part_mark(w, dir, name, target);
 	if (err == 0 && unlinkat(dir, hidden, 0) < 0 && errno != ENOENT)
 		err = -errno;
-	return err;
-}
-
-void
-part_sweep(struct world *w, struct share *share, int dir, const char *hidden)
-{
-	FD_OWN int fd = -1;
-	struct stat st;
-
-	for (enum part_kind kind = PART_ACTIVE; kind <= PART_MARK; kind++) {
-		if (!part_is_named(kind, hidden))
-			continue;
-		if (fstatat(dir, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !is_over(share, kind, &st))
-			return;
-		if (kind == PART_ACTIVE) {
-			if (seize(dir, hidden, &fd, &st) < 0 ||
-			    (fd < 0 && !is_abandoned(share, &st)))
-				return;
-			charge_dirty(w, share);
-		}
-		ignore_result(remove_hidden(w, share, dir, hidden)); /* whoever may, will */
-		return;
-	}
-}
-
-void
-part_sweep_dir(struct world *w, const struct place *p, int dir)
-{
-	FD_OWN int fd = -1;
-	struct dirent *entry;
-	uint64_t now = clock_ms();
-	DIR *list;
-
-	if (w->swept_ms && w->swept_dev == p->dir.st_dev && w->swept_ino == p->dir.st_ino &&
-	    now - w->swept_ms < SWEEP_MS)
-		return;
-	w->swept_ms = now;
-	w->swept_dev = p->dir.st_dev;
-	w->swept_ino = p->dir.st_ino;
-	if (resolve_at(dir, "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, &fd) < 0)
-		return; /* a drop box may be unreadable for its users */
-	list = fdopendir(fd);
-	if (!list)
-		return;
-	for (int i = 0; i < SWEEP_ENTRIES && (entry = readdir(list)); i++) {
-		if (strncmp(entry->d_name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0)
-			part_sweep(w, p->share, fd, entry->d_name);
-	}
-	fd = -1; /* the stream's */
-	closedir(list);
-}
-
-/* Is it a kept part or a mark of this user? */
-static bool
-belongs(const struct world *w, const char *hidden)
-{
-	const char *user = w->account->name;
-	size_t len = strlen(user);
-
-	for (enum part_kind kind = PART_KEPT; kind <= PART_MARK; kind++) {
-		size_t head = strlen(prefixes[kind]);
-
-		if (part_is_named(kind, hidden) && strncmp(hidden + head, user, len) == 0 &&
-		    hidden[head + len] == '~')
-			return true;
-	}
-	return false;
-}
-
-int
-part_clear_dir(struct world *w, struct share *share, int fd)
-{
-	FD_OWN int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *entry;
-	int err = 0;
-
-	if (!dir)
-		return -errno;
-	copy = -1; /* the stream's now */
-	/* Twice: first is there anything that the user sees? Then nothing may be lost. */
-	for (int pass = 0; pass < 2 && err == 0; pass++) {
-		rewinddir(dir);
-		while (err == 0 && (entry = readdir(dir))) {
-			const char *name = entry->d_name;
-
-			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-			    strcmp(name, TRASH_DIR) == 0)
-				continue;
-			if (rule_name(share->conf, name) != RULE_NAME_HIDDEN)
-				err = -ENOTEMPTY;
-			else if (pass == 0 && !belongs(w, name))
-				err = world_why(
-				    w, -ENOTEMPTY,
-				    strncmp(name, RULE_OUR_PREFIX, strlen(RULE_OUR_PREFIX)) == 0
-					? "an upload into this directory is not finished"
-					: "the directory holds hidden files");
-			else if (pass == 1)
-				err = remove_hidden(w, share, fd, name);
-		}
-	}
-	closedir(dir);
 	return err;
 }
