@@ -2,7 +2,8 @@
 /*
  * dir.c - reads directories. One message holds as many entries as fit, or as a slow disk gives in a
  * moment, so that a client sees the first names soon. Names that are hidden, denied or ours are
- * left out; shares that are mounted in the directory stand first and cover what has the same name.
+ * left out, but for what this session is uploading. "." and ".." come first where they are wanted,
+ * then the shares that are mounted in the directory, which cover what has the same name.
  */
 #include "server/vfs/dir.h"
 

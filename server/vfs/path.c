@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * path.c - arithmetic on virtual paths, byte by byte: no file is asked and nothing is decoded, so
- * that
+ * path.c - arithmetic on virtual paths, byte by byte. No file is asked and nothing is decoded:
  * "%2e%2e" and overlong UTF-8 are names like others.
  */
 #include "server/vfs/path.h"

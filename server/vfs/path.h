@@ -13,9 +13,9 @@
 
 /*
  * Writes the clean form of path, seen from the directory cwd (both virtual), into room: absolute,
- * one
- * '/' between components, no "." and "..", nothing above "/", no trailing '/'. cwd must be clean.
- * Returns 0, -ENAMETOOLONG (also for a component over 255 bytes), -ENOENT (path is "").
+ * components with one '/' between them, no "." and "..", nothing above "/", no '/' at the end. cwd
+ * must be clean. Returns 0, -ENAMETOOLONG (also for a component over 255 bytes), -ENOENT (path is
+ * "").
  */
 int path_join(const char *cwd, const char *path, char *room, size_t size) MUST_CHECK;
 

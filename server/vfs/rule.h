@@ -13,8 +13,8 @@
 #include "conf/conf.h"
 
 /*
- * Begins the names of all that uploads put beside a file; see part.h. Nobody else sees or makes
- * such.
+ * Begins the names of what uploads put beside a file (part.h), and of the trash (trash_name.h).
+ * Nobody else sees or makes such, but for the trash, with the right to it.
  */
 #define RULE_OUR_PREFIX ".coffer-"
 

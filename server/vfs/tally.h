@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * tally.h - the file in which it is counted what users keep in one share. Arithmetic and locks;
- * what a quota is and what is said about it is quota.h.
+ * what a quota is, and what is said when it is used up, is charge.h.
  *
  * The file is an array of entries of 128 bytes:
  *

@@ -80,7 +80,7 @@ struct vfs_change {
 	uint32_t set; /* enum vfs_set */
 	uint64_t size;
 	uint32_t mode;
-	int64_t mtime, atime; /* atime of VFS_TIME_KEEP stays as it is */
+	int64_t mtime, atime; /* what is VFS_TIME_KEEP stays as it is */
 	uint32_t mtime_ns;
 	uint32_t uid, gid;
 };

@@ -9,7 +9,7 @@
 
 #include "server/vfs/vfs_msg.h"
 
-/* Bytes of the shortest entry: one byte of name, no owner, no group. */
+/* Bytes of attr with neither owner nor group; no entry is shorter. */
 #define ATTR_FIXED 73
 
 static void

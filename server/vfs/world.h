@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * world.h - what one session's worker knows, and how it speaks about it. For this room only.
+ * world.h - what one session's worker knows, and how it speaks about it. For this room, and for
+ * cofferctl explain, which asks place.h as a session would.
  *
  * Answers are 0 or -errno, and where the errno does not say it all, words for the client in why.
  * Every change that is asked for and every refusal by a rule is a record in the log.
