@@ -66,8 +66,8 @@ charge_open_tally(const struct conf *conf, const struct conf_share *share, struc
 	return err < 0 ? err : tally_open(dir, share->name, true, ret_tally);
 }
 
-int
-charge_prepare(const struct conf *conf, const struct account *account, struct tally **ret_tallies)
+struct tally *
+charge_prepare(const struct conf *conf, const struct account *account)
 {
 	struct tally *tallies = mem_new(conf->share_count + 1, sizeof(*tallies));
 
@@ -85,8 +85,7 @@ charge_prepare(const struct conf *conf, const struct account *account, struct ta
 				  "share=%s result=%s why=\"state-dir/quota cannot be used\"",
 				  log_q(&name, share->name), strerrorname_np(-err));
 	}
-	*ret_tallies = tallies;
-	return 0;
+	return tallies;
 }
 
 int
@@ -153,7 +152,6 @@ charge_record(struct world *w, struct share *share, uid_t uid, uint32_t *ret_rec
 	return tally_find(&share->tally, uid, share->tally_root, "", ret_record);
 }
 
-/* What is left of the quota. */
 struct tally_sum
 charge_left(const struct share *share, const struct tally_entry *rec)
 {
@@ -181,7 +179,6 @@ charge_counting(struct world *w, int err)
 			     : err;
 }
 
-/* Is there room for so much more? What the dead held may be what is missing. */
 int
 charge_check(struct world *w, struct share *share, struct tally_deal *deal, uint64_t bytes,
 	     uint64_t files)
@@ -226,7 +223,6 @@ charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t bytes, ui
 	return err;
 }
 
-/* Counters never fall below nothing: a file that came from outside may go by our hand. */
 void
 charge_add(uint64_t *counter, int64_t change)
 {

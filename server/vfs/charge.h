@@ -45,12 +45,11 @@ struct charge {
 
 /*
  * Opens the tallies of all shares of the account that have a quota, and makes them, with the rights
- * of the caller: in system mode root, before it becomes the user. *ret_tallies has one for each
- * share of conf, most of them closed; charge_close_all is for what nobody took. Returns 0 or
- * -errno.
+ * of the caller: in system mode root, before it becomes the user. Returns one for each share of
+ * conf, most of them closed, also where it could not be opened, which is logged; all of it is the
+ * caller's.
  */
-int charge_prepare(const struct conf *conf, const struct account *account,
-		   struct tally **ret_tallies) MUST_CHECK;
+struct tally *charge_prepare(const struct conf *conf, const struct account *account);
 
 /* Opens one of them, and makes it. */
 int charge_open_tally(const struct conf *conf, const struct conf_share *share,

@@ -41,23 +41,20 @@ vfs_serve_prepare(const struct conf *conf, const struct account *account,
 	struct world *w = &s->world;
 	int err;
 
-	if (conf->mode == CONF_SYSTEM)
-		share_make_all(conf, account);
-	err = charge_prepare(conf, account, &s->tallies);
-
 	w->conf = conf;
 	w->account = account;
-	if (err == 0) {
-		err = lane_open(conf, account, &w->lanes);
-		if (err < 0)
-			log_error("rate", "result=%s why=\"run-dir/lanes cannot be used\"",
-				  strerrorname_np(-err));
-	}
-	if (err < 0)
+	if (conf->mode == CONF_SYSTEM)
+		share_make_all(conf, account);
+	err = lane_open(conf, account, &w->lanes);
+	if (err < 0) {
+		log_error("rate", "result=%s why=\"run-dir/lanes cannot be used\"",
+			  strerrorname_np(-err));
 		free(s);
-	else
-		*ret_serve = s;
-	return err;
+		return err;
+	}
+	s->tallies = charge_prepare(conf, account);
+	*ret_serve = s;
+	return 0;
 }
 
 /* A share whose quota cannot be kept is no share. */
