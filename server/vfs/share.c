@@ -86,45 +86,38 @@ is_component(const char *name)
 	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Writes the path with %u, %h and %% filled in. Returns 0, -EINVAL, -ENAMETOOLONG. */
-static int
-expand(const char *path, const struct account *account, struct text *ret_text)
+int
+share_path(const struct conf_share *share, const struct account *account, char *room, size_t size)
 {
-	for (; *path; path++) {
+	struct text t;
+
+	text_init(&t, room, size);
+	for (const char *path = share->path; *path; path++) {
 		if (*path != '%') {
-			text_putc(ret_text, *path);
+			text_putc(&t, *path);
 			continue;
 		}
 		switch (*++path) {
 		case 'u':
 			if (!is_component(account->name))
 				return -EINVAL;
-			text_puts(ret_text, account->name);
+			text_puts(&t, account->name);
 			break;
 		case 'h':
 			if (!account->home || account->home[0] != '/')
 				return -EINVAL;
-			text_puts(ret_text, account->home);
+			text_puts(&t, account->home);
 			break;
 		case '%':
-			text_putc(ret_text, '%');
+			text_putc(&t, '%');
 			break;
 		default:
 			return -EINVAL;
 		}
 	}
-	if (ret_text->cut)
+	if (t.cut)
 		return -ENAMETOOLONG;
-	return ret_text->at[0] == '/' ? 0 : -EINVAL;
-}
-
-int
-share_path(const struct conf_share *share, const struct account *account, char *room, size_t size)
-{
-	struct text path;
-
-	text_init(&path, room, size);
-	return expand(share->path, account, &path);
+	return t.at[0] == '/' ? 0 : -EINVAL;
 }
 
 int
@@ -270,8 +263,7 @@ explain(int err)
 		return "such a filesystem (proc, sys, dev...) is never served";
 	case -EOPNOTSUPP:
 		return "names on this filesystem (vfat, CIFS...) are the same in capitals: paths, "
-		       "hide "
-		       "and deny cannot be kept there";
+		       "hide and deny cannot be kept there";
 	default:
 		return "";
 	}

@@ -88,8 +88,7 @@ void share_close_all(struct share_list *list);
  */
 struct share *share_find(const struct share_list *list, const char *path, const char **ret_inner);
 
-/* Is a share mounted at this clean path, or somewhere below it? */
-bool share_is_mount(const struct share_list *list, const char *path);
+/* Is a share mounted below this clean path, at it excepted? */
 bool share_is_above_mount(const struct share_list *list, const char *path);
 
 /*

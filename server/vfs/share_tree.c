@@ -39,16 +39,6 @@ share_find(const struct share_list *list, const char *path, const char **ret_inn
 }
 
 bool
-share_is_mount(const struct share_list *list, const char *path)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (strcmp(list->at[i].conf->mount, path) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool
 share_is_above_mount(const struct share_list *list, const char *path)
 {
 	for (size_t i = 0; i < list->count; i++) {
