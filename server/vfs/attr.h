@@ -47,7 +47,7 @@ int attr_force_group(struct world *w, const struct share *share, int fd) MUST_CH
  */
 bool attr_is_visible(struct world *w, const struct place *p, int fd, const struct stat *st);
 
-/* flags: VFS_NOFOLLOW. Puts attributes. */
+/* flags: VFS_NOFOLLOW, VFS_ENTER. Puts attributes. */
 int attr_stat(struct world *w, const char *path, uint32_t flags, struct buf *out) MUST_CHECK;
 int attr_set(struct world *w, const char *path, uint32_t flags,
 	     const struct vfs_change *change) MUST_CHECK;
@@ -58,5 +58,8 @@ int attr_set(struct world *w, const char *path, uint32_t flags,
  */
 int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
 		uint32_t granted, bool *ret_mode) MUST_CHECK;
+
+/* The times that are wished for, as utimensat(2) takes them. */
+void attr_times(const struct vfs_change *change, struct timespec ret_times[2]);
 
 #endif

@@ -131,20 +131,26 @@ check_owner(struct world *w, const struct place *p, const struct stat *st,
 	return 0;
 }
 
+void
+attr_times(const struct vfs_change *change, struct timespec ret_times[2])
+{
+	ret_times[0] = (struct timespec) { .tv_sec = change->atime };
+	ret_times[1] = (struct timespec) { .tv_sec = change->mtime, .tv_nsec = change->mtime_ns };
+	if (change->atime == VFS_TIME_KEEP)
+		ret_times[0].tv_nsec = UTIME_OMIT;
+	if (change->mtime == VFS_TIME_KEEP)
+		ret_times[1].tv_nsec = UTIME_OMIT;
+}
+
 static int
 set_times(int fd, const struct vfs_change *change)
 {
-	struct timespec times[2] = {
-		{ .tv_sec = change->atime, .tv_nsec = 0 },
-		{ .tv_sec = change->mtime, .tv_nsec = change->mtime_ns },
-	};
+	struct timespec times[2];
 
-	if (change->atime == VFS_TIME_KEEP)
-		times[0].tv_nsec = UTIME_OMIT;
-	if (change->mtime == VFS_TIME_KEEP)
-		times[1].tv_nsec = UTIME_OMIT;
-	else if (change->mtime_ns >= 1000000000)
+	/* Not left to the kernel: UTIME_NOW and UTIME_OMIT are such numbers. */
+	if (change->mtime != VFS_TIME_KEEP && change->mtime_ns >= 1000000000)
 		return -EINVAL;
+	attr_times(change, times);
 	return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 

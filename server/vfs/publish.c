@@ -14,6 +14,7 @@
 
 #include "server/base/fd.h"
 #include "server/base/log.h"
+#include "server/vfs/attr.h"
 #include "server/vfs/part.h"
 #include "server/vfs/quota.h"
 #include "server/vfs/resolve.h"
@@ -178,20 +179,14 @@ sync_name(const struct file *f)
 static int
 finish_content(struct world *w, struct file *f, uint64_t bytes, struct stat *ret_st)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	struct timespec times[2];
 	int err = publish_begin(w, f); /* an empty upload began nothing */
 
 	if (err < 0)
 		return err;
-	if (f->times.set) {
-		if (f->times.atime != VFS_TIME_KEEP)
-			times[0] = (struct timespec) { .tv_sec = f->times.atime };
-		if (f->times.mtime != VFS_TIME_KEEP)
-			times[1] = (struct timespec) { .tv_sec = f->times.mtime,
-						       .tv_nsec = f->times.mtime_ns };
-		if (futimens(f->fd, times) < 0)
-			return -errno;
-	}
+	attr_times(&f->times, times);
+	if (f->times.set && futimens(f->fd, times) < 0)
+		return -errno;
 	if (fstat(f->fd, ret_st) < 0)
 		return -errno;
 	if ((f->flags & VFS_OPEN_STREAM) && (uint64_t)ret_st->st_size != f->offset + bytes)
