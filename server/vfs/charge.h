@@ -70,6 +70,9 @@ int charge_begin(struct world *w, struct share *share, uid_t uid, uint64_t bytes
 /* It was made (or not: 0, 0). */
 void charge_end(struct charge *c, int64_t bytes, int64_t files);
 
+/* What is left of the quota by this record; of what has none, more than anybody can use. */
+struct tally_sum charge_left(const struct share *share, const struct tally_entry *rec);
+
 /* unlinkat(2), and what that was worth is given back to its owner. Returns 0 or -errno. */
 int charge_remove(struct world *w, struct share *share, int dir, const char *name,
 		  int flags) MUST_CHECK;

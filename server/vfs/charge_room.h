@@ -15,9 +15,6 @@ struct world;
 bool charge_has_tally(const struct share *share);
 int charge_record(struct world *w, struct share *share, uid_t uid, uint32_t *ret_record) MUST_CHECK;
 
-/* What is left of the quota. */
-struct tally_sum charge_left(const struct share *share, const struct tally_entry *rec);
-
 /*
  * Is there room for so much more? What the dead held may be what is missing. 0 or -EDQUOT with
  * words.

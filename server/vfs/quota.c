@@ -100,20 +100,16 @@ show(struct world *w, struct share *share, struct statfs *fs)
 
 	fs->f_bavail = fs->f_bavail > kept ? fs->f_bavail - kept : 0;
 	if (charge_begin(w, share, w->account->uid, 0, 0, &c) == 0 && c.on) {
-		const struct tally_entry *rec = &c.deal.rec;
-		uint64_t bytes = rec->bytes + rec->held_bytes, files = rec->files + rec->held_files;
+		struct tally_sum left = charge_left(share, &c.deal.rec);
 
 		if (conf->quota_bytes) {
-			uint64_t left = bytes < conf->quota_bytes ? conf->quota_bytes - bytes : 0;
-
 			at_most(&fs->f_blocks, conf->quota_bytes / size);
-			at_most(&fs->f_bfree, left / size);
-			at_most(&fs->f_bavail, left / size);
+			at_most(&fs->f_bfree, left.bytes / size);
+			at_most(&fs->f_bavail, left.bytes / size);
 		}
 		if (conf->quota_files) {
 			at_most(&fs->f_files, conf->quota_files);
-			at_most(&fs->f_ffree,
-				files < conf->quota_files ? conf->quota_files - files : 0);
+			at_most(&fs->f_ffree, left.files);
 		}
 		charge_end(&c, 0, 0);
 	}
@@ -154,7 +150,7 @@ quota_space(struct world *w, const char *path, struct buf *out)
 		return -errno;
 	show(w, share, &fs);
 	buf_put_u64(out, (uint64_t)fs.f_bsize);
-	buf_put_u64(out, (uint64_t)(fs.f_frsize ? fs.f_frsize : fs.f_bsize));
+	buf_put_u64(out, block_bytes(&fs));
 	buf_put_u64(out, fs.f_blocks);
 	buf_put_u64(out, fs.f_bfree);
 	buf_put_u64(out, fs.f_bavail);
