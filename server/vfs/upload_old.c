@@ -86,20 +86,17 @@ keep_old(struct world *w, const struct opening *o, uint64_t keep)
 {
 	struct file *f = o->f;
 	struct share *share = o->p->share;
+	const struct file *other;
 	int err;
 
 	if ((f->flags & VFS_OPEN_APPEND) || keep > (uint64_t)o->st.st_size ||
 	    ((f->flags & VFS_OPEN_RESUME) && keep == (uint64_t)o->st.st_size) ||
 	    (opening_goes_on(o) && share->conf->versions == 0))
 		return 0;
-	for (uint32_t i = 0; i < w->file_max; i++) {
-		const struct file *other = &w->files[i];
-
-		if (other->kind == FILE_IN_PLACE && other->dev == o->st.st_dev &&
-		    other->ino == o->st.st_ino) {
-			f->kept = other->kept;
-			return 0;
-		}
+	other = writing_in_place(w, &o->st);
+	if (other) {
+		f->kept = other->kept;
+		return 0;
 	}
 	err = trash_copy(w, share, f->dir, o->name, &o->st);
 	f->kept = err == 0;
@@ -176,7 +173,7 @@ open_replacement(struct world *w, struct opening *o)
 		return err;
 	if (flock(f->target, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
 		/* The lock is not tried again: that it is free by now would be no leave. */
-		if (!writing_has(w, &o->st))
+		if (!writing_in_place(w, &o->st))
 			return writing_busy(w);
 		/* This session has it open for writing already: both must mean the same file. */
 		fd_close(&f->target);

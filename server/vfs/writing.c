@@ -27,16 +27,16 @@ writing_busy(struct world *w)
 	return world_why(w, -EBUSY, "another upload is writing this file; try again later");
 }
 
-bool
-writing_has(const struct world *w, const struct stat *st)
+const struct file *
+writing_in_place(const struct world *w, const struct stat *st)
 {
 	for (uint32_t i = 0; i < w->file_max; i++) {
 		const struct file *f = &w->files[i];
 
 		if (f->kind == FILE_IN_PLACE && f->dev == st->st_dev && f->ino == st->st_ino)
-			return true;
+			return f;
 	}
-	return false;
+	return NULL;
 }
 
 int
@@ -47,7 +47,7 @@ writing_lock(struct world *w, int fd, const struct stat *st)
 	if (errno != EWOULDBLOCK)
 		return 0; /* a filesystem without locks: then nobody else has one either */
 	/* One session may have a file open for writing twice, as programs do. */
-	return writing_has(w, st) ? 0 : writing_busy(w);
+	return writing_in_place(w, st) ? 0 : writing_busy(w);
 }
 
 bool

@@ -19,8 +19,8 @@ struct world;
  * Takes the write lock of the file behind fd. 0 also when this session holds it. -EBUSY with words.
  */
 int writing_lock(struct world *w, int fd, const struct stat *st) MUST_CHECK;
-/* Has this session the file open for writing in place? */
-bool writing_has(const struct world *w, const struct stat *st);
+/* The first of this session's handles that write the file in place, or NULL. */
+const struct file *writing_in_place(const struct world *w, const struct stat *st);
 
 /* -EBUSY with its words. */
 int writing_busy(struct world *w);
