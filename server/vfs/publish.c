@@ -85,14 +85,49 @@ is_ours_or_free(const struct world *w, const struct file *f)
 	       own_has(&w->own, f->dir, f->name);
 }
 
+/* The rename that gives the part its name. What it takes the place of is given back. */
+static int
+take_name(struct world *w, struct file *f, const char *hidden)
+{
+	struct charge charge;
+	struct stat old;
+	bool replaced;
+	int err = charge_move(w, f, &charge);
+
+	if (err < 0)
+		return err;
+	replaced = charge.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
+	/* What it was to replace may have another name by now. */
+	err = charge_replaces(w, f, &charge,
+			      replaced && publish_counts_once(w, f->share, &old) ? &old : NULL);
+	if (err < 0) {
+		charge_end(&charge, 0, 0);
+		return err;
+	}
+	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
+		err = -errno;
+	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
+		err = rename_over(w, f, hidden);
+	f->refused = err == -EPERM || err == -EACCES;
+	/* While it is locked, where it is the user's own. */
+	if (err == 0 && replaced && old.st_uid == w->account->uid) {
+		struct tally_sum gone = charge_of(&old);
+
+		charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
+		return 0;
+	}
+	charge_end(&charge, 0, 0);
+	if (err == 0 && replaced)
+		charge_gone(w, f->share, &old);
+	return err;
+}
+
 int
 publish_now(struct world *w, struct file *f)
 {
 	char hidden[PART_NAME_MAX];
 	struct trash_kept kept;
-	struct charge charge;
-	struct stat old;
-	bool replaced, made;
+	bool made;
 	int err;
 
 	part_name(PART_ACTIVE, NULL, f->name, hidden);
@@ -108,39 +143,11 @@ publish_now(struct world *w, struct file *f)
 	err = trash_keep(w, f->share, f->dir, f->name, &kept);
 	if (err < 0)
 		return err;
-	err = charge_move(w, f, &charge);
+	err = take_name(w, f, hidden);
 	if (err < 0) {
 		trash_unkeep(w, f->share, f->dir, &kept);
 		return err;
 	}
-	replaced = charge.on && fstatat(f->dir, f->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
-	/* What it was to replace may have another name by now. */
-	err = charge_replaces(w, f, &charge,
-			      replaced && publish_counts_once(w, f->share, &old) ? &old : NULL);
-	if (err < 0) {
-		charge_end(&charge, 0, 0);
-		trash_unkeep(w, f->share, f->dir, &kept);
-		return err;
-	}
-	if (renameat2(f->dir, hidden, f->dir, f->name, f->replaces ? 0 : RENAME_NOREPLACE) < 0)
-		err = -errno;
-	if (!f->replaces && (err == -EEXIST || err == -EINVAL))
-		err = rename_over(w, f, hidden);
-	/* While it is locked, where it is the user's own. */
-	if (err == 0 && replaced && old.st_uid == w->account->uid) {
-		struct tally_sum gone = charge_of(&old);
-
-		charge_end(&charge, -(int64_t)gone.bytes, -(int64_t)gone.files);
-		replaced = false;
-	}
-	charge_end(&charge, 0, 0);
-	if (err < 0) {
-		f->refused = err == -EPERM || err == -EACCES;
-		trash_unkeep(w, f->share, f->dir, &kept);
-		return err;
-	}
-	if (replaced)
-		charge_gone(w, f->share, &old);
 	trash_kept(w, f->share, f->dir, &kept);
 	part_remove(w, f->share, f->replaces ? PART_MARK : PART_KEPT, f->dir, f->name);
 	f->kind = FILE_IN_PLACE;
