@@ -97,6 +97,29 @@ opening_make_part(struct world *w, struct opening *o, uint32_t mode)
 	return err < 0 ? err : make_part(w, o, mode);
 }
 
+/*
+ * The kept part becomes one that is being written, while nobody counts. *ret_walks: how often it
+ * was counted until then.
+ */
+static int
+wake(struct world *w, struct opening *o, const char *kept, uint32_t *ret_walks)
+{
+	char active[PART_NAME_MAX];
+	struct charge charge;
+	int dir = o->f->dir;
+	int err = charge_begin(w, o->p->share, w->account->uid, 0, 0, &charge);
+
+	if (err < 0)
+		return err;
+	part_name(PART_ACTIVE, NULL, o->name, active);
+	if (renameat2(dir, kept, dir, active, RENAME_NOREPLACE) < 0 &&
+	    (errno != EINVAL || renameat(dir, kept, dir, active) < 0))
+		err = errno == EEXIST ? writing_busy(w) : -errno;
+	*ret_walks = charge.on ? charge.deal.rec.walks : 0;
+	charge_end(&charge, 0, 0);
+	return err;
+}
+
 /* The kept part was taken in vain. */
 static int
 put_back(struct world *w, struct opening *o, int err)
@@ -111,8 +134,7 @@ static int
 take_kept(struct world *w, struct opening *o)
 {
 	struct file *f = o->f;
-	char kept[PART_NAME_MAX], active[PART_NAME_MAX];
-	struct charge charge;
+	char kept[PART_NAME_MAX];
 	uint32_t walks;
 	uint64_t size;
 	struct stat st;
@@ -128,21 +150,13 @@ take_kept(struct world *w, struct opening *o)
 	if ((f->flags & VFS_OPEN_RESUME) && o->offset > size)
 		return world_why(w, -ERANGE, "only %ju bytes are there", (uintmax_t)size);
 	part_name(PART_KEPT, w->account->name, o->name, kept);
-	part_name(PART_ACTIVE, NULL, o->name, active);
 	err = place_file_at(w, o->p, f->dir, kept, flags, &st, &f->fd);
 	if (err < 0)
 		return err;
 	/* Locked before it gets the name under which others look for a lock. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return writing_busy(w);
-	err = charge_begin(w, o->p->share, w->account->uid, 0, 0, &charge);
-	if (err < 0)
-		return err;
-	if (renameat2(f->dir, kept, f->dir, active, RENAME_NOREPLACE) < 0 &&
-	    (errno != EINVAL || renameat(f->dir, kept, f->dir, active) < 0))
-		err = errno == EEXIST ? writing_busy(w) : -errno;
-	walks = charge.on ? charge.deal.rec.walks : 0;
-	charge_end(&charge, 0, 0);
+	err = wake(w, o, kept, &walks);
 	if (err < 0)
 		return err;
 	err = charge_open(w, f, w->account->uid, true, size, NULL);
