@@ -111,6 +111,13 @@ lane_close(struct lanes *l)
 	l->table = NULL;
 }
 
+/* Its moment is long past; or from further ahead than any queue, and then speak_for forgets it. */
+static bool
+is_unused(uint64_t until, uint64_t now)
+{
+	return until + UNUSED_US < now || until > now + AHEAD_US;
+}
+
 /* Finds the lane of the key, or takes one that nobody uses. */
 static struct lane *
 find(struct lane_table *t, uint64_t key, uint64_t now)
@@ -128,7 +135,7 @@ find(struct lane_table *t, uint64_t key, uint64_t now)
 
 			if (has == key)
 				return l;
-			if (!spare && (has == 0 || until + UNUSED_US < now)) {
+			if (!spare && (has == 0 || is_unused(until, now))) {
 				spare = l;
 				old = has;
 			}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/base/mem.h"
+#include "server/base/text.h"
 #include "server/vfs/lane.h"
 
 #define SECOND 1000000ull
@@ -199,27 +200,67 @@ test_the_lower_of_both_limits_counts(void **state)
 	assert_about(r[2].moved, 5000000);
 }
 
+/* What a worker that has gone bad can do: every lane is somebody's, for a long time. */
 static void
-test_rubbish_in_the_table_does_not_stop_anybody(void **state)
+fill_table(uint64_t until)
 {
-	struct runner r;
 	char path[128];
 	int fd;
 
-	(void)state;
-	conf.limits.rate_down_per_user = 1000000;
-	begin(&r, "anna", &shares[0]);
 	snprintf(path, sizeof(path), "%s/lanes", dir);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	for (int i = 0; i < 4096; i++) {
-		const uint64_t lane[2] = { 0x1111111111111111u + (unsigned int)i, UINT64_MAX - 5 };
+		const uint64_t lane[2] = { 0x1111111111111111u + (unsigned int)i, until };
 
 		assert_int_equal(pwrite(fd, lane, sizeof(lane), i * 16), sizeof(lane));
 	}
 	close(fd);
+}
+
+static void
+test_rubbish_in_the_table_does_not_stop_anybody(void **state)
+{
+	struct runner r;
+
+	(void)state;
+	conf.limits.rate_down_per_user = 1000000;
+	begin(&r, "anna", &shares[0]);
+	fill_table(UINT64_MAX - 5);
 	turn(&r, 1, 10);
 	assert_about(r.moved, 10000000);
+}
+
+/* Where in the table the lane of this user is looked for first. */
+static unsigned int
+place_of(const char *user)
+{
+	char name[64];
+	uint64_t key;
+
+	snprintf(name, sizeof(name), "user down %s", user);
+	key = text_hash(name);
+	return (unsigned int)(key ^ key >> 32) & 4095;
+}
+
+static void
+test_rubbish_in_the_table_does_not_make_strangers_share_a_lane(void **state)
+{
+	struct runner r[2];
+	char twin[32];
+	int n = 0;
+
+	(void)state;
+	do
+		snprintf(twin, sizeof(twin), "bert%d", n++);
+	while (place_of(twin) != place_of("anna"));
+	conf.limits.rate_down_per_user = 1000000;
+	begin(&r[0], "anna", &shares[0]);
+	begin(&r[1], twin, &shares[0]);
+	fill_table(START + 100000 * SECOND);
+	turn(r, 2, 10);
+	assert_about(r[0].moved, 10000000);
+	assert_about(r[1].moved, 10000000);
 }
 
 static void
@@ -265,6 +306,7 @@ main(void)
 		LANE_TEST(test_a_share_has_a_rate_for_all),
 		LANE_TEST(test_the_lower_of_both_limits_counts),
 		LANE_TEST(test_rubbish_in_the_table_does_not_stop_anybody),
+		LANE_TEST(test_rubbish_in_the_table_does_not_make_strangers_share_a_lane),
 		LANE_TEST(test_run_dir_may_be_behind_a_link),
 		LANE_TEST(test_where_nothing_is_limited_there_is_no_table),
 	};
