@@ -132,7 +132,7 @@ def test_kill_in_mid_transfer_ends_that_session_and_no_other(server, protocol, v
         mine = {n: [p for p in pids if p not in bystander] for n, pids in sessions_of(server, 2).items()}
         os.kill(mine[victim][0], signal.SIGKILL)
         pids = [p for ps in mine.values() for p in ps]
-        eventually(lambda: not any(comm(p).startswith("coffer-") for p in pids), 5, "end of the session")
+        eventually(lambda: not any(comm(p).startswith("coffer-") for p in pids), 20, "end of the session")
         upload.close()
         assert not upload.success, "a broken upload was called a success"
         other.voidcmd("NOOP")

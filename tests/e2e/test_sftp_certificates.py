@@ -425,7 +425,7 @@ def test_a_command_that_closes_its_output_and_stays_is_ended(commanded, keys):
     commanded.say("echo '%s'; echo $$ > %s/stays; exec sleep 1000 > /dev/null" % (public(keys["ed25519"]), commanded.out))
     assert not login(commanded, keys, cert=False)
     stays = int((commanded.out / "stays").read_text())
-    eventually(lambda: comm(stays) != "sleep", 5, "its end")
+    eventually(lambda: comm(stays) != "sleep", 20, "its end")
 
 
 @pytest.mark.parametrize("what", ["echo '%s'; exit 1", "kill -9 $$", "yes '%s' | head -c 2000000", "printf '\\000'; echo '%s'"])
@@ -447,4 +447,4 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(command
     assert not login(commanded, keys, cert=False)
     commanded.wait_for_log('problem="it takes too long"', 30)
     sleeper = int((commanded.out / "sleeper").read_text())
-    eventually(lambda: comm(sleeper) != "sleep", 5, "the end of what the command started")
+    eventually(lambda: comm(sleeper) != "sleep", 20, "the end of what the command started")

@@ -42,7 +42,7 @@ class Flooder:
         self.transport = connect(server)
         self.transport.default_window_size = 1 << 30  # so that nothing but our own bounds holds the server back
         self.raw = Raw(server, transport=self.transport)
-        self.wire = eventually(lambda: set(server.sessions().get("coffer-wire", [])) - before, 5, "a wire").pop()
+        self.wire = eventually(lambda: set(server.sessions().get("coffer-wire", [])) - before, 20, "a wire").pop()
         self.sent = 0
 
     def stop_reading(self):

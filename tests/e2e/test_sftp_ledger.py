@@ -140,7 +140,7 @@ def connect(server):
 
 
 def wire_of(server):
-    return eventually(lambda: server.sessions().get("coffer-wire"), 5, "a wire")[-1]
+    return eventually(lambda: server.sessions().get("coffer-wire"), 20, "a wire")[-1]
 
 
 @pytest.fixture()
@@ -360,7 +360,7 @@ def test_ss07_odd_maximum_packets_cost_nothing(server, size):
     before = cpu(wire)
     t._sanitize_packet_size = lambda wanted: wanted  # paramiko asks for 4 KiB at least
     with contextlib.suppress(Exception):
-        chan = t.open_session(max_packet_size=size, timeout=5)
+        chan = t.open_session(max_packet_size=size, timeout=20)
         chan.settimeout(2)
         chan.invoke_subsystem("sftp")
         chan.sendall(u32(5) + bytes([INIT]) + u32(3))
@@ -374,7 +374,7 @@ def test_ss07_small_packets_are_what_a_client_may_ask_for(server, size):
     """RFC 4254, 5.1: on interactive lines they make sense, and there is no least size."""
     t = connect(server)
     t._sanitize_packet_size = lambda wanted: wanted  # paramiko asks for 4 KiB at least
-    chan = t.open_session(max_packet_size=size, timeout=5)
+    chan = t.open_session(max_packet_size=size, timeout=20)
     sizes = []
     feed = chan.in_buffer.feed
     chan.in_buffer.feed = lambda data: (sizes.append(len(data)), feed(data))[1]
@@ -401,7 +401,7 @@ def test_ss09_channels_are_bounded(server):
     opened = []
     with pytest.raises(paramiko.ChannelException):
         for _ in range(60):
-            opened.append(t.open_session(timeout=5))
+            opened.append(t.open_session(timeout=20))
     assert 5 <= len(opened) <= 20
     t.close()
 
@@ -435,7 +435,7 @@ def test_ss10_nothing_but_sftp(server, request_):
 def test_ss10_no_forwarding(server):
     t = connect(server)
     with pytest.raises(paramiko.ChannelException):
-        t.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 1), timeout=5)
+        t.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 1), timeout=20)
     with pytest.raises(paramiko.SSHException):
         t.request_port_forward("127.0.0.1", 0)
     t.close()
@@ -469,7 +469,7 @@ def test_au02_tries_are_counted_over_methods(server):
             except paramiko.AuthenticationException:
                 tries += 1
     assert 1 <= tries <= 4
-    eventually(lambda: not t.is_active(), 5, "the end of the connection")
+    eventually(lambda: not t.is_active(), 20, "the end of the connection")
     t.close()
 
 

@@ -432,7 +432,7 @@ def test_an_upload_is_free_again_when_its_channel_closes(server):
                         g.write(b"B")
                     return True
                 return False
-            eventually(taken, 5, "the end of the first upload")
+            eventually(taken, 20, "the end of the first upload")
             other.transport.close()
         c.transport.close()
 
