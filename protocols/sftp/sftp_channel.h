@@ -67,6 +67,7 @@ struct sftp_ask {
 	struct sftp_handle *handle;   /* or NULL */
 	uint32_t id;
 	bool changes;	       /* what files hold may be another thing afterwards */
+	bool attributes;       /* it is about those of a file or of many: sftp_ask_attributes() */
 	struct sftp_ask *next; /* free ones */
 	/* A copy, which goes by pieces: the ticket and the places that it reads and writes next. */
 	uint32_t from;
@@ -105,6 +106,7 @@ enum sftp_need {
 	SFTP_NEED_READ = 16,	 /* and with all its queued reads done */
 	SFTP_NEED_STILL = 32,	 /* with no question in flight that changes what files hold */
 	SFTP_NEED_ALL_READ = 64, /* with all reads of the channel done */
+	SFTP_NEED_SEEN = 128,	 /* with no question in flight about its file's attributes */
 };
 
 typedef int sftp_fn(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *h);
@@ -127,6 +129,13 @@ void sftp_reply_bad_handle(struct sftp_channel *ch, uint32_t id);
 struct sftp_ask *sftp_ask_new(struct sftp_channel *ch, uint32_t id, struct sftp_handle *h);
 /* What a will have done changes what files hold: reads and writes that come later wait for it. */
 void sftp_ask_changes(struct sftp_ask *a);
+/*
+ * What a shows or sets are attributes: writes to its file that come later wait for it, and without
+ * one, since the file may have any name, all writes of the channel.
+ */
+void sftp_ask_attributes(struct sftp_ask *a);
+/* Is there such a question that writes to h have to wait for? */
+bool sftp_ask_is_about(const struct sftp_channel *ch, const struct sftp_handle *h);
 /* Gives it back. Returns its channel, or NULL when that is gone. */
 struct sftp_channel *sftp_ask_done(struct sftp_ask *a);
 /* What vfs_*() returned: when the question did not leave, a is given back and err is the answer. */

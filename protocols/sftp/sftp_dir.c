@@ -123,6 +123,7 @@ sftp_opendir(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_
 		return -EMFILE;
 	h->path = mem_dup(path);
 	a = sftp_ask_new(ch, r->id, h);
+	sftp_ask_attributes(a);
 	err = sftp_asked(a, vfs_opendir(ch->f->s->vfs, path, VFS_DOTS, answer_opendir, a));
 	if (err < 0)
 		sftp_handle_free(ch->f->handles, h);
@@ -160,6 +161,7 @@ sftp_readdir(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_
 		return 0;
 	}
 	a = sftp_ask_new(ch, r->id, h);
+	sftp_ask_attributes(a);
 	return sftp_asked(a, vfs_readdir(ch->f->s->vfs, h->ticket, answer_readdir, a));
 }
 

@@ -143,6 +143,8 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	}
 	h->fd = fd_give(reply->fd);
 	h->ticket = reply->ticket;
+	h->dev = reply->attr.dev;
+	h->ino = reply->attr.ino;
 	h->limit = reply->limit;
 	h->lane_up = reply->lane_up;
 	h->lane_down = reply->lane_down;
@@ -330,6 +332,7 @@ sftp_fstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_ha
 {
 	struct sftp_ask *a = sftp_ask_new(ch, r->id, h);
 
+	sftp_ask_attributes(a);
 	return sftp_asked(a, vfs_fstat(ch->f->s->vfs, h->ticket, sftp_answer_attrs, a));
 }
 
@@ -343,6 +346,7 @@ sftp_fsetstat(struct sftp_channel *ch, const struct sftp_request *r, struct sftp
 	if (err < 0)
 		return err;
 	a = sftp_ask_new(ch, r->id, h);
+	sftp_ask_attributes(a);
 	if (change.set & VFS_SET_SIZE)
 		sftp_ask_changes(a);
 	return sftp_asked(a,

@@ -37,6 +37,7 @@ struct sftp_handle {
 
 	/* A file. */
 	int fd;
+	uint64_t dev, ino;
 	uint32_t flags; /* enum sftp_open */
 	uint64_t bytes_read, bytes_written;
 	bool lost_file;		     /* LOST: was it a file? */

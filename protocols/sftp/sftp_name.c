@@ -67,6 +67,7 @@ stat_path(struct sftp_channel *ch, const struct sftp_request *r, uint32_t flags)
 	if (err < 0)
 		return err;
 	a = sftp_ask_new(ch, r->id, NULL);
+	sftp_ask_attributes(a);
 	return sftp_asked(a, vfs_stat(ch->f->s->vfs, path, flags, sftp_answer_attrs, a));
 }
 
@@ -101,6 +102,7 @@ set_path(struct sftp_channel *ch, const struct sftp_request *r, uint32_t flags)
 		return 0;
 	}
 	a = sftp_ask_new(ch, r->id, NULL);
+	sftp_ask_attributes(a);
 	if (change.set & VFS_SET_SIZE)
 		sftp_ask_changes(a);
 	return sftp_asked(a,

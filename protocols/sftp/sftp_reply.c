@@ -128,6 +128,28 @@ sftp_ask_changes(struct sftp_ask *a)
 	a->f->changing++;
 }
 
+void
+sftp_ask_attributes(struct sftp_ask *a)
+{
+	a->attributes = true;
+}
+
+bool
+sftp_ask_is_about(const struct sftp_channel *ch, const struct sftp_handle *h)
+{
+	for (size_t i = 0, left = ch->asks; left > 0 && i < ASK_MAX; i++) {
+		const struct sftp_ask *a = &ch->f->asks[i];
+
+		if (a->channel != ch)
+			continue;
+		left--;
+		if (a->attributes && (!a->handle || a->handle->kind != SFTP_HANDLE_FILE ||
+				      (a->handle->dev == h->dev && a->handle->ino == h->ino)))
+			return true;
+	}
+	return false;
+}
+
 struct sftp_channel *
 sftp_ask_done(struct sftp_ask *a)
 {
@@ -142,6 +164,7 @@ sftp_ask_done(struct sftp_ask *a)
 	if (h && --h->asks == 0 && !ch &&
 	    (h->kind == SFTP_HANDLE_FILE || h->kind == SFTP_HANDLE_DIR))
 		sftp_abandon(f, h);
+	a->channel = NULL;
 	a->next = f->free_ask;
 	f->free_ask = a;
 	return ch;

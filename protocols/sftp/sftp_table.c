@@ -18,7 +18,7 @@ static const struct sftp_row {
 			    SFTP_NEED_ASK | SFTP_NEED_HANDLE | SFTP_NEED_QUIET | SFTP_NEED_READ },
 	[SFTP_OP_READ] = { sftp_read, SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_STILL },
 	[SFTP_OP_WRITE] = { sftp_write, SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_STILL |
-					    SFTP_NEED_ALL_READ },
+					    SFTP_NEED_ALL_READ | SFTP_NEED_SEEN },
 	[SFTP_OP_LSTAT] = { sftp_lstat, SFTP_NEED_ASK },
 	[SFTP_OP_FSTAT] = { sftp_fstat, SFTP_NEED_ASK | SFTP_NEED_FILE },
 	[SFTP_OP_SETSTAT] = { sftp_setstat, SFTP_NEED_ASK },
@@ -103,6 +103,8 @@ dispatch(struct sftp_channel *ch, const struct sftp_request *r)
 	if ((needs & SFTP_NEED_STILL) && ch->f->changing > 0)
 		return SFTP_LATER;
 	if ((needs & SFTP_NEED_ALL_READ) && ch->read_count > 0)
+		return SFTP_LATER;
+	if ((needs & SFTP_NEED_SEEN) && sftp_ask_is_about(ch, h))
 		return SFTP_LATER;
 	if (h && h->kind == SFTP_HANDLE_DIR && r->op == SFTP_OP_CLOSE)
 		err = sftp_closedir(ch, r, h);

@@ -19,8 +19,8 @@ from paramiko.kex_group16 import KexGroup16SHA512
 
 from conftest import TOP, eventually, serving, sha256, status
 from test_clients import MEBI, big_file, sftp
-from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EXTENDED, EXTENDED_REPLY, FAILURE, HANDLE, MKDIR, NAME, NO_SUCH_FILE, OK,
-                              OPENDIR, PERMISSION_DENIED, R, STAT, STATUS, TRUNC, W, WRITE, Raw, entries, pages, s, u32, u64)
+from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EXTENDED, EXTENDED_REPLY, FAILURE, FSTAT, HANDLE, LSTAT, MKDIR, NAME,
+                              NO_SUCH_FILE, OK, OPENDIR, PERMISSION_DENIED, R, STAT, STATUS, TRUNC, W, WRITE, Raw, entries, pages, s, u32, u64)
 
 IGNORE, KEXINIT, KEX_INIT, KEX_REPLY, GEX_REQUEST = 2, 20, 30, 31, 34
 CHANNEL_DATA, CHANNEL_EXTENDED_DATA, CHANNEL_EOF, CHANNEL_CLOSE = 94, 95, 96, 97
@@ -416,6 +416,27 @@ def test_a_write_beyond_every_file_is_told_again_by_close(server, raw):
     to = raw.open("/copied", W | CREAT | TRUNC)
     assert raw.ask(WRITE, s(to) + u64(2**63) + s(b"x")) == (STATUS, FAILURE)
     assert raw.ask(CLOSE, s(to)) == (STATUS, FAILURE)
+
+
+@pytest.mark.parametrize("kind", [STAT, LSTAT, FSTAT], ids=["stat", "lstat", "fstat"])
+def test_requests_about_one_file_have_the_outcome_that_they_have_one_by_one(server, raw, kind):
+    """draft-ietf-secsh-filexfer-02, section 4.1: however many are under way."""
+    name = "in-turn-%d" % kind
+    with open(server.path(name), "wb"):
+        pass
+    writer, other = raw.open(name, W), raw.open(name, R | W)
+    about, burst, count = s(other if kind == FSTAT else name), b"", 200
+    for n in range(count):
+        for what, body in ((kind, u32(2 * n) + about), (WRITE, u32(2 * n + 1) + s(writer) + u64(n) + s("x"))):
+            burst += u32(len(body) + 1) + bytes([what]) + body
+    raw.send_bytes(burst)
+    sizes = {}
+    for _ in range(2 * count):
+        answer, body = raw.packet()
+        if answer == ATTRS:
+            number, _, size = struct.unpack(">IIQ", body[:16])
+            sizes[number // 2] = size
+    assert sizes == {n: n for n in range(count)}
 
 
 def test_an_upload_is_free_again_when_its_channel_closes(server):
