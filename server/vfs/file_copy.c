@@ -14,7 +14,7 @@
 /* Bytes that copy_file_range is asked for at once. */
 #define COPY_CHUNK (64u * 1024 * 1024)
 
-/* Byte by byte, for filesystems that share nothing. */
+/* Byte by byte, for filesystems that share nothing, and behind what is there with O_APPEND. */
 static int
 copy_by_hand(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
 	     uint64_t *ret_bytes)
@@ -76,7 +76,8 @@ file_copy(struct world *w, uint32_t from_ticket, uint64_t from_at, uint64_t leng
 	  uint32_t to_ticket, uint64_t to_at, struct buf *out)
 {
 	struct file *from = file_of(w, from_ticket), *to = file_of(w, to_ticket);
-	uint64_t bytes;
+	uint64_t bytes = 0;
+	bool appends;
 	struct stat st;
 	int err;
 
@@ -92,11 +93,18 @@ file_copy(struct world *w, uint32_t from_ticket, uint64_t from_at, uint64_t leng
 		length = 0;
 	else if (length == 0 || length > (uint64_t)st.st_size - from_at)
 		length = (uint64_t)st.st_size - from_at;
+	appends = to->flags & VFS_OPEN_APPEND;
+	if (appends && fstat(to->fd, &st) < 0)
+		return -errno;
+	if (appends)
+		to_at = (uint64_t)st.st_size;
 	if (from->dev == to->dev && from->ino == to->ino && from_at < to_at + length &&
 	    to_at < from_at + length)
 		return world_why(w, -EINVAL, "the two parts of the file overlap");
 	err = charge_grow(w, to, to_at + length);
-	if (err == 0)
+	if (err == 0 && appends) /* which copy_file_range() does not take */
+		err = copy_by_hand(from->fd, from_at, length, to->fd, to_at, &bytes);
+	else if (err == 0)
 		err = file_copy_range(from->fd, from_at, length, to->fd, to_at, &bytes);
 	if (err == 0)
 		buf_put_u64(out, bytes);

@@ -210,6 +210,8 @@ def wrong_direction(world, request):
     """READ on a handle for writing and the reverse: PERMISSION_DENIED; OpenSSH has EBADF, "no such file" (ledger SF14)."""
     if request.op == "fsetstat" and request.sets & 1 and not request.handle.flags & W:
         return True
+    if request.op == "copy-data" and not (request.handle.flags & R and request.to.flags & W):
+        return True
     return request.op in ("read", "write") and request.handle and not request.handle.flags & (R if request.op == "read" else W)
 
 
@@ -289,8 +291,11 @@ def meets_unfinished(world, request):
     """An atomic upload becomes the file when it is closed: until then other names, other handles and listings see what was there
     before (promise 4). By its own name and handle this session does see it."""
     writing = [h for h in world.handles if world.atomic and h.flags & W]
+    for mine in filter(None, (request.handle, request.to)):
+        if mine.replaced or any(h is not mine and h.key == mine.key for h in writing):
+            return True
     if request.handle:
-        return request.handle.replaced or any(h is not request.handle and h.key == request.handle.key for h in writing)
+        return False
     for p in request.paths:
         key = key_of(world, p)
         inside = [h for h in writing if key and h.folder == key]
@@ -322,21 +327,27 @@ def both_paths_are_wrong(world, request):
     return len(request.paths) == 2 and (is_unsearchable(world, request.paths[0]) or is_unsearchable(world, request.paths[1]))
 
 
-DIFFERENCES = [is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, makes_unreadable, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
+def copies_within_one_file(world, request):
+    """A file may be copied to itself where the ranges do not overlap (the extension's draft); OpenSSH refuses it by its name."""
+    return request.op == "copy-data" and request.handle.key == request.to.key
+
+
+DIFFERENCES = [copies_within_one_file, is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, makes_unreadable, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
                hardlinks_only_files]
 
 
 # ---- random requests ----
 
 class Request:
-    def __init__(self, op, kind, body, paths=(), target=b"", mode=None, handle=None, flags=0, sets=0):
+    def __init__(self, op, kind, body, paths=(), target=b"", mode=None, handle=None, flags=0, sets=0, to=None):
         self.op, self.kind, self.body, self.paths, self.target = op, kind, body, paths, target
-        self.mode, self.handle, self.flags, self.sets = mode, handle, flags, sets
+        self.mode, self.handle, self.flags, self.sets, self.to = mode, handle, flags, sets, to
 
     def __str__(self):
         return "%s %s%s%s%s" % (self.op, b" ".join(self.paths), " target=%r" % self.target if self.target else "",
                                 ("" if self.mode is None else " mode=%o" % self.mode) + (" sets=%x" % self.sets if self.sets else ""),
-                                " handle=%s flags=%x" % (self.handle.path, self.handle.flags) if self.handle else " flags=%x" % self.flags)
+                                " handle=%s flags=%x" % (self.handle.path, self.handle.flags) if self.handle else " flags=%x" % self.flags) + (
+                                    " to=%s flags=%x" % (self.to.path, self.to.flags) if self.to else "")
 
 
 class Handle:
@@ -447,6 +458,17 @@ def op_fsetstat(w):
     return h and Request("fsetstat", FSETSTAT, attrs, handle=h, mode=mode, sets=attrs[3])
 
 
+def op_fsync(w):
+    h = w.handle(False)
+    return h and Request("fsync", EXTENDED, (s("fsync@openssh.com"), b""), handle=h)
+
+
+def op_copy(w):
+    h, to, rng = w.handle(False), w.handle(False), w.rng
+    return h and Request("copy-data", EXTENDED, (s("copy-data"), u64(rng.choice((0, 0, 1, 300, 10**7))) + u64(rng.choice((0, 0, 1, 10, 40000))),
+                                                 u64(rng.choice((0, 0, 1, 10, 4096)))), handle=h, to=to)
+
+
 def op_readdir(w):
     h = w.handle(True)
     return h and Request("readdir", READDIR, b"", handle=h)
@@ -487,7 +509,7 @@ def two_paths(name, kind, extension=None):
     return op
 
 
-OPS = [(op_open, 16), (op_close, 8), (op_read, 8), (op_write, 12), (op_fstat, 4), (op_fsetstat, 4), (op_readdir, 5), (op_setstat, 8),
+OPS = [(op_open, 16), (op_close, 8), (op_read, 8), (op_write, 12), (op_fstat, 4), (op_fsetstat, 4), (op_readdir, 5), (op_setstat, 8), (op_fsync, 2), (op_copy, 4),
        (op_lsetstat, 2), (op_mkdir, 6), (op_symlink, 4), (one_path("lstat", LSTAT), 6), (one_path("stat", STAT), 6),
        (one_path("opendir", OPENDIR), 5), (one_path("remove", REMOVE), 5), (one_path("rmdir", RMDIR), 4),
        (one_path("readlink", READLINK), 2), (two_paths("rename", RENAME), 5),
@@ -500,6 +522,11 @@ def body_for(request, side):
     if not request.handle:
         return request.body
     handle = s((request.handle.ref, request.handle.ours)[side])
+    if request.to:
+        name, where, there = request.body
+        return name, handle + where + s((request.to.ref, request.to.ours)[side]) + there
+    if request.kind == EXTENDED:
+        return request.body[0], handle + request.body[1]
     return handle + (request.body or b"")
 
 
@@ -530,7 +557,7 @@ class Run:
 
     def step(self, request):
         handle, opens_dir, listed = request.handle, request.op == "opendir", None
-        if handle and handle.ours is None:
+        if (handle and handle.ours is None) or (request.to and request.to.ours is None):
             self.listen()
         self.told.append(str(request))
         answer = self.ref.ask(request.kind, body_for(request, 0))
@@ -699,10 +726,11 @@ def named(extension, *strings):
     return EXTENDED, (s(extension), b"".join(s(x) for x in strings))
 
 
-# What differs: requests, and what OpenSSH and Coffer say to the last of them. % is the directory, # the last handle.
+# What differs: requests, and what OpenSSH and Coffer say to the last of them. % is the directory, # the last handle, & the one before.
 DIFFERING = {
     is_lexical: ([(LSTAT, s("%/nowhere/../a"))], NO_SUCH_FILE, ATTRS),
     leaves_share: ([(SYMLINK, s("/etc/passwd") + s("%/l"))], OK, PERMISSION_DENIED),
+    copies_within_one_file: ([opening("%/a", R | W), (EXTENDED, (s("copy-data"), b"#" + u64(0) + u64(100) + b"#" + u64(400)))], FAILURE, OK),
     is_special_mode: ([(SETSTAT, s("%/a") + u32(4) + u32(0o4755)), (LSTAT, s("%/a"))], 0o104755, 0o100755),
     opens_a_directory: ([opening("%/d", R)], HANDLE, FAILURE),
     renames_dir_onto_something: ([named("posix-rename@openssh.com", "%/d", "%/empty")], OK, FAILURE),
@@ -745,11 +773,10 @@ def test_what_differs(pair, known):
         if pair.owner:
             os.chown(os.path.join(root, base, b"empty"), pair.owner, pair.owner)
     for side, peer in enumerate(pair.connect()):
-        handle, answer = b"", None
+        handles, answer = [], None
         for kind, body in requests:
-            body = tuple(place(b, base, handle) for b in body) if kind == EXTENDED else place(body, base, handle)
-            answer = peer.ask(kind, body)
-            handle = answer[1] if answer[0] == HANDLE else handle
+            answer = peer.ask(kind, place(kind, body, base, handles))
+            handles += [answer[1]] if answer[0] == HANDLE else []
         kind, what = answer
         # Of a status its code, of attributes whichever of size, mode and time is in question.
         seen = {what} if kind == STATUS else {kind} if kind != ATTRS else {kind, what[0], int(what[3], 8), what[4]}
@@ -765,6 +792,8 @@ FOUND = {
     "size of an upload in a closed directory": [opening("%/d/e/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0)),
                                                 (SETSTAT, s("%/d/e/n") + u32(1) + u64(0))],
     "attributes of an upload in a closed directory": [opening("%/d/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0)), (STAT, s("%/d/n"))],
+    "a copy behind what is there": [opening("%/d/a", R), opening("%/a", W | APPEND),
+                                    (EXTENDED, (s("copy-data"), b"&" + u64(0) + u64(0) + b"#" + u64(0))), (CLOSE, b"#"), (LSTAT, s("%/a"))],
     "an upload in a closed directory, read": [opening("%/d/n", W | CREAT), (SETSTAT, s("%/d") + u32(4) + u32(0o600)), opening("%/d/n", R)],
 }
 
@@ -777,11 +806,12 @@ def test_what_random_requests_have_found(pair, name):
         plant(os.path.join(root, base), pair.owner)
     answers = []
     for peer in pair.connect():
-        handle, said = b"", []
+        handles, said = [], []
         for kind, body in FOUND[name]:
-            said.append(peer.ask(kind, place(body, base, handle)))
+            said.append(peer.ask(kind, place(kind, body, base, handles)))
             if said[-1][0] == HANDLE:
-                handle, said[-1] = said[-1][1], HANDLE
+                handles.append(said[-1][1])
+                said[-1] = HANDLE
         answers.append(said)
         peer.stop()
     assert answers[0] == answers[1]
@@ -790,10 +820,14 @@ def test_what_random_requests_have_found(pair, name):
         shutil.rmtree(os.path.join(root, base))
 
 
-def place(body, base, handle):
-    """Puts the directory's name and the handle into a request."""
+def place(kind, body, base, handles):
+    """Puts the directory's name and handles into a request."""
+    if kind == EXTENDED:
+        return body[0], place(None, body[1], base, handles)
     while b"%" in body:
         at = body.index(b"%")
         n = struct.unpack(">I", body[at - 4:at])[0]
         body = body[:at - 4] + u32(n - 1 + len(base)) + base + body[at + 1:]
-    return s(handle) + body[1:] if body.startswith(b"#") else body
+    for mark, handle in zip((b"#", b"&"), reversed(handles)):
+        body = body.replace(mark, s(handle))
+    return body
