@@ -7,6 +7,11 @@
 
 #include "protocols/tls/tls.h"
 
+/* Bytes of contents in one record (RFC 8446, 5.1). */
+#define TLS_RECORD_MAX 16384u
+/* Everything that a client may send before the handshake is done. */
+#define TLS_HANDSHAKE_MAX (128u * 1024)
+
 /* One entry of tls.certificates. */
 struct tls_pair {
 	struct conf_place place;
@@ -29,7 +34,7 @@ struct tls_server {
 	X509_STORE
 	*clients;	   /* authorities for clients; NULL: no client is asked for a certificate */
 	bool refuse_names; /* a client that asks for a name which is in no certificate is refused */
-	BIO_METHOD *method; /* how a connection reaches its socket: tls_conn.c */
+	BIO_METHOD *method; /* how a connection reaches its socket: tls_bio.c */
 	uint8_t *data_out;  /* room for TLS_BATCH of records, lent to the one data connection */
 	size_t data_out_size;
 	bool data_out_lent;
@@ -103,8 +108,16 @@ int tls_client_load(struct tls_server *ts, const struct conf *conf, conf_complai
 void tls_client_ask(struct tls_conn *c);
 void tls_client_keep(struct tls_conn *c, bool sent, const void *at, size_t len);
 
-/* The BIO of connections. NULL when there is no memory. */
-BIO_METHOD *tls_conn_method(void);
+/* tls_bio.c - how connections reach their sockets. NULL when there is no memory. */
+BIO_METHOD *tls_bio_method(void);
+/* Room for what is to be sent: that of ts for its one data connection, else one's own. */
+void tls_bio_init(struct tls_conn *c);
+void tls_bio_clear(struct tls_conn *c);
+/* Sends what waits, as far as the socket takes it. */
+void tls_bio_send(struct tls_conn *c);
+/* Bytes of room behind what waits; moves a small rest to the front rather than sending in small
+ * pieces, and sends only when there is less than wanted. */
+size_t tls_bio_room(struct tls_conn *c, size_t wanted);
 
 /* A callback of ctx that counts what a peer may send for nothing. */
 void tls_conn_watch(int write_p, int version, int content_type, const void *at, size_t len,

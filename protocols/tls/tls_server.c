@@ -41,7 +41,7 @@
 #define SESSION_CACHE 8
 
 /* Record heads and tags of TLS_BATCH, and a record more. */
-#define DATA_OUT_SIZE (TLS_BATCH + 2 * 16384)
+#define DATA_OUT_SIZE (TLS_BATCH + 2 * TLS_RECORD_MAX)
 
 static bool
 alpn_has(const unsigned char *list, unsigned int len, const char *name)
@@ -214,7 +214,7 @@ fill(struct tls_server *ts, const struct conf *conf, const struct sign_keys *key
 		return -EINVAL;
 	}
 	ts->ctx = SSL_CTX_new(TLS_server_method());
-	ts->method = tls_conn_method();
+	ts->method = tls_bio_method();
 	if (!ts->ctx || !ts->method || !set_policy(ts->ctx, conf)) {
 		complain(ctx, &nowhere,
 			 "tls: OpenSSL does not accept our settings; "
