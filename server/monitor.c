@@ -7,21 +7,19 @@
  *	   |                                                       | wire or worker gone
  *	   '------- wire gone, deadline, tries -------> over <-----'
  *
- * Distrusts: wire. Everything of it but a well-formed message in the right state ends the session.
+ * Distrusts: wire, each of whose words goes through monitor_hear.c.
  */
 #include "server/monitor.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "auth/auth_msg.h"
 #include "server/base/beat.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
@@ -32,7 +30,6 @@
 #include "server/monitor_hook.h"
 #include "server/monitor_in.h"
 #include "server/process.h"
-#include "server/sandbox_filter.h"
 
 /* The front end says goodbye at the deadline; wire is killed when it did not. */
 #define DEADLINE_GRACE_MS 3000
@@ -125,137 +122,6 @@ start_wire(void)
 	wire_run(s, m->servers, sign[1]);
 }
 
-/* ---- messages of wire ---- */
-
-static enum auth_step
-on_log(struct buf *b)
-{
-	static char event[64], fields[LOG_RECORD_MAX];
-	uint8_t level = buf_get_u8(b);
-
-	buf_get_cstring(b, event, sizeof(event));
-	buf_get_cstring(b, fields, sizeof(fields));
-	if (buf_done(b) < 0 || level > LOG_LEVEL_DEBUG)
-		return AUTH_STEP_END;
-	if (rate_allows(&mon.records, 1) == 0) {
-		mon.records_dropped++;
-		return AUTH_STEP_GO_ON;
-	}
-	rate_take(&mon.records, 1);
-	/* wire may be the client's by now; log_form.c sees to it that its fields stay its own. */
-	for (char *p = event; *p; p++)
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-'))
-			*p = '?';
-	log_record((enum log_level)level, "wire", event, fields);
-	return AUTH_STEP_GO_ON;
-}
-
-/* A process of ours wanted what its filter forbids; the kernel is ending it already. */
-static enum auth_step
-on_violation(struct buf *b, const char *process)
-{
-	uint32_t call = buf_get_u32(b);
-
-	if (buf_done(b) == 0)
-		log_error("sandbox-violation", "process=%s call=%s number=%u", process,
-			  filter_call_name(call), call);
-	mon.crashed = true;
-	return AUTH_STEP_END;
-}
-
-/* The worker speaks to us of events, when it breaks its own filter, and by its end. */
-static enum auth_step
-hear_worker(void)
-{
-	struct buf b;
-	int type = monitor_hook_hear(&mon, &b);
-
-	if (type == FILTER_MSG_VIOLATION)
-		return on_violation(&b, "worker");
-	if (type < 0 && type != -EAGAIN) /* its end is told by its pidfd */
-		fd_close(&mon.worker_sock);
-	return AUTH_STEP_GO_ON;
-}
-
-static enum auth_step
-on_client(struct buf *b)
-{
-	buf_get_cstring(b, mon.client, sizeof(mon.client));
-	if (buf_done(b) < 0)
-		return AUTH_STEP_END;
-	monitor_stamp_records(&mon);
-	return AUTH_STEP_GO_ON;
-}
-
-/* Once a session. These are wire's words, for a table that the administrator reads. */
-static enum auth_step
-on_unbound(struct buf *b)
-{
-	uint8_t room[512];
-	char fingerprint[33];
-	uint8_t refused = buf_get_u8(b);
-	struct buf out;
-
-	buf_get_cstring(b, fingerprint, sizeof(fingerprint));
-	if (buf_done(b) < 0 || !mon.working || mon.unbound)
-		return AUTH_STEP_END;
-	mon.unbound = true;
-	ipc_begin(&out, room, sizeof(room), LISTEN_MSG_UNBOUND, 0);
-	buf_put_u8(&out, refused);
-	buf_put_cstring(&out, mon.client);
-	buf_put_cstring(&out, fingerprint);
-	ignore_result(
-	    ipc_send_now(mon.m->listener_sock, &out, -1)); /* it is a table, and no more */
-	return AUTH_STEP_GO_ON;
-}
-
-static enum auth_step
-on_end(struct buf *b)
-{
-	if (!mon.end_said) /* the first reason is the cause of the others */
-		mon.end = (enum session_end)buf_get_u8(b);
-	mon.end_said = true;
-	return AUTH_STEP_END;
-}
-
-/* answers: whether wire still waits for some. */
-static enum auth_step
-serve_wire(bool answers)
-{
-	static uint8_t room[AUTH_MSG_MAX];
-	enum auth_step step;
-	struct buf b;
-	uint16_t type;
-	uint32_t id;
-	int err;
-
-	err = ipc_recv(mon.wire_sock, MSG_DONTWAIT, room, sizeof(room), &b, &type, &id, NULL);
-	if (err == -EAGAIN)
-		return AUTH_STEP_GO_ON;
-	if (err < 0)
-		return AUTH_STEP_END;
-	switch (type) {
-	case AUTH_MSG_LOG:
-		return on_log(&b);
-	case AUTH_MSG_CLIENT:
-		return on_client(&b);
-	case AUTH_MSG_END:
-		return on_end(&b);
-	case AUTH_MSG_UNBOUND:
-		return on_unbound(&b);
-	case FILTER_MSG_VIOLATION:
-		return on_violation(&b, "wire");
-	default:
-		if (!answers) {
-			mem_wipe(room, b.end);
-			return AUTH_STEP_GO_ON;
-		}
-		step = auth_serve_message(mon.auth, type, &b);
-		mem_wipe(room, b.end);
-		return step == AUTH_STEP_LOGGED_IN ? monitor_log_in(&mon) : step;
-	}
-}
-
 /* ---- the loop ---- */
 
 static bool
@@ -320,11 +186,11 @@ watch(void)
 
 		if (poll(fds, COUNT_OF(fds), clock_poll(deadline)) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
-		if (fds[0].revents && serve_wire(true) == AUTH_STEP_END)
+		if (fds[0].revents && monitor_hear_wire(&mon, true) == AUTH_STEP_END)
 			return;
 		if (fds[4].revents && sign_serve_message(&mon.sign) < 0)
 			return;
-		if (fds[5].revents && hear_worker() == AUTH_STEP_END)
+		if (fds[5].revents && monitor_hear_worker(&mon) == AUTH_STEP_END)
 			return;
 		if (fds[1].revents || fds[2].revents)
 			return;
@@ -351,7 +217,7 @@ hear_wire_out(void)
 	struct pollfd there = { .fd = mon.wire_sock, .events = POLLIN };
 
 	for (int i = 0; i < LAST_LOOKS && poll(&there, 1, 0) > 0; i++)
-		if (serve_wire(false) == AUTH_STEP_END)
+		if (monitor_hear_wire(&mon, false) == AUTH_STEP_END)
 			return;
 }
 
@@ -362,7 +228,7 @@ finish(void)
 	bool worker_first;
 
 	if (mon.worker_sock >= 0)
-		(void)hear_worker(); /* it is over anyway */
+		(void)monitor_hear_worker(&mon); /* it is over anyway */
 	hear_wire_out();
 	worker_first =
 	    !mon.end_said && mon.working && mon.worker.pidfd >= 0 &&
@@ -385,7 +251,7 @@ finish(void)
 	mon.crashed |= child_finish(&mon.worker, "worker", WORKER_END_MS);
 	/* What it had on its tongue: it is gone, so that is no more than a socket holds. */
 	for (int i = 0; i < LAST_LOOKS && mon.worker_sock >= 0; i++)
-		(void)hear_worker();
+		(void)monitor_hear_worker(&mon);
 	monitor_hook_end(&mon);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* monitor_in.h - what monitor.c and monitor_login.c share: the one connection of this process. */
+/* monitor_in.h - what the files of monitor share: the one connection of this process. */
 #ifndef SERVER_MONITOR_IN_H
 #define SERVER_MONITOR_IN_H
 
@@ -38,6 +38,13 @@ struct mon {
 
 /* What auth/ borrows from monitor (auth_serve.h). Stays valid as long as mon. */
 struct auth_host monitor_auth_host(struct mon *mon);
+
+/*
+ * monitor_hear.c - takes one message, if there is one. AUTH_STEP_END: the session is over, for the
+ * reason in mon->end if there is one. answers: whether wire still waits for some.
+ */
+enum auth_step monitor_hear_wire(struct mon *mon, bool answers);
+enum auth_step monitor_hear_worker(struct mon *mon);
 
 /*
  * The client is who he says: takes a slot, opens the PAM session, starts the worker and gives its
