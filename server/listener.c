@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * listener.c - the loop of the first process: new connections (arrive.c), what monitors ask
- * (claims.c), signals, and children that end. Kills a monitor that does not get its client logged
- * in. Must not: read a byte of a client, or wait for one. A new configuration is the one thing that
- * it reads and allocates while it serves.
+ * (claims.c), signals, and children that end (reap.c). Kills a monitor that does not get its client
+ * logged in. Must not: read a byte of a client, or wait for one. A new configuration is the one
+ * thing that it reads and allocates while it serves.
  */
 #include "server/listener.h"
 
@@ -13,12 +13,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "server/admin.h"
 #include "server/arrive.h"
-#include "server/admit.h"
 #include "server/base/clock.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
@@ -30,13 +28,11 @@
 #include "server/control.h"
 #include "server/handover.h"
 #include "server/listener_in.h"
-#include "server/listen_msg.h"
 #include "server/penalty.h"
-#include "server/process.h"
+#include "server/reap.h"
 #include "server/recheck.h"
 #include "server/reload.h"
 #include "server/resolve.h"
-#include "server/servers.h"
 
 /* At the end, sessions have this long to go before they are killed. */
 #define STOP_MS 3000
@@ -44,7 +40,6 @@
 static struct listener us;
 static struct pollfd *polls;
 static int signals;
-static bool once; /* serve one connection, then stop */
 
 /* ---- monitors ---- */
 
@@ -67,108 +62,6 @@ kill_late(void)
 
 /* ---- signals ---- */
 
-/* Without it nobody new gets in; running transfers do not notice. */
-static void
-signer_ended(int status)
-{
-	log_error("crash", "process=signer signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	reload_crashed();
-	servers_signer_died(&us.servers);
-}
-
-/* It is dead, which a signal will say, or as good as dead. */
-static void
-signer_hung_up(void)
-{
-	fd_close(&us.servers.signer);
-	if (us.servers.signer_pid > 0)
-		kill(us.servers.signer_pid, SIGKILL);
-}
-
-/* Sessions go on, and so does the queue; what does not fit into that is counted as lost. */
-static void
-hooks_ended(int status)
-{
-	log_error("crash", "process=hooks signal=%d status=%d",
-		  WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-		  WIFEXITED(status) ? WEXITSTATUS(status) : 0);
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
-		reload_crashed();
-	servers_hooks_died(&us.servers);
-}
-
-static void
-gate_ended(int status)
-{
-	log_error("crash", "process=gate signal=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	reload_crashed();
-	servers_gate_died(&us.servers);
-}
-
-/* Those that died, or could not be started. */
-static void
-start_again(void)
-{
-	const uint64_t now = clock_ms();
-
-	if (us.stopping)
-		return;
-	if (now >= us.servers.signer_again_ms)
-		ignore_result(servers_start_signer(us.conf, servers_complain, NULL, &us.servers));
-	if (now >= us.servers.gate_again_ms)
-		ignore_result(servers_start_gate(us.conf, &us.servers));
-	if (now >= us.servers.hooks_again_ms)
-		servers_start_hooks(us.conf, &us.servers);
-}
-
-static void
-monitor_ended(pid_t pid, int status)
-{
-	struct conn *c = conns_find(&us.conns, pid);
-
-	if (!c)
-		return;
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
-		log_error("crash", "process=monitor signal=%d name=%s", WTERMSIG(status),
-			  sigabbrev_np(WTERMSIG(status)));
-		reload_crashed();
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_EXIT_CRASH)
-		reload_crashed();
-	admit_ended(&us, c, status);
-	if (c->logged_in)
-		cluster_tell_end(c);
-	fd_close(&c->sock);
-	c->pid = 0;
-	us.stopping |= once;
-}
-
-static void
-reap(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (reload_reaped(&us, pid, status) || cluster_reaped(pid, status) ||
-		    resolve_reaped(pid))
-			continue;
-		if (pid == us.servers.signer_pid && !us.stopping) {
-			signer_ended(status);
-			continue;
-		}
-		if (pid == us.servers.hooks_pid && !us.stopping) {
-			hooks_ended(status);
-			continue;
-		}
-		if (pid == us.servers.gate_pid && !us.stopping) {
-			gate_ended(status);
-			continue;
-		}
-		monitor_ended(pid, status);
-	}
-}
-
 static void
 hear_signals(void)
 {
@@ -177,7 +70,7 @@ hear_signals(void)
 	while (read(signals, &what, sizeof(what)) == sizeof(what)) {
 		switch (what.ssi_signo) {
 		case SIGCHLD:
-			reap();
+			reap_children(&us);
 			break;
 		case SIGHUP:
 			reload_start(&us);
@@ -272,7 +165,7 @@ turn(uint64_t deadline)
 			claims_hear(&us, &us.conns.at[i]);
 	/* Before the doors: whoever is let in needs both. */
 	if (polls[POLL_SIGNER].revents)
-		signer_hung_up();
+		reap_hung_up_signer(&us);
 	if (polls[POLL_GATE].revents)
 		arrive_hear_gate(&us);
 	for (size_t i = 0; doors_at + i < n && us.servers.signer >= 0 && us.servers.gate >= 0; i++)
@@ -286,7 +179,7 @@ turn(uint64_t deadline)
 	if (polls[POLL_SIGNALS].revents)
 		hear_signals();
 	kill_late();
-	start_again();
+	reap_start_again(&us);
 	reload_turn(&us);
 	if (!us.stopping && clock_ms() >= certs_deadline(&us))
 		certs_look(&us);
@@ -382,14 +275,14 @@ make_secret(void)
 }
 
 int
-listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, int resume_fd)
+listener_run(struct conf *conf, struct wire_servers *servers, bool once, int resume_fd)
 {
 	us.conf = conf;
 	us.servers = *servers;
 	us.secret = make_secret();
 	certs_note(conf);
 	resolve_start(conf, NULL);
-	once = only_once;
+	us.once = once;
 	conns_init(&us.conns, conf->limits.sessions + conf->limits.waiting + CONNS_ENDING);
 	catch_signals();
 	penalty_init();
@@ -401,7 +294,7 @@ listener_run(struct conf *conf, struct wire_servers *servers, bool only_once, in
 	control_open(conf->run_dir);
 	cluster_start(&us);
 	say_ready(resume_fd >= 0);
-	reap(); /* those who ended during the exec */
+	reap_children(&us); /* those who ended during the exec */
 	while (!us.stopping)
 		turn(next_deadline());
 	stop();
