@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * sftp_scp.c - see sftp_scp.h: the command line, and the sink. Distrusts: every line of the client.
- * A name is one component, whatever it says, and where it goes is decided here, not there.
- */
+/* sftp_scp.c - see sftp_scp.h: the command line, and what both directions say. */
 #include "protocols/sftp/sftp_scp.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

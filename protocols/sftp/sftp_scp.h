@@ -71,7 +71,22 @@ void scp_end(struct sftp_channel *ch);
 /* sftp_scp_sink.c, sftp_scp_source.c */
 void scp_sink_begin(struct scp *s);
 size_t scp_sink_input(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len);
+/* The 0 byte: the client goes on. */
+void scp_sink_yes(struct sftp_channel *ch);
+/* From what a line named back to the directory where it is. */
+void scp_sink_leave(struct scp *s);
 void scp_source_begin(struct scp *s);
 size_t scp_source_input(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len);
+
+/*
+ * sftp_scp_file.c - a file of so many bytes comes to s->path: asks for it, and answers the line
+ * when it is open (s->in_data) or refused.
+ */
+void scp_file_open(struct sftp_channel *ch, struct scp *s, uint32_t mode, uint64_t size);
+/*
+ * Bytes of it, and the one behind them. What cannot be written is taken all the same: the protocol
+ * has no other way. Returns how many were taken.
+ */
+size_t scp_file_data(struct sftp_channel *ch, struct scp *s, const uint8_t *at, size_t len);
 
 #endif
