@@ -85,62 +85,14 @@ reply_handle(struct sftp_channel *ch, uint32_t id, const struct sftp_handle *h)
 	sftp_reply_end(b, began);
 }
 
-/* The file is ours: the client gets a handle, unless its channel is gone. */
-static void
-opened(struct sftp_ask *a)
+int
+sftp_take_file(struct sftp_handle *h, struct vfs_reply *reply)
 {
-	struct sftp *f = a->f;
-	struct sftp_handle *h = a->handle;
-	uint32_t id = a->id;
-	struct sftp_channel *ch = sftp_ask_done(a);
-
+	if (reply->err < 0)
+		return reply->err;
+	if (*reply->fd < 0)
+		return -EIO;
 	h->kind = SFTP_HANDLE_FILE;
-	if (!ch) {
-		sftp_abandon(f, h);
-		return;
-	}
-	reply_handle(ch, id, h);
-}
-
-static void
-not_opened(struct sftp_ask *a, int err, const char *why)
-{
-	struct sftp *f = a->f;
-	struct sftp_handle *h = a->handle;
-	uint32_t id = a->id;
-	struct sftp_channel *ch = sftp_ask_done(a);
-
-	sftp_handle_free(f->handles, h);
-	if (ch)
-		sftp_reply_errno(ch, id, err, why);
-}
-
-static void
-answer_begun(void *ctx, struct vfs_reply *reply)
-{
-	struct sftp_ask *a = ctx;
-
-	if (reply->err < 0) {
-		/* The ticket is of no use any more. That it is dropped needs no answer. */
-		ignore_result(
-		    vfs_abort(a->f->s->vfs, a->handle->ticket, 0, "no-begin", NULL, NULL));
-		not_opened(a, reply->err, reply->why);
-		return;
-	}
-	opened(a);
-}
-
-static void
-answer_open(void *ctx, struct vfs_reply *reply)
-{
-	struct sftp_ask *a = ctx;
-	struct sftp_handle *h = a->handle;
-	int err;
-
-	if (reply->err < 0 || *reply->fd < 0) {
-		not_opened(a, reply->err < 0 ? reply->err : -EIO, reply->why);
-		return;
-	}
 	h->fd = fd_give(reply->fd);
 	h->ticket = reply->ticket;
 	h->dev = reply->attr.dev;
@@ -148,13 +100,29 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	h->limit = reply->limit;
 	h->lane_up = reply->lane_up;
 	h->lane_down = reply->lane_down;
-	if (!reply->needs_begin) {
-		opened(a);
-		return;
+	return 0;
+}
+
+/* The client gets a handle, unless its channel is gone. */
+static void
+answer_open(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	struct sftp *f = a->f;
+	struct sftp_handle *h = a->handle;
+	uint32_t id = a->id;
+	struct sftp_channel *ch = sftp_ask_done(a);
+	int err = sftp_take_file(h, reply);
+
+	if (err < 0) {
+		sftp_handle_free(f->handles, h);
+		if (ch)
+			sftp_reply_errno(ch, id, err, reply->why);
+	} else if (ch) {
+		reply_handle(ch, id, h);
+	} else {
+		sftp_abandon(f, h);
 	}
-	err = vfs_begin(a->f->s->vfs, h->ticket, answer_begun, a);
-	if (err < 0)
-		not_opened(a, err, NULL);
 }
 
 int

@@ -71,25 +71,18 @@ answer_opened(void *ctx, struct vfs_reply *reply)
 	struct sftp_handle *h = a->handle;
 	struct sftp_channel *ch = sftp_ask_done(a);
 	struct scp *s = ch ? sftp_verb_scp(ch) : NULL;
+	int err = sftp_take_file(h, reply);
 
-	if (reply->err == 0) {
-		h->kind = SFTP_HANDLE_FILE;
-		h->fd = fd_give(reply->fd);
-		h->ticket = reply->ticket;
-		h->limit = reply->limit;
-		h->lane_up = reply->lane_up;
-	}
-	if (!ch) {
-		if (reply->err == 0)
-			sftp_abandon(f, h);
-		else
-			sftp_handle_free(f->handles, h);
+	if (!ch && err == 0) {
+		sftp_abandon(f, h);
 		return;
 	}
-	if (reply->err < 0) {
-		s->handle = NULL;
+	if (err < 0) {
 		sftp_handle_free(f->handles, h);
-		scp_complain(ch, s, reply->err, reply->why);
+		if (!ch)
+			return;
+		s->handle = NULL;
+		scp_complain(ch, s, err, reply->why);
 		scp_sink_leave(s);
 		return;
 	}

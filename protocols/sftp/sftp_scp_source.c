@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "protocols/sftp/sftp_scp.h"
-#include "server/base/fd.h"
 #include "server/base/text.h"
 #include "server/vfs/path.h"
 
@@ -202,20 +201,15 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	struct sftp_handle *h = a->handle;
 	struct sftp_channel *ch = sftp_ask_done(a);
 	struct scp *s = ch ? sftp_verb_scp(ch) : NULL;
+	int err = sftp_take_file(h, reply);
 
-	if (reply->err == 0) {
-		h->kind = SFTP_HANDLE_FILE;
-		h->fd = fd_give(reply->fd);
-		h->ticket = reply->ticket;
-		h->lane_down = reply->lane_down;
-	}
-	if (!ch && reply->err == 0) {
+	if (!ch && err == 0) {
 		sftp_abandon(f, h);
-	} else if (reply->err < 0) {
+	} else if (err < 0) {
 		sftp_handle_free(f->handles, h);
 		if (ch) {
 			s->handle = NULL;
-			skip(ch, s, reply->err, reply->why);
+			skip(ch, s, err, reply->why);
 		}
 	} else {
 		s->attr = reply->attr;

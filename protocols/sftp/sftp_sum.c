@@ -13,7 +13,6 @@
 
 #include "protocols/sftp/sftp_channel.h"
 #include "server/base/clock.h"
-#include "server/base/fd.h"
 
 /* Bytes that are read in one turn. */
 #define PIECE_BYTES (512u * 1024u)
@@ -174,13 +173,8 @@ answer_open(void *ctx, struct vfs_reply *reply)
 	struct sftp *f = a->f;
 	struct sftp_handle *h = a->handle;
 	struct sftp_channel *ch = sftp_ask_done(a);
-	int err = reply->err < 0 ? reply->err : *reply->fd < 0 ? -EIO : 0;
+	int err = sftp_take_file(h, reply);
 
-	if (err == 0) {
-		h->kind = SFTP_HANDLE_FILE;
-		h->fd = fd_give(reply->fd);
-		h->ticket = reply->ticket;
-	}
 	if (!ch && err == 0)
 		sftp_abandon(f, h);
 	else if (!ch)

@@ -122,7 +122,7 @@ struct vfs_reply {
 	const char *why;
 	uint32_t ticket;      /* open, opendir */
 	uint64_t offset;      /* open: where writing begins (APPEND, RESUME), else 0 */
-	bool needs_begin;     /* open: ask vfs_begin before the first byte is written */
+	bool needs_begin;     /* open with STREAM: ask vfs_begin before the first byte is written */
 	struct vfs_attr attr; /* stat, fstat, open */
 	struct vfs_space space;
 	/*
