@@ -3,12 +3,14 @@
  * ftp_control.c - the bytes of the control connection, in clear until AUTH and in TLS behind it.
  * Owns: reading into the line buffer, and sending replies. Must not: know a command.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_control.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_login.h"
 #include "server/base/log.h"
 
 #define TLS_CLIENT_HELLO 0x16

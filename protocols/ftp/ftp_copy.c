@@ -4,11 +4,14 @@
  * copies, a part at a time, so that NOOP, STAT and ABOR are answered meanwhile. The target is an
  * upload like any other: it appears when it is whole.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_copy.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 #include "server/vfs/path.h"
 
 /* One question to worker: some hundred milliseconds on a slow disk. */

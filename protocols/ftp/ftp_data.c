@@ -9,7 +9,7 @@
  * clients do that. The line stays open until a good one is there, so strangers and strays are
  * closed and cost the client nothing.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_data.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ftp_fact.c - facts of files as RFC 3659 says them (MLST MLSD SIZE MDTM), and the commands that
- * set them (MFMT MFF, MDTM with two arguments).
+ * ftp_fact.c - facts of files as RFC 3659 says them, and the times in them. The commands that ask
+ * for one are ftp_stamp.c. Pure: no state, no questions.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_fact.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
+#include "conf/conf.h"
 #include "protocols/common/utc.h"
 
 #define TIME_DIGITS 14

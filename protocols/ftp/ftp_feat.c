@@ -3,11 +3,16 @@
  * ftp_feat.c - what the server is and can do: FEAT OPTS HELP SYST NOOP QUIT, the client's name, and
  * the representations of RFC 959. Before login nothing here names the product or its version.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+
+#include "protocols/ftp/ftp_fact.h"
+#include "protocols/ftp/ftp_hash.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 
 void
 ftp_feat(struct ftp *f, char *arg)

@@ -3,11 +3,13 @@
  * ftp_file.c - the commands that transfer files: RETR STOR APPE STOU, with REST, RANG and ABOR.
  * They ask worker for the file, and say 150 when it is there. Must not: move a byte.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fd.h"
 #include "server/vfs/path.h"
 

@@ -4,13 +4,16 @@
  * older XCRC XMD5 XSHA XSHA1 XSHA256 XSHA512. The file is read a few MiB in each turn of the loop,
  * so that NOOP, STAT and ABOR are answered meanwhile.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_hash.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "protocols/common/digest.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 #include "server/base/fd.h"
 #include "server/vfs/path.h"
 

@@ -4,12 +4,14 @@
  * the urgent commands are served, as in a transfer. Invariants: every ticket ends in one commit or
  * abort, every job in one reply.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocols/common/digest.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 

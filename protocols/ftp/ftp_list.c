@@ -4,7 +4,7 @@
  * batch is formatted into the transfer's buffer and sent before the next is asked for, so that
  * memory does not depend on the directory.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_list.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,12 @@
 #include <time.h>
 
 #include "protocols/common/lsline.h"
+#include "protocols/ftp/ftp_fact.h"
+#include "protocols/ftp/ftp_in.h"
 #include "protocols/ftp/ftp_match.h"
+#include "protocols/ftp/ftp_move.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 #include "server/vfs/path.h"
 
 static void

@@ -4,12 +4,15 @@
  * Owns: the rule that nothing of a login is looked at before TLS. Must not: keep a password, or
  * tell a known name from an unknown one.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_login.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 #include "server/base/log.h"
 #include "server/vfs/path.h"
 

@@ -4,11 +4,13 @@
  * waiting. Invariant: an upload is committed only behind close_notify, when every byte was written
  * and close(2) said so.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_move.h"
 
 #include <errno.h>
 #include <unistd.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fd.h"
 
 /* Pieces moved before the control connection is looked at again. */

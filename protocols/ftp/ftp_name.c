@@ -3,15 +3,18 @@
  * ftp_name.c - names: PWD CWD CDUP MKD RMD DELE RNFR RNTO AVBL. Each asks worker and says what it
  * said. Must not: decide what a path may be.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/vfs/path.h"
 
-void
-ftp_done(void *ctx, struct vfs_reply *reply)
+/* A vfs_fn that says 250, or why not. */
+static void
+say_done(void *ctx, struct vfs_reply *reply)
 {
 	struct ftp *f = ctx;
 
@@ -79,7 +82,7 @@ void
 ftp_dele(struct ftp *f, char *arg)
 {
 	(void)arg;
-	ftp_asked(f, vfs_unlink(f->s->vfs, f->path, ftp_done, f));
+	ftp_asked(f, vfs_unlink(f->s->vfs, f->path, say_done, f));
 }
 
 static void
@@ -105,7 +108,7 @@ void
 ftp_rmd(struct ftp *f, char *arg)
 {
 	(void)arg;
-	ftp_asked(f, vfs_rmdir(f->s->vfs, f->path, ftp_done, f));
+	ftp_asked(f, vfs_rmdir(f->s->vfs, f->path, say_done, f));
 }
 
 static void
@@ -134,7 +137,7 @@ void
 ftp_rnto(struct ftp *f, char *arg)
 {
 	(void)arg;
-	ftp_asked(f, vfs_rename(f->s->vfs, f->from, f->path, VFS_REPLACE, ftp_done, f));
+	ftp_asked(f, vfs_rename(f->s->vfs, f->from, f->path, VFS_REPLACE, say_done, f));
 }
 
 static void

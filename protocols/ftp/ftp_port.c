@@ -7,13 +7,15 @@
  * Before each of these replies a fresh session ticket goes out: clients that use a ticket once need
  * one for each data connection.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fd.h"
 #include "server/base/net.h"
 

@@ -6,12 +6,13 @@
  * Names and reasons in a reply come from strangers: control bytes become '?', so that nobody can
  * make a line of his own.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "protocols/ftp/ftp_in.h"
 #include "server/vfs/path.h"
 
 static const struct {

@@ -4,7 +4,7 @@
  * worker, the data connection, and the clocks. Owns: every poll and the control connection's bytes.
  * Must not: know a command.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +12,13 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "protocols/ftp/ftp_control.h"
+#include "protocols/ftp/ftp_fact.h"
+#include "protocols/ftp/ftp_hash.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_login.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
 

@@ -2,11 +2,16 @@
 /*
  * ftp_site.c - SITE: what servers do beyond the standards and clients came to expect.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+
+#include "protocols/ftp/ftp_copy.h"
+#include "protocols/ftp/ftp_fact.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 
 /* RFC 959, section 5.4: 200, and clients such as PHP's ftp_chmod() take nothing else. */
 static void

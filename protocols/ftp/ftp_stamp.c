@@ -3,10 +3,14 @@
  * ftp_stamp.c - the commands that ask for facts of one file (SIZE MDTM MLST), and those that set
  * them (MFMT, MFF, MDTM with two arguments).
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <string.h>
 #include <strings.h>
+
+#include "protocols/ftp/ftp_fact.h"
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 
 static void
 size_answer(void *ctx, struct vfs_reply *reply)

@@ -4,11 +4,13 @@
  * served to a logged-in client inside TLS, between transfers, and to nobody else: what is forgotten
  * here is refused, not allowed.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_verb.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/log.h"
 
 enum {

@@ -4,12 +4,16 @@
  * file's descriptor and the ticket. Invariants: every ticket ends in exactly one commit or abort,
  * every transfer in exactly one reply.
  */
-#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_xfer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_list.h"
+#include "protocols/ftp/ftp_move.h"
+#include "protocols/ftp/ftp_reply.h"
 #include "server/base/fail.h"
 #include "server/base/fd.h"
 

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "protocols/ftp/ftp_in.h"
+#include "conf/conf.h"
+#include "protocols/ftp/ftp_fact.h"
 
 static void
 test_facts_of_files_and_directories(void **state)

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "protocols/ftp/ftp_in.h"
+#include "protocols/ftp/ftp_reply.h"
+#include "protocols/ftp/ftp_verb.h"
 
 struct world {
 	struct conf conf;
