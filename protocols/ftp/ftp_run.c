@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ftp_run.c - the loop of a session: control connection in, replies out, answers of monitor and
- * worker, the data connection, and the clocks. Owns: every poll and the control connection's bytes.
- * Must not: know a command.
+ * worker, the data connection, and the clocks. Owns: every poll. Must not: know a command.
  */
 #include "protocols/ftp/ftp.h"
 
@@ -18,7 +17,7 @@
 #include "protocols/ftp/ftp_in.h"
 #include "protocols/ftp/ftp_login.h"
 #include "protocols/ftp/ftp_reply.h"
-#include "protocols/ftp/ftp_verb.h"
+#include "protocols/ftp/ftp_serve.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
 
@@ -58,84 +57,6 @@ ftp_answered(struct ftp *f)
 {
 	f->waiting = false;
 	f->active_ms = clock_ms();
-}
-
-/* ---- commands ---- */
-
-static bool
-may_serve(const struct ftp *f)
-{
-	return !f->over && !f->leaving && !f->waiting && f->control != FTP_HANDSHAKE &&
-	       ftp_reply_has_room(f);
-}
-
-/* Does a command last? */
-static bool
-is_busy(const struct ftp *f)
-{
-	return f->x.stage != FTP_IDLE || f->job.kind != FTP_JOB_NONE;
-}
-
-/* A transfer is a command that lasts; only urgent ones overtake it. */
-static bool
-must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
-{
-	if (!is_busy(f))
-		return false;
-	/*
-	 * At its end the result comes first: nobody who sends QUIT now expects the 221 before it.
-	 */
-	if (f->x.stage > FTP_MOVING && ftp_verb_is_quit(line))
-		return true;
-	return kind != FTP_LINE_COMMAND || f->x.list.to_control || !ftp_verb_is_urgent(line);
-}
-
-static void
-serve_line(struct ftp *f, enum ftp_line_kind kind, char *line)
-{
-	switch (kind) {
-	case FTP_LINE_COMMAND:
-		f->active_ms = clock_ms();
-		ftp_verb_serve(f, line);
-		break;
-	case FTP_LINE_NUL:
-		ftp_reply(f, 501, "A command has no 0 bytes.");
-		break;
-	case FTP_LINE_LONG:
-		ftp_reply(f, 500, "The line is too long.");
-		break;
-	case FTP_LINE_FLOOD:
-		ftp_reply(f, 421, "That line has no end; goodbye.");
-		ftp_end(f, SESSION_PROTOCOL);
-		return;
-	default:
-		break;
-	}
-	ftp_line_done(&f->in);
-}
-
-static void
-serve_lines(struct loop *l)
-{
-	struct ftp *f = &l->f;
-
-	while (may_serve(f)) {
-		char *line = NULL;
-		enum ftp_line_kind kind = ftp_line_next(&f->in, &line);
-
-		if (kind == FTP_LINE_NONE) {
-			if (f->eof)
-				ftp_end(f, SESSION_LOST);
-			break;
-		}
-		if (must_wait(f, kind, line)) {
-			if (f->eof)
-				ftp_end(f, SESSION_LOST);
-			break;
-		}
-		serve_line(f, kind, line);
-	}
-	l->cramped = !ftp_reply_has_room(f);
 }
 
 /* ---- clocks ---- */
@@ -178,7 +99,7 @@ next_deadline(struct loop *l)
 	if ((f->tls && tls_pending(f->tls) && room > 0) || f->job.reading)
 		return 0;
 	/* Replies have left since; and of lines that are here already no socket tells. */
-	if (l->cramped && may_serve(f))
+	if (l->cramped && ftp_serve_may(f))
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
 	if (f->left_fd >= 0)
@@ -291,8 +212,8 @@ turn(struct loop *l)
 {
 	struct ftp *f = &l->f;
 
-	serve_lines(l);
-	if (f->leaving && !is_busy(f))
+	l->cramped = !ftp_serve_lines(f);
+	if (f->leaving && !ftp_serve_is_busy(f))
 		ftp_end(f, SESSION_QUIT);
 	look_at_clocks(l);
 	if (!ftp_control_send(f)) {
