@@ -83,7 +83,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libcoffer.a
 	$(CC) $(ALL_CFLAGS) $(LINK_HARDEN) $(LDFLAGS) -o $@ $< $(BUILD)/libcoffer.a -lcmocka $(DAEMON_LIBS)
 
 # The daemon with a wire that has gone bad: tests/e2e/test_hostile.py. Never installed.
-$(BUILD)/cofferd-hostile: tests/hostile/hostile.c $(BUILD)/server/main.o $(BUILD)/libcoffer.a
+$(BUILD)/cofferd-hostile: tests/hostile/hostile.c tests/hostile/calls.c $(BUILD)/server/main.o $(BUILD)/libcoffer.a
 	$(CC) $(ALL_CFLAGS) -Wno-error $(LINK_HARDEN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 # What the filters cost: tests/bench/walls.

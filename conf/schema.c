@@ -3,6 +3,9 @@
  * schema.c - the table of all keys. Owns: names, types, defaults, ranges and help of everything
  * that an administrator can write. Invariant: there is no key that lets a login or a file travel
  * unencrypted, and none may be added.
+ *
+ * Longer than our files are, and on purpose: it is the one list of all that can be written, without
+ * any code. Cut by sections it would need a list of lists, and a key would have to be looked for.
  */
 #include "conf/schema.h"
 

@@ -55,7 +55,7 @@ def login(bad):
     return "%s %s" % (bad.user, bad.password)
 
 
-CALLS = re.findall(r'^\t\{ "(\w+)",\s+SYS_', open(os.path.join(TOP, "tests", "hostile", "hostile.c"), encoding="ascii").read(), re.M)
+CALLS = re.findall(r'^\t\{ "(\w+)",\s+SYS_', open(os.path.join(TOP, "tests", "hostile", "calls.c"), encoding="ascii").read(), re.M)
 
 
 def test_the_list_of_calls_is_the_one_in_the_source(bad):
