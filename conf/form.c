@@ -59,14 +59,16 @@ template_component(const char *component, size_t len)
 	return !memchr(component, '%', len) || (len == 2 && memcmp(component, "%u", 2) == 0);
 }
 
-bool
-form_is_clean_path(const char *path)
+/* Absolute, one '/' between components, no "." and "..", no '/' at the end but in "/" itself. */
+static bool
+is_clean_path(const char *path)
 {
 	return components_are(path, any_component);
 }
 
-bool
-form_is_template(const char *path)
+/* The same, where %u may stand as a whole component and %h as the first. */
+static bool
+is_template(const char *path)
 {
 	if (strcmp(path, "%h") == 0)
 		return true;
@@ -87,8 +89,9 @@ form_text(const char *text)
 	return has_control(text, "\n\t") ? "text without control characters" : NULL;
 }
 
-bool
-form_is_name(const char *name)
+/* [A-Za-z0-9_.][A-Za-z0-9_.@+-]{0,63}, and neither "." nor "..": what a name of a user may be. */
+static bool
+is_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -107,13 +110,13 @@ form_is_name(const char *name)
 static const char *
 form_name(const char *text)
 {
-	return form_is_name(text) ? NULL : "a name made of letters, digits and _ . @ + -";
+	return is_name(text) ? NULL : "a name made of letters, digits and _ . @ + -";
 }
 
 static const char *
 form_path(const char *text)
 {
-	return form_is_clean_path(text) && !has_control(text, "")
+	return is_clean_path(text) && !has_control(text, "")
 		   ? NULL
 		   : "an absolute path without \".\", \"..\" and double or ending slashes";
 }
@@ -121,7 +124,7 @@ form_path(const char *text)
 static const char *
 form_template(const char *text)
 {
-	return form_is_template(text) && !has_control(text, "")
+	return is_template(text) && !has_control(text, "")
 		   ? NULL
 		   : "an absolute path in which %u may be a whole component, or %h the first";
 }
@@ -129,7 +132,7 @@ form_template(const char *text)
 static const char *
 form_mount(const char *text)
 {
-	return form_is_clean_path(text) && !has_control(text, "")
+	return is_clean_path(text) && !has_control(text, "")
 		   ? NULL
 		   : "a virtual path such as / or /incoming";
 }
@@ -162,7 +165,7 @@ form_network(const char *text)
 static const char *
 form_member(const char *text)
 {
-	return form_is_name(text[0] == '@' ? text + 1 : text)
+	return is_name(text[0] == '@' ? text + 1 : text)
 		   ? NULL
 		   : "the name of a user, or @ and the name of a group";
 }

@@ -10,12 +10,6 @@
 /* Returns NULL when text is good for a key of this type, else words for what would be. */
 const char *form_check(enum schema_type type, const char *text);
 
-/* Absolute, one '/' between components, no "." and "..", no '/' at the end but in "/" itself. */
-bool form_is_clean_path(const char *path);
-/* The same, where %u may stand as a whole component and %h as the first. */
-bool form_is_template(const char *path);
-/* [A-Za-z0-9_.][A-Za-z0-9_.@+-]{0,63}, and neither "." nor "..": what a name of a user may be. */
-bool form_is_name(const char *name);
 /* A name of a listener or share: 1 to 64 bytes of UTF-8 that can be one directory's name. */
 bool form_is_title(const char *name);
 

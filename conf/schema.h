@@ -110,9 +110,4 @@ void schema_hint(const char *prefix, const char *name, struct text *t);
 /* The same for one word out of a table. */
 void schema_word_hint(const struct schema_word *words, const char *word, struct text *t);
 
-/*
- * How many letters apart are they (insert, delete, replace, swap)? Case, '_' and '-' do not count.
- */
-size_t schema_distance(const char *a, const char *b);
-
 #endif

@@ -94,8 +94,11 @@ min3(size_t a, size_t b, size_t c)
 	return m < c ? m : c;
 }
 
-size_t
-schema_distance(const char *a, const char *b)
+/*
+ * How many letters apart are they (insert, delete, replace, swap)? Case, '_' and '-' do not count.
+ */
+static size_t
+letters_apart(const char *a, const char *b)
 {
 	size_t rows[3][WORD_MAX + 1], la = strlen(a), lb = strlen(b);
 	size_t *before = rows[0], *above = rows[1], *row = rows[2], *spare;
@@ -126,7 +129,7 @@ schema_distance(const char *a, const char *b)
 static bool
 is_near(const char *meant, const char *written, size_t *best)
 {
-	size_t distance = schema_distance(meant, written);
+	size_t distance = letters_apart(meant, written);
 	size_t len = strlen(meant);
 
 	if (distance >= *best || distance > (len < 6 ? 2 : len / 3))
@@ -170,7 +173,7 @@ schema_hint(const char *prefix, const char *name, struct text *t)
 	for (const struct schema_key *key = schema_keys; key->key; key++) {
 		if (schema_is_in(key, prefix) && is_near(schema_last(key), name, &best))
 			near = key;
-		else if (!elsewhere && schema_distance(schema_last(key), name) == 0)
+		else if (!elsewhere && letters_apart(schema_last(key), name) == 0)
 			elsewhere = key;
 	}
 	if (near)

@@ -64,15 +64,6 @@ gate_header_begin(enum gate_for what, uint32_t number, int fd, const struct sock
 	fd_close(&fd);
 }
 
-bool
-gate_headers_any(void)
-{
-	for (size_t i = 0; i < GATE_HEADERS; i++)
-		if (headers[i].used)
-			return true;
-	return false;
-}
-
 uint64_t
 gate_headers_deadline(void)
 {

@@ -44,15 +44,11 @@ enum gate_for { GATE_FOR_DOOR, GATE_FOR_PORT };
 /* Takes fd. number is the door or the port; local is where the port is. */
 void gate_header_begin(enum gate_for what, uint32_t number, int fd,
 		       const struct sockaddr_storage *local);
-bool gate_headers_any(void);
 uint64_t gate_headers_deadline(void);
 void gate_headers_poll(struct gate_polls *p);
 void gate_headers_pump(const struct gate_polls *p, size_t first, int control);
 
 /* An address out of a message: IPv4 or IPv6. */
 bool gate_get_address(struct buf *b, struct sockaddr_storage *ret);
-
-/* Addresses without ports (gate_wish.c). */
-bool gate_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 #endif

@@ -37,8 +37,9 @@ gate_wish_init(struct gate_wishes *t, const struct conf *conf)
 		t->holds[i].fd = t->wishes[i].line = -1;
 }
 
-bool
-gate_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+/* Addresses without ports. */
+static bool
+same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	if (a->ss_family != b->ss_family)
 		return false;
@@ -160,7 +161,7 @@ gate_wish_find(const struct gate_wishes *t, const struct gate_hold *h,
 	for (size_t i = 0; i < t->wishes_end; i++) {
 		struct gate_wish *w = &t->wishes[i];
 
-		if (w->line >= 0 && w->hold == h && gate_same_address(&w->client->peer, peer))
+		if (w->line >= 0 && w->hold == h && same_address(&w->client->peer, peer))
 			return w;
 	}
 	return NULL;
@@ -172,7 +173,7 @@ gate_wish_find_hold(const struct gate_wishes *t, const struct sockaddr_storage *
 {
 	for (size_t i = 0; i < t->holds_end; i++)
 		if (t->holds[i].fd >= 0 && t->holds[i].port == port &&
-		    gate_same_address(&t->holds[i].local, local))
+		    same_address(&t->holds[i].local, local))
 			return &t->holds[i];
 	return NULL;
 }

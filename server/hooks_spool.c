@@ -31,12 +31,6 @@ static const char *const counter_names[SPOOL_COUNTERS] = {
 	[SPOOL_LOST] = "lost",
 };
 
-const char *
-spool_counter_name(enum spool_counter counter)
-{
-	return counter < SPOOL_COUNTERS ? counter_names[counter] : "?";
-}
-
 static bool
 ends_with(const char *name, const char *tail)
 {

@@ -34,8 +34,6 @@ struct spool {
 	size_t batch_next, batch_count;
 };
 
-const char *spool_counter_name(enum spool_counter counter);
-
 /* As the process that runs. Returns 0 or -errno. */
 int spool_open(struct spool *s, const char *path, uint32_t max) MUST_CHECK;
 

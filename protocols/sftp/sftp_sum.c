@@ -152,8 +152,9 @@ set_running(struct sftp_sum *sum)
 	sum->handle->asks++;
 }
 
-int
-sftp_sum_start(struct sftp_channel *ch, const struct sftp_sum *wish, struct sftp_handle *h)
+/* Of an open file. Returns 0 or -EOPNOTSUPP. */
+static int
+sum_start(struct sftp_channel *ch, const struct sftp_sum *wish, struct sftp_handle *h)
 {
 	struct sftp_sum *sum = sum_new(wish, h);
 
@@ -275,7 +276,7 @@ sftp_check_file_handle(struct sftp_channel *ch, const struct sftp_request *r, st
 
 	if (err < 0)
 		return err;
-	return ch->sum ? SFTP_LATER : sftp_sum_start(ch, &wish, h);
+	return ch->sum ? SFTP_LATER : sum_start(ch, &wish, h);
 }
 
 int

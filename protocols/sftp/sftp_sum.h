@@ -36,10 +36,7 @@ struct sftp_sum {
 	uint64_t in_block;
 };
 
-/* wish: id, kind, at, end, block, done. Of an open file. Returns 0 or -EOPNOTSUPP. */
-int sftp_sum_start(struct sftp_channel *ch, const struct sftp_sum *wish,
-		   struct sftp_handle *h) MUST_CHECK;
-/* The same of a clean path. Returns 0, -EMFILE, or as vfs_open(). */
+/* wish: id, kind, at, end, block, done. Of a clean path. Returns 0, -EMFILE, or as vfs_open(). */
 int sftp_sum_open(struct sftp_channel *ch, const struct sftp_sum *wish,
 		  const char *path) MUST_CHECK;
 /* Adds a piece. Returns true when there was something to do. */

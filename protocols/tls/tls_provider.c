@@ -153,7 +153,7 @@ static const OSSL_DISPATCH signature_fns[] = {
 	{ 0, NULL },
 };
 
-const OSSL_ALGORITHM provider_signatures[] = {
+static const OSSL_ALGORITHM signatures[] = {
 	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROVIDER_PROPERTY, signature_fns, "by signer" },
 	{ "ECDSA", PROVIDER_PROPERTY, signature_fns, "by signer" },
 	{ "ED25519:1.3.101.112", PROVIDER_PROPERTY, signature_fns, "by signer" },
@@ -166,7 +166,7 @@ query(void *provider, int operation, int *no_cache)
 	(void)provider;
 	*no_cache = 0;
 	return operation == OSSL_OP_KEYMGMT	? provider_keymgmts
-	       : operation == OSSL_OP_SIGNATURE ? provider_signatures
+	       : operation == OSSL_OP_SIGNATURE ? signatures
 						: NULL;
 }
 

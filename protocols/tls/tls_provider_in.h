@@ -24,6 +24,6 @@ struct provider_key {
 	bool remote; /* id is valid: signer has the other half */
 };
 
-extern const OSSL_ALGORITHM provider_keymgmts[], provider_signatures[];
+extern const OSSL_ALGORITHM provider_keymgmts[];
 
 #endif

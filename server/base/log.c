@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,24 +63,6 @@ bool
 log_wants(enum log_level level)
 {
 	return level <= out.level;
-}
-
-int
-log_level_parse(const char *word, enum log_level *ret_level)
-{
-	for (size_t i = 0; i < COUNT_OF(level_names); i++) {
-		if (strcmp(word, level_names[i]) == 0) {
-			*ret_level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-const char *
-log_level_name(enum log_level level)
-{
-	return level_names[level];
 }
 
 /* Sessions that move small files write thousands of records in a second: it is formed once. */

@@ -79,8 +79,4 @@ void log_record(enum log_level level, const char *process, const char *event, co
  */
 const char *log_q(struct log_value *v, const char *s);
 
-/* "error", "warn", ... Returns 0 or -EINVAL. */
-int log_level_parse(const char *word, enum log_level *ret_level) MUST_CHECK;
-const char *log_level_name(enum log_level level);
-
 #endif
