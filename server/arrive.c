@@ -42,11 +42,12 @@ static void
 turn_away(int fd, const struct door *door, const char *addr, const char *limit)
 {
 	static const char words[] = "421 Too many connections; try again later.\r\n";
+	struct log_value name;
 
 	if (door->listener->protocol == CONF_FTPS)
 		(void)send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	log_notice("turned-away", "addr=%s listener=%s limit=%s", addr, door->listener->name,
-		   limit);
+	log_notice("turned-away", "addr=%s listener=%s limit=%s", addr,
+		   log_q(&name, door->listener->name), limit);
 }
 
 NORETURN static void

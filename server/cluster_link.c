@@ -124,6 +124,7 @@ cluster_link_init(struct cluster_link *l, const struct conf *conf)
 {
 	const char *file = conf->cluster.password_file;
 	FD_OWN int fd = file ? open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct log_value quoted;
 	ssize_t n;
 
 	l->conf = conf;
@@ -131,6 +132,7 @@ cluster_link_init(struct cluster_link *l, const struct conf *conf)
 		return;
 	n = fd < 0 ? -1 : read(fd, l->password, sizeof(l->password) - 1);
 	if (n < 0)
-		log_error("cluster", "password-file=%s reason=\"%s\"", file, strerror(errno));
+		log_error("cluster", "password-file=%s reason=\"%s\"", log_q(&quoted, file),
+			  strerror(errno));
 	l->password[strcspn(l->password, "\r\n")] = '\0';
 }

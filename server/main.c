@@ -136,8 +136,10 @@ static void
 write_pid(const struct conf *conf)
 {
 	char path[4096], pid[16];
+	struct log_value quoted;
 	FD_OWN int fd = -1;
 	struct text t;
+	int err = 0;
 
 	text_init(&t, path, sizeof(path));
 	text_printf(&t, "%s/cofferd.pid", conf->run_dir);
@@ -147,8 +149,10 @@ write_pid(const struct conf *conf)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	text_init(&t, pid, sizeof(pid));
 	text_printf(&t, "%d\n", getpid());
-	if (fd >= 0 && fd_write_full(fd, pid, t.len) < 0)
-		log_warn("pid-file", "path=%s reason=\"%s\"", path, strerror(errno));
+	if (fd >= 0)
+		err = fd_write_full(fd, pid, t.len);
+	if (err < 0)
+		log_warn("pid-file", "path=%s reason=\"%s\"", log_q(&quoted, path), strerror(-err));
 }
 
 int

@@ -196,7 +196,7 @@ fork_worker(struct mon *mon)
 	mon->worker_beat = w.beat = beat_new();
 	pid = fork();
 	if (pid < 0) {
-		log_error("fork", "reason=%s", strerror(errno));
+		log_error("fork", "reason=\"%s\"", strerror(errno));
 		return -1;
 	}
 	if (pid == 0) {

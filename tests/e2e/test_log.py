@@ -7,10 +7,11 @@ import json
 import os
 import re
 import signal
+import socket
 
 import pytest
 
-from conftest import eventually, serving
+from conftest import eventually, free_port, serving
 
 ODD = [b"\xff\xfe" * 60, b'x","process":"monitor","event":"login', b"a=b c=d", b'"' * 120, b"\\" * 120, b"\x1b[0m\x7f",
        "\u00fc\u202e".encode(), b"\\x0", b"n" * 127]
@@ -67,3 +68,13 @@ def test_a_rotated_log_is_opened_again_by_a_reload(tmp_path):
             f.write(good.replace(str(log), str(tmp_path / "nowhere" / "log")))
         os.kill(s.pid, signal.SIGHUP)
         eventually(lambda: "reload: result=failed reason=log.file" in log.read_text(), what="the refusal")
+
+
+def test_a_listener_whose_name_is_two_words_stays_one_value():
+    port = free_port()
+    config = "limits: {waiting-per-address: 1}\nlisteners: {two words: {protocol: ftps, port: %d}}\n" % port
+    with serving(config=config) as s, socket.create_connection((s.host, port), timeout=20) as first:
+        assert first.recv(100).startswith(b"220 ")
+        with socket.create_connection((s.host, port), timeout=20) as second:
+            assert second.recv(100).startswith(b"421 ")
+        s.wait_for_log(' turned-away: addr=127.0.0.1 listener="two words" limit=limits.waiting-per-address')
