@@ -2,7 +2,7 @@
 /*
  * admin.h - what the listener answers to an administrator (control.h). One line of words:
  *
- *	ban ADDRESS MILLISECONDS | unban ADDRESS | bans | who | kick USER|PID|ADDRESS
+ *	ban ADDRESS MILLISECONDS | unban ADDRESS | bans | who | kick USER|PID|ADDRESS | unbound
  *
  * An answer that begins with "error: " is one.
  */

@@ -15,9 +15,9 @@
 #include "server/cluster.h"
 #include "server/listen_msg.h"
 
-/* Percent that are turned away at limits.waiting-drop-from. */
 /* Monitor ends a late login itself; PAM can hang it. */
 #define KILL_GRACE_MS 10000
+/* Percent that are turned away at limits.waiting-drop-from. */
 #define DROP_FIRST 30u
 /* Who gives his place up has this long to hear it. */
 #define MAKE_ROOM_MS 2000
