@@ -45,7 +45,8 @@ enum conf_names { CONF_NAMES_DEFAULT, CONF_NAMES_REFUSE };
 
 enum conf_binding { CONF_BINDING_REQUIRED, CONF_BINDING_PREFERRED, CONF_BINDING_LISTENER };
 
-/* One entry of `listeners`. */
+/* One entry of `listeners`, of which there may be so many. */
+#define CONF_LISTENERS_MAX 32
 struct conf_listener {
 	char *name;
 	struct conf_place place;

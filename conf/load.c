@@ -146,6 +146,10 @@ check_whole(const struct conf *conf, struct report *r)
 		    r, &place,
 		    "there are no listeners: write at least one, such as \"listeners: { sftp: "
 		    "{ protocol: sftp, port: 2222 } }\"");
+	if (conf->listener_count > CONF_LISTENERS_MAX)
+		report_error(r, &conf->listeners[CONF_LISTENERS_MAX].place,
+			     "listeners: there are %zu, and %d is the most", conf->listener_count,
+			     CONF_LISTENERS_MAX);
 	if (conf->share_count == 0)
 		report_error(
 		    r, &place,

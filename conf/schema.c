@@ -180,7 +180,7 @@ const struct schema_key schema_keys[] = {
 	  "Account of the process that holds the private keys; nothing else may use it."),
 
 	ARRAY("listeners", SCHEMA_NAMED, listeners,
-	      "Where clients connect: a name of your choice for each address and protocol."),
+	      "Where clients connect: a name of your choice for each address and protocol, of which there may be 32."),
 	L("protocol", SCHEMA_WORD, protocol, NULL,
 	  "ftps: FTP with AUTH TLS, which is compulsory. ftps-implicit: TLS from the first byte. sftp: over SSH.",
 	  .words = protocols, .flags = SCHEMA_NEEDED),

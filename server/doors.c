@@ -6,6 +6,7 @@
 #include "server/doors.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -150,8 +151,7 @@ doors_open(const struct conf *conf, struct doors *old, bool all, struct doors *r
 		take_passed(&passed);
 		old = &passed;
 	}
-	if (conf->listener_count > DOORS_MAX)
-		return -E2BIG;
+	assert(conf->listener_count <= DOORS_MAX); /* load.c has seen to it */
 	for (size_t i = 0; i < conf->listener_count; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
 		struct door *d = &now.at[now.count++];

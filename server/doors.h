@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* doors.h - the listening sockets, one or more per listener of the configuration. */
+/* doors.h - the listening sockets, one for each listener of the configuration. */
 #ifndef SERVER_DOORS_H
 #define SERVER_DOORS_H
 
@@ -7,7 +7,7 @@
 
 #include "conf/conf.h"
 
-#define DOORS_MAX 32
+#define DOORS_MAX CONF_LISTENERS_MAX
 
 struct door {
 	int fd;

@@ -3,6 +3,7 @@
  * test_conf_check.c - check.c: keys that contradict each other, and files that must not be as they
  * are.
  */
+#include "server/base/text.h"
 #include "tests/unit/conf_fixture.h"
 
 static int
@@ -121,6 +122,30 @@ test_what_does_not_meet_is_allowed(void **state)
 	assert_int_equal(check(text), 0);
 }
 
+/* The daemon has room for so many, and used to end without a word when there were more. */
+static void
+test_as_many_listeners_as_there_are_doors(void **state)
+{
+	struct conf *conf;
+	char text[4096];
+	struct text t;
+
+	(void)state;
+	for (int count = CONF_LISTENERS_MAX; count <= CONF_LISTENERS_MAX + 1; count++) {
+		text_init(&t, text, sizeof(text));
+		text_puts(&t, "shares: { f: { path: /srv } }\nlisteners:\n");
+		for (int i = 0; i < count; i++)
+			text_printf(&t, " l%d: { protocol: sftp, port: %d }\n", i, 2200 + i);
+		assert_false(t.cut);
+		if (count == CONF_LISTENERS_MAX) {
+			conf_free(load_good(text));
+			continue;
+		}
+		assert_int_equal(load(text, &conf), -EINVAL);
+		assert_non_null(strstr(heard.text, "c.yaml:35:2: listeners: there are 33, and 32"));
+	}
+}
+
 int
 main(void)
 {
@@ -128,6 +153,7 @@ main(void)
 		FILES(test_keys_that_others_can_read_are_refused),
 		FILES(test_keys_that_contradict_each_other),
 		FILES(test_what_does_not_meet_is_allowed),
+		cmocka_unit_test(test_as_many_listeners_as_there_are_doors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
