@@ -59,6 +59,12 @@ int attr_set(struct world *w, const char *path, uint32_t flags,
 int attr_set_fd(struct world *w, const struct place *p, int fd, const struct vfs_change *change,
 		uint32_t granted, bool *ret_mode) MUST_CHECK;
 
+/*
+ * Writes the records of those wishes, enum vfs_set, which came to err. has_mode as in attr_set_fd.
+ * Owners never change: only a wish that was refused is one.
+ */
+void attr_record(struct world *w, const struct place *p, uint32_t wishes, bool has_mode, int err);
+
 /* The times that are wished for, as utimensat(2) takes them. */
 void attr_times(const struct vfs_change *change, struct timespec ret_times[2]);
 

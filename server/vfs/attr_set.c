@@ -207,8 +207,10 @@ set_size(struct world *w, struct place *p, const struct stat *st, uint64_t size)
 	return err;
 }
 
+/* *ret_mode as in attr_set_fd. */
 static int
-change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_change *change)
+change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_change *change,
+	     bool *ret_mode)
 {
 	FD_OWN int fd = -1;
 	struct stat st;
@@ -227,6 +229,7 @@ change_place(struct world *w, struct place *p, uint32_t flags, const struct vfs_
 	if (err == 0 && mode)
 		err = S_ISLNK(st.st_mode) ? -EOPNOTSUPP
 					  : chmod_path(p, fd, &st, masked(p, &st, change->mode));
+	*ret_mode = mode != 0;
 	if (err == 0 && (change->set & VFS_SET_TIMES))
 		err = set_times(fd, change);
 	return err;
@@ -243,10 +246,25 @@ follow_to_writing(struct world *w, struct place *p)
 		ignore_result(place_look(w, p, true, &fd, &st)); /* it is looked at again */
 }
 
+void
+attr_record(struct world *w, const struct place *p, uint32_t wishes, bool has_mode, int err)
+{
+	if (wishes & VFS_SET_MODE)
+		world_changed(w, "chmod", p->path, NULL,
+			      err == 0 && !has_mode ? WORLD_IGNORED : err);
+	if (wishes & VFS_SET_TIMES)
+		world_changed(w, "times", p->path, NULL, err);
+	if (wishes & VFS_SET_SIZE)
+		world_changed(w, "truncate", p->path, NULL, err);
+	if ((wishes & (VFS_SET_OWNER | VFS_SET_GROUP)) && err < 0)
+		world_changed(w, "chown", p->path, NULL, err);
+}
+
 int
 attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_change *change)
 {
 	struct place *p = &w->here;
+	bool has_mode = false;
 	int err = place_find(w, path, PLACE_OLD, p);
 
 	if (err < 0)
@@ -257,16 +275,10 @@ attr_set(struct world *w, const char *path, uint32_t flags, const struct vfs_cha
 		follow_to_writing(w, p);
 	if (change->set & VFS_SET_MODE)
 		err = writing_settle(w, p);
-	if (err == 0 && !writing_set(w, p, change, &err))
-		err = change_place(w, p, flags, change);
-	if (err == -EBUSY && w->tries_again)
-		return err;
-	if (change->set & VFS_SET_MODE)
-		world_changed(w, "chmod", p->path, NULL, err);
-	if (change->set & VFS_SET_TIMES)
-		world_changed(w, "times", p->path, NULL, err);
-	if (change->set & VFS_SET_SIZE)
-		world_changed(w, "truncate", p->path, NULL, err);
+	if (err == 0 && !writing_set(w, p, change, &has_mode, &err))
+		err = change_place(w, p, flags, change, &has_mode);
+	if (err != -EBUSY || !w->tries_again)
+		attr_record(w, p, change->set, has_mode, err);
 	return err;
 }
 

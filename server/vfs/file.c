@@ -113,9 +113,8 @@ log_transfer(const struct file *f, const char *path, uint64_t bytes, const char 
 			   log_q(&path_v, path), head);
 }
 
-/* The place of an open file, for rights. */
-static struct place *
-place_of(struct world *w, const struct file *f)
+struct place *
+file_place(struct world *w, const struct file *f)
 {
 	struct place *p = &w->here;
 
@@ -323,7 +322,7 @@ file_commit(struct world *w, uint32_t ticket, uint64_t bytes, struct buf *out)
 		err = -errno;
 	log_transfer(f, f->path, bytes, err < 0 ? strerrorname_np(-err) : NULL);
 	if (err == 0) {
-		p = place_of(w, f);
+		p = file_place(w, f);
 		if (f->kind != FILE_READ)
 			world_happened(w, VFS_EVENT_UPLOAD, p, NULL, (uint64_t)st.st_size, false);
 		attr_put(w, out, f->share, &st, p->rights);
@@ -356,16 +355,8 @@ file_stat(struct world *w, uint32_t ticket, struct buf *out)
 		return -EBADF;
 	if (fstat(f->fd, &st) < 0)
 		return -errno;
-	attr_put(w, out, f->share, &st, place_of(w, f)->rights);
+	attr_put(w, out, f->share, &st, file_place(w, f)->rights);
 	return 0;
-}
-
-int
-file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
-{
-	struct file *f = file_of(w, ticket);
-
-	return f ? file_change(w, place_of(w, f), f, change) : -EBADF;
 }
 
 int

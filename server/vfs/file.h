@@ -83,9 +83,12 @@ int file_copy(struct world *w, uint32_t from, uint64_t from_offset, uint64_t len
 int file_copy_range(int from, uint64_t from_at, uint64_t length, int to, uint64_t to_at,
 		    uint64_t *ret_bytes) MUST_CHECK;
 
-/* Changes f, which is at the place. */
+/* The place of an open file, for rights and records: w->here. */
+struct place *file_place(struct world *w, const struct file *f);
+
+/* Changes f, which is at the place. *ret_mode: its mode was set, and not passed over. */
 int file_change(struct world *w, const struct place *p, struct file *f,
-		const struct vfs_change *change) MUST_CHECK;
+		const struct vfs_change *change, bool *ret_mode) MUST_CHECK;
 
 /* Says what the file is called: path is virtual, inner in the share. Both are copied. */
 void file_name(struct file *f, struct share *share, const char *path, const char *inner);

@@ -51,21 +51,39 @@ keep_before_cut(struct world *w, struct file *f, uint64_t size)
 }
 
 int
-file_change(struct world *w, const struct place *p, struct file *f, const struct vfs_change *change)
+file_change(struct world *w, const struct place *p, struct file *f, const struct vfs_change *change,
+	    bool *ret_mode)
 {
 	uint32_t may = file_may(w, f);
-	bool has_mode = false;
 	int err = 0;
 
+	*ret_mode = false;
 	if (change->set & may & VFS_SET_SIZE)
 		err = change->size > INT64_MAX ? -EFBIG : charge_grow(w, f, change->size);
 	if (err == 0 && (change->set & may & VFS_SET_SIZE))
 		err = keep_before_cut(w, f, change->size);
 	if (err == 0)
-		err = attr_set_fd(w, p, f->fd, change, may, &has_mode);
-	if (has_mode) /* a later wish than the one at its open */
+		err = attr_set_fd(w, p, f->fd, change, may, ret_mode);
+	if (*ret_mode) /* a later wish than the one at its open */
 		f->end_mode = VFS_MODE_DEFAULT;
 	if (err == 0 && (change->set & VFS_SET_TIMES) && f->kind != FILE_READ)
 		f->times = *change;
+	return err;
+}
+
+int
+file_set(struct world *w, uint32_t ticket, const struct vfs_change *change)
+{
+	struct file *f = file_of(w, ticket);
+	struct place *p;
+	bool has_mode;
+	int err;
+
+	if (!f)
+		return -EBADF;
+	p = file_place(w, f);
+	err = file_change(w, p, f, change, &has_mode);
+	/* What the handle gives leave for is a part of its transfer, which has a record. */
+	attr_record(w, p, change->set & ~file_may(w, f), has_mode, err);
 	return err;
 }

@@ -48,7 +48,9 @@ int
 world_changed(struct world *w, const char *op, const char *path, const char *to, int err)
 {
 	struct log_value from_v, to_v;
-	const char *result = err == 0 ? "ok" : strerrorname_np(-err);
+	const char *result = err == 0		    ? "ok"
+			     : err == WORLD_IGNORED ? "ignored"
+						    : strerrorname_np(-err);
 
 	(void)w; /* who: stands on every record of this process (log_session) */
 	if (!result)

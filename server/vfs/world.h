@@ -93,7 +93,13 @@ int world_need(struct world *w, const struct place *p, uint32_t rights) MUST_CHE
 void world_happened(struct world *w, enum vfs_event_kind kind, const struct place *p,
 		    const struct place *to, uint64_t bytes, bool directory);
 
-/* Writes the record of a change: err is what came of it, to may be NULL. Returns err. */
+/* A wish that the share's configuration passes over: neither done nor refused. */
+#define WORLD_IGNORED 1
+
+/*
+ * Writes the record of a change: err is what came of it, or WORLD_IGNORED; to may be NULL. Returns
+ * err.
+ */
 int world_changed(struct world *w, const char *op, const char *path, const char *to, int err);
 
 #endif

@@ -108,13 +108,14 @@ writing_settle(struct world *w, const struct place *p)
 }
 
 bool
-writing_set(struct world *w, struct place *p, const struct vfs_change *change, int *ret_err)
+writing_set(struct world *w, struct place *p, const struct vfs_change *change, bool *ret_mode,
+	    int *ret_err)
 {
 	struct file *f = writing_by_name(w, p);
 
 	if (!f)
 		return false;
-	*ret_err = file_change(w, p, f, change);
+	*ret_err = file_change(w, p, f, change, ret_mode);
 	return true;
 }
 

@@ -48,8 +48,9 @@ bool writing_stat(struct world *w, struct place *p, struct stat *ret_st);
 /* If there is one: publishes it, because its path is about to be used. */
 int writing_settle(struct world *w, const struct place *p) MUST_CHECK;
 
-/* If there is one: changes it. *ret_err is what came of that. */
-bool writing_set(struct world *w, struct place *p, const struct vfs_change *change, int *ret_err);
+/* If there is one: changes it. *ret_err is what came of that; *ret_mode as in file_change. */
+bool writing_set(struct world *w, struct place *p, const struct vfs_change *change, bool *ret_mode,
+		 int *ret_err);
 
 /* A part that this user may go on with, shown as the file. 0 or -ENOENT. */
 int writing_stat_kept(struct world *w, struct place *p, struct stat *ret_st) MUST_CHECK;

@@ -69,10 +69,23 @@ test_mode_requests_without_the_right_do_what_the_share_says(void **state)
 		enum conf_mode_requests requests;
 		int err;
 		uint32_t mine, theirs;
+		const char *log[2];
 	} cases[] = {
-		{ CONF_MODES_IGNORE, 0, 0644, 0666 },
-		{ CONF_MODES_APPLY, 0, 0600, 0666 },
-		{ CONF_MODES_REFUSE, -EACCES, 0644, 0666 },
+		{ CONF_MODES_IGNORE,
+		  0,
+		  0644,
+		  0666,
+		  { "/mine result=ignored", "/theirs result=ignored" } },
+		{ CONF_MODES_APPLY,
+		  0,
+		  0600,
+		  0666,
+		  { "/mine result=ok", "/theirs result=ignored" } },
+		{ CONF_MODES_REFUSE,
+		  -EACCES,
+		  0644,
+		  0666,
+		  { "/mine result=EACCES", "/theirs result=EACCES" } },
 	};
 	struct stat st;
 
@@ -90,6 +103,9 @@ test_mode_requests_without_the_right_do_what_the_share_says(void **state)
 		assert_int_equal(st.st_mode & 07777, cases[i].mine);
 		assert_int_equal(stat(fx_path("/theirs"), &st), 0);
 		assert_int_equal(st.st_mode & 07777, cases[i].theirs);
+		for (size_t k = 0; k < COUNT_OF(cases[i].log); k++)
+			assert_non_null(strstr(fx_log, cases[i].log[k]));
+		fx_log[0] = '\0';
 		assert_int_equal(FX_ASK(vfs_unlink, "/mine"), 0);
 		fx_close_session(&fx);
 	}
@@ -107,8 +123,42 @@ test_owners_cannot_be_changed_but_may_be_repeated(void **state)
 	change.uid = fx_answer.r.attr.uid;
 	change.gid = fx_answer.r.attr.gid;
 	assert_int_equal(FX_ASK(vfs_setattr, "/a", 0, &change), 0);
+	assert_null(strstr(fx_log, "op=chown"));
 	change.uid++;
 	assert_int_equal(FX_ASK(vfs_setattr, "/a", 0, &change), -EPERM);
+	assert_non_null(strstr(fx_log, "change op=chown path=/a result=EPERM"));
+}
+
+/* A record of its own has what takes a right of its own; the rest is part of the transfer. */
+static void
+test_what_is_changed_through_a_handle_by_a_right_is_recorded(void **state)
+{
+	struct vfs_change change = { .set = VFS_SET_MODE | VFS_SET_TIMES,
+				     .mode = 0600,
+				     .mtime = 1000,
+				     .atime = VFS_TIME_KEEP };
+	uint32_t ticket;
+
+	(void)state;
+	fx_write("/theirs", "x");
+	fx_begin();
+	assert_int_equal(do_open("/theirs", VFS_OPEN_READ, 0), 0);
+	ticket = fx_answer.r.ticket;
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &change), 0);
+	assert_non_null(strstr(fx_log, "change op=chmod path=/theirs result=ok"));
+	assert_non_null(strstr(fx_log, "change op=times path=/theirs result=ok"));
+	change.set = VFS_SET_OWNER;
+	change.uid = fx_account.uid + 1;
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &change), -EPERM);
+	assert_non_null(strstr(fx_log, "change op=chown path=/theirs result=EPERM"));
+	assert_int_equal(do_commit(ticket, 1), 0);
+	change.set = VFS_SET_MODE | VFS_SET_TIMES;
+	fx_log[0] = '\0';
+	assert_int_equal(do_open("/mine", SFTP_PUT, 0), 0);
+	ticket = fx_send("x");
+	assert_int_equal(FX_ASK(vfs_fsetattr, ticket, &change), 0);
+	assert_int_equal(do_commit(ticket, 1), 0);
+	assert_null(strstr(fx_log, "change "));
 }
 
 static void
@@ -133,6 +183,7 @@ main(void)
 		FX_TEST(test_a_file_is_executable_only_when_it_was_asked_for),
 		FX_TEST(test_mode_requests_without_the_right_do_what_the_share_says),
 		FX_TEST(test_owners_cannot_be_changed_but_may_be_repeated),
+		FX_TEST(test_what_is_changed_through_a_handle_by_a_right_is_recorded),
 		FX_TEST(test_hidden_owners_are_shown_as_the_user),
 	};
 
