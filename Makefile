@@ -38,7 +38,7 @@ CFLAGS ?= -g
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCOFFER_VERSION='"$(VERSION)"' -I. \
 	$(WARN) $(HARDEN) -MMD -MP $(CFLAGS)
 
-# The rooms (design: who may include whom is in tests/rooms.txt).
+# The rooms; who may include whom is in tests/rooms.txt.
 BASE_SRC := $(wildcard server/base/*.c)
 CONF_SRC := $(wildcard conf/*.c)
 VFS_SRC := $(wildcard server/vfs/*.c)

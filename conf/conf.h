@@ -76,7 +76,7 @@ struct conf_certificate {
 	char *key;	   /* PEM, without a passphrase */
 };
 
-/* What a session may do in a share or below a path of it (design.md section 5). */
+/* What a session may do in a share or below a path of it. */
 enum conf_right {
 	RIGHT_LIST = 1 << 0,
 	RIGHT_READ = 1 << 1,

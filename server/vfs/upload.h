@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * upload.h - writing: a name appears, or its content is replaced, by one rename at the clean end,
- * and what broke leaves what was there (design.md, "Uploads are atomic by default").
+ * and what broke leaves what was there (README.md, "Uploads").
  */
 #ifndef SERVER_VFS_UPLOAD_H
 #define SERVER_VFS_UPLOAD_H

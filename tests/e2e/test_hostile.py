@@ -223,7 +223,7 @@ def in_memory(pid, needle):
 
 @needs_root
 def test_table_of_processes(pam_server, capsys):
-    """security.md 2.2 as a report: what each process of a live session of each protocol is."""
+    """A report: what each process of a live session of each protocol is."""
     rows = []
     ftp, sftp = pam_server.ftp(), pam_server.sftp()
     try:
