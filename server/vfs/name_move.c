@@ -151,14 +151,17 @@ put_back(struct world *w, const struct pair *pair)
 	    "this filesystem cannot exchange files: rename the one that is there first");
 }
 
+/* Of this very file: what another one of that name has must not get where the version was. */
 static bool
 is_own_version(const struct pair *pair)
 {
+	char origin[VFS_PATH_MAX];
 	struct trash_label l;
 
 	return pair->to_exists && S_ISREG(pair->to_st.st_mode) &&
 	       trash_name_is_inside(pair->from->inner) && trash_name_get(pair->from_name, &l) &&
-	       l.version > 0 && !l.is_cut && strcmp(l.name, pair->to_name) == 0;
+	       l.version > 0 && trash_name_origin(pair->from->inner, origin, sizeof(origin)) == 0 &&
+	       strcmp(origin, pair->to->inner) == 0;
 }
 
 static int

@@ -78,6 +78,30 @@ test_a_version_is_restored_over_its_file(void **state)
 	assert_string_equal(fx_read("/" TRASH_DIR "/v02~g"), "22");
 }
 
+/* Only with its own file it changes places: what it takes the place of goes into the trash there.
+ */
+static void
+test_a_version_carries_nothing_out_of_another_directory(void **state)
+{
+	struct conf_rule rules[] = { { .path = (char[]) { "/closed" },
+				       .rights = RIGHTS_ALL & ~(uint32_t)RIGHT_READ } };
+
+	(void)state;
+	fx_shares[0].versions = 2;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/closed"), 0755), 0);
+	fx_write("/closed/f", "secret");
+	fx_begin();
+	assert_int_equal(do_put("/f", STOR, 0, "1"), 0);
+	assert_int_equal(do_put("/f", STOR, 0, "22"), 0);
+	assert_int_equal(do_open("/closed/f", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_rename("/" TRASH_DIR "/v01~f", "/closed/f", VFS_REPLACE), 0);
+	assert_string_equal(fx_read("/closed/f"), "1");
+	assert_int_equal(do_open("/" TRASH_DIR "/v01~f", VFS_OPEN_READ, 0), -ENOENT);
+	assert_string_equal(fx_read("/closed/" TRASH_DIR "/v01~f"), "secret");
+}
+
 static void
 test_without_trash_versions_go_with_their_file(void **state)
 {
@@ -195,6 +219,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TRASH_TEST(test_the_last_versions_of_a_file_are_kept),
 		TRASH_TEST(test_a_version_is_restored_over_its_file),
+		TRASH_TEST(test_a_version_carries_nothing_out_of_another_directory),
 		TRASH_TEST(test_without_trash_versions_go_with_their_file),
 		TRASH_TEST(test_without_versions_every_replaced_content_is_kept),
 		TRASH_TEST(test_writing_in_place_leaves_a_copy),
