@@ -284,14 +284,15 @@ roll_back(struct world *w, struct file *f, bool keep, uint64_t bytes)
 
 /* A direct upload of a new file that brought nothing leaves nothing. */
 static void
-remove_empty(struct file *f)
+remove_empty(struct world *w, struct file *f)
 {
 	struct stat st, named;
 
 	if (fstat(f->fd, &st) == 0 && st.st_size == 0 &&
 	    fstatat(f->dir, f->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    named.st_ino == st.st_ino && named.st_dev == st.st_dev)
-		(void)unlinkat(f->dir, f->name, 0); /* it is empty, and that is the worst */
+	    named.st_ino == st.st_ino && named.st_dev == st.st_dev &&
+	    unlinkat(f->dir, f->name, 0) == 0) /* if not, it is empty, and that is the worst */
+		charge_drop(w, f);
 }
 
 void
@@ -302,7 +303,7 @@ publish_abort(struct world *w, struct file *f, uint64_t bytes, const char *reaso
 	if (f->kind == FILE_PART)
 		err = roll_back(w, f, reason != NULL, bytes);
 	else if (f->created)
-		remove_empty(f);
+		remove_empty(w, f);
 	if (err < 0)
 		log_warn("upload",
 			 "result=%s why=\"the part of a broken upload could not be put away\"",

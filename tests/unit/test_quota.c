@@ -450,6 +450,35 @@ test_max_file_size_holds_at_any_offset(void **ctx)
 	assert_int_equal(FX_ASK(vfs_fsetattr, opened, &grow), -EFBIG);
 }
 
+/* A count walks through the whole share: no client may cause one by what it does in order. */
+static void
+test_what_a_session_ends_itself_is_not_counted_anew(void **ctx)
+{
+	const enum conf_upload ways[] = { CONF_UPLOAD_ATOMIC, CONF_UPLOAD_DIRECT };
+
+	(void)ctx;
+	begin(100 * KIB, 100);
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		fx_shares[0].upload = ways[i];
+		assert_int_equal(do_break("/empty", STOR, 0, ""), 0);
+		assert_int_equal(record().flags, TALLY_KNOWN);
+		assert_int_equal(do_break("/new", STOR, 0, "some"), 0);
+		assert_int_equal(record().flags, TALLY_KNOWN);
+		assert_int_equal(do_put("/new", STOR, 0, "all of it"), 0);
+		assert_int_equal(do_break("/new", APPE, 0, "more"), 0);
+		assert_int_equal(do_break("/new", STOR, 0, "less"), 0);
+		assert_int_equal(record().flags, TALLY_KNOWN);
+		assert_int_equal(open_it("/open", STOR), 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/new"), 0);
+		assert_int_equal(FX_ASK(vfs_unlink, "/open"), 0);
+		assert_int_equal(do_abort(opened, 0), 0);
+		fx_close_session(&fx);
+		assert_int_equal(record().flags, TALLY_KNOWN);
+		ASSERT_EXACT();
+		fx_begin();
+	}
+}
+
 int
 main(void)
 {
@@ -467,6 +496,7 @@ main(void)
 		FX_TEST(test_space_that_is_shown_is_what_the_quota_leaves),
 		FX_TEST(test_what_was_there_before_the_quota_counts),
 		FX_TEST(test_max_file_size_holds_at_any_offset),
+		FX_TEST(test_what_a_session_ends_itself_is_not_counted_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
