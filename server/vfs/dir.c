@@ -130,6 +130,7 @@ static bool
 put_mounts(struct world *w, struct dir *d, struct buf *out)
 {
 	for (; d->next_mount < w->shares.count; d->next_mount++) {
+		const struct conf_place *rule;
 		const struct share *at;
 		char name[VFS_NAME_MAX];
 		struct stat st;
@@ -140,7 +141,8 @@ put_mounts(struct world *w, struct dir *d, struct buf *out)
 			continue;
 		buf_put_cstring(out, name);
 		if (at && fstat(at->root, &st) == 0)
-			attr_put(w, out, at, &st, at->conf->rights & ~ATTR_NOT_OF_MOUNTS);
+			attr_put(w, out, at, &st,
+				 rule_rights(at->conf, "", &rule) & ~ATTR_NOT_OF_MOUNTS);
 		else
 			put_virtual(w, d, name, out);
 	}

@@ -175,6 +175,26 @@ test_hidden_owners_are_shown_as_the_user(void **state)
 	assert_string_equal(fx_answer.r.attr.group, "anna");
 }
 
+static void
+test_a_mount_is_listed_with_the_rights_of_its_root(void **state)
+{
+	struct conf_rule rules[] = { { .path = (char[]) { "/" }, .rights = RIGHTS_READ_ONLY },
+				     { .path = (char[]) { "/in" }, .rights = RIGHTS_ALL } };
+	uint32_t listed;
+
+	(void)state;
+	fx_share(1, "pub", "/pub", "/pub-dir", RIGHTS_ALL);
+	fx_shares[1].rules = rules;
+	fx_shares[1].rule_count = COUNT_OF(rules);
+	fx_begin();
+	assert_int_equal(do_list("/"), 0);
+	assert_non_null(fx_entry("pub"));
+	listed = fx_entry("pub")->attr.rights;
+	assert_int_equal(do_stat("/pub"), 0);
+	assert_int_equal(listed, fx_answer.r.attr.rights);
+	assert_false(listed & RIGHT_CREATE);
+}
+
 int
 main(void)
 {
@@ -184,6 +204,7 @@ main(void)
 		FX_TEST(test_mode_requests_without_the_right_do_what_the_share_says),
 		FX_TEST(test_owners_cannot_be_changed_but_may_be_repeated),
 		FX_TEST(test_what_is_changed_through_a_handle_by_a_right_is_recorded),
+		FX_TEST(test_a_mount_is_listed_with_the_rights_of_its_root),
 		FX_TEST(test_hidden_owners_are_shown_as_the_user),
 	};
 
