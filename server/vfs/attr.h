@@ -42,8 +42,9 @@ uint32_t attr_file_mode(const struct place *p, uint32_t asked);
 int attr_force_group(struct world *w, const struct share *share, int fd) MUST_CHECK;
 
 /*
- * Where neither listing nor reading is allowed, only directories (so that one can go there) and
- * what this session made are to be seen; the rest is not there. fd is what st was taken of.
+ * Where neither listing nor reading nor renaming is allowed, only directories (so that one can go
+ * there) and what this session wrote are to be seen; the rest is not there. fd is what st was taken
+ * of.
  */
 bool attr_is_visible(struct world *w, const struct place *p, int fd, const struct stat *st);
 

@@ -40,7 +40,7 @@ trash_keeps_replaced(const struct share *share)
 static int
 refuse(struct world *w, const struct share *share, int err)
 {
-	if (err == -EDQUOT || err == -EBUSY) /* they have words */
+	if (err == -EDQUOT || err == -EBUSY) /* no fault of the trash: charge.h has said why */
 		return err;
 	return world_why(w, err,
 			 "the share \"%s\" keeps what is deleted or replaced, and that failed here",
@@ -347,7 +347,7 @@ trash_copy(struct world *w, struct share *share, int dir, const char *name, cons
 		    resolve_at(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &real);
 	if (err == 0 &&
 	    (fstat(real, &now) < 0 || now.st_ino != st->st_ino || now.st_dev != st->st_dev))
-		err = -EBUSY;
+		err = world_why(w, -EBUSY, "the file was exchanged a moment ago; try again");
 	if (err == 0)
 		err = copy_to(w, share, real, st, trash, kept.name);
 	if (err == 0)
