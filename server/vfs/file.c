@@ -79,7 +79,8 @@ file_name(struct file *f, struct share *share, const char *path, const char *inn
 	f->share = share;
 }
 
-void
+/* Closes all that f holds and gives its place back. */
+static void
 file_free(struct world *w, struct file *f)
 {
 	if (f->kind == FILE_PART)

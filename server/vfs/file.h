@@ -93,9 +93,6 @@ int file_change(struct world *w, const struct place *p, struct file *f,
 /* Says what the file is called: path is virtual, inner in the share. Both are copied. */
 void file_name(struct file *f, struct share *share, const char *path, const char *inner);
 
-/* Closes all that f holds and gives its place back. */
-void file_free(struct world *w, struct file *f);
-
 /* The session is over: what is being written was interrupted. */
 void file_end_all(struct world *w);
 

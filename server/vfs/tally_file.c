@@ -107,7 +107,7 @@ tally_walk(int fd, tally_walk_fn *each, void *ctx, uint32_t *ret_end)
 		if (n < 0)
 			err = -errno;
 		for (size_t i = 0; i < count && go_on; i++, next++)
-			go_on = !each || each(ctx, next, &room[i]);
+			go_on = each(ctx, next, &room[i]);
 		if (count == 0 || next >= TALLY_ENTRIES_MAX)
 			break;
 	}
