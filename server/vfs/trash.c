@@ -367,7 +367,8 @@ trash_forget(struct world *w, struct share *share, int dir, const char *name)
 	if (share->conf->versions == 0 || share->conf->trash_ms > 0 ||
 	    resolve_at(dir, TRASH_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, &trash) < 0)
 		return;
-	for (unsigned int i = 1; i <= share->conf->versions; i++) {
+	/* All that there can be: the share may have wanted more of them before. */
+	for (unsigned int i = 1; i <= TRASH_VERSIONS_MAX; i++) {
 		trash_name_put(i, 0, name, hidden);
 		/* Most are not there; what cannot go now goes with its directory. */
 		ignore_result(charge_remove(w, share, trash, hidden, 0));

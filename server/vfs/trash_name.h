@@ -20,9 +20,11 @@
 /* The directory itself, beside what is in it. */
 #define TRASH_DIR ".coffer-trash"
 #define TRASH_NAME_MAX 256
+/* Versions of one file; no share can want more. */
+#define TRASH_VERSIONS_MAX 99
 
 struct trash_label {
-	unsigned int version; /* 1 to 99, or 0: it has a moment */
+	unsigned int version; /* 1 to TRASH_VERSIONS_MAX, or 0: it has a moment */
 	uint64_t at_ms;	      /* that moment, since 1970 */
 	bool is_cut;
 	const char *name; /* points into what was read */

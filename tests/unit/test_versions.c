@@ -117,6 +117,13 @@ test_without_trash_versions_go_with_their_file(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(FX_ASK(vfs_unlink, "/f"), 0);
 	assert_int_equal(fx_hidden("/"), 0);
+	/* Also those from when there were more. */
+	assert_int_equal(do_put("/f", STOR, 0, "1"), 0);
+	assert_int_equal(do_put("/f", STOR, 0, "2"), 0);
+	assert_int_equal(do_put("/f", STOR, 0, "3"), 0);
+	fx_shares[0].versions = 1;
+	assert_int_equal(FX_ASK(vfs_unlink, "/f"), 0);
+	assert_int_equal(fx_hidden("/"), 0);
 }
 
 static void
