@@ -62,7 +62,8 @@ find_pair(struct world *w, const char *from, const char *to, struct pair *pair)
 
 /*
  * Rights of a rename. Within the reach of one rule "rename" is enough; to another one the new name
- * must also be one that could be made there, and nothing becomes readable by being moved.
+ * must also be one that could be made there, and nothing becomes readable by being moved but files
+ * that this session made: a directory that it made may hold what others have put there.
  */
 static int
 judge_rename(struct world *w, const struct pair *pair)
@@ -79,7 +80,7 @@ judge_rename(struct world *w, const struct pair *pair)
 		return world_why(w, -EACCES, "things get into the trash by being deleted");
 	if (err == 0 && (restores || from->rule != to->rule || !(to->rights & RIGHT_RENAME)))
 		err = world_need(w, to, making);
-	if (err == 0 && !is_own && (to->rights & ~from->rights & RIGHT_READ))
+	if (err == 0 && (is_dir || !is_own) && (to->rights & ~from->rights & RIGHT_READ))
 		err = world_refuse(w, from, RIGHT_READ);
 	if (err == 0 && pair->to_exists)
 		err = name_need_or_own(w, to, RIGHT_OVERWRITE, RIGHT_CREATE, pair->to_dir,

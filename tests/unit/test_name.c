@@ -195,6 +195,27 @@ test_space_is_shown_without_what_is_kept_free(void **state)
 	assert_int_equal(fx_answer.r.space.blocks_avail, 0);
 }
 
+/* A directory of one's own may hold what is not. */
+static void
+test_a_directory_carries_nothing_to_where_it_could_be_read(void **state)
+{
+	struct conf_rule rules[] = { { .path = (char[]) { "/box" },
+				       .rights = RIGHT_CREATE | RIGHT_MKDIR } };
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/box"), 0755), 0);
+	fx_begin();
+	assert_int_equal(FX_ASK(vfs_mkdir, "/box/d", VFS_MODE_DEFAULT), 0);
+	fx_write("/box/d/theirs", "x");
+	assert_int_equal(do_rename("/box/d", "/d", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"read\""));
+	assert_int_equal(do_rename("/box/d", "/box/e", 0), 0);
+	assert_int_equal(do_put("/box/mine", STOR, 0, "x"), 0);
+	assert_int_equal(do_rename("/box/mine", "/mine", 0), 0);
+}
+
 int
 main(void)
 {
@@ -208,6 +229,7 @@ main(void)
 		FX_TEST(test_hard_links_are_made_of_files_only),
 		FX_TEST(test_times_and_size_are_set_by_path),
 		FX_TEST(test_space_is_shown_without_what_is_kept_free),
+		FX_TEST(test_a_directory_carries_nothing_to_where_it_could_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
