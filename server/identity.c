@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * identity.c - the only file that changes a uid, a gid, or groups.
- * Invariant: when a function here returns, all three uids and gids are the wanted ones, the groups
- * are exactly the wanted ones, and setuid(0) fails. Anything else ends the process.
+ * Invariant: when identity_become_*() returns, all three uids and gids are the wanted ones, the
+ * groups are exactly the wanted ones, and setuid(0) fails. Anything else ends the process.
  */
 #include "server/identity.h"
 
