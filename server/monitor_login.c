@@ -197,6 +197,10 @@ fork_worker(struct mon *mon)
 	pid = fork();
 	if (pid < 0) {
 		log_error("fork", "reason=\"%s\"", strerror(errno));
+		for (size_t i = 0; i < 2; i++) {
+			fd_close(&to_wire[i]);
+			fd_close(&to_us[i]);
+		}
 		return -1;
 	}
 	if (pid == 0) {
