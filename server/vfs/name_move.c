@@ -73,6 +73,7 @@ judge_rename(struct world *w, const struct pair *pair)
 	bool is_own = own_has(&w->own, pair->from_dir, pair->from_name);
 	enum conf_right making = is_dir ? RIGHT_MKDIR : RIGHT_CREATE;
 	bool restores = trash_name_is_inside(from->inner);
+	uint32_t gains = to->rights;
 	int err = name_need_or_own(w, from, RIGHT_RENAME, making, pair->from_dir, pair->from_name);
 
 	if (err == 0 &&
@@ -80,7 +81,9 @@ judge_rename(struct world *w, const struct pair *pair)
 		return world_why(w, -EACCES, "things get into the trash by being deleted");
 	if (err == 0 && (restores || from->rule != to->rule || !(to->rights & RIGHT_RENAME)))
 		err = world_need(w, to, making);
-	if (err == 0 && (is_dir || !is_own) && (to->rights & ~from->rights & RIGHT_READ))
+	if (is_dir) /* not everything in it has the rights of its own name */
+		gains |= rule_rights_below(to->share->conf, to->inner);
+	if (err == 0 && (is_dir || !is_own) && (gains & ~from->rights & RIGHT_READ))
 		err = world_refuse(w, from, RIGHT_READ);
 	if (err == 0 && pair->to_exists)
 		err = name_need_or_own(w, to, RIGHT_OVERWRITE, RIGHT_CREATE, pair->to_dir,

@@ -71,20 +71,37 @@ rule_rights(const struct conf_share *share, const char *inner, const struct conf
 	return nearest(share, inner, ret_place);
 }
 
+/* Is it written for this path or for one below it? */
+static bool
+is_below(const struct conf_rule *rule, const char *inner)
+{
+	size_t inner_len = strlen(inner), len;
+	const char *path = rule_inner(rule, &len);
+
+	return inner_len == 0 || (len >= inner_len && strncmp(path, inner, inner_len) == 0 &&
+				  (len == inner_len || path[inner_len] == '/'));
+}
+
 bool
 rule_stands_below(const struct conf_share *share, const char *inner)
 {
-	size_t inner_len = strlen(inner);
-
 	for (size_t i = 0; i < share->rule_count; i++) {
-		size_t len;
-		const char *path = rule_inner(&share->rules[i], &len);
-
-		if (inner_len == 0 || (len >= inner_len && strncmp(path, inner, inner_len) == 0 &&
-				       (len == inner_len || path[inner_len] == '/')))
+		if (is_below(&share->rules[i], inner))
 			return true;
 	}
 	return false;
+}
+
+uint32_t
+rule_rights_below(const struct conf_share *share, const char *inner)
+{
+	uint32_t rights = RIGHT_NONE;
+
+	for (size_t i = 0; i < share->rule_count; i++) {
+		if (is_below(&share->rules[i], inner))
+			rights |= share->rules[i].rights;
+	}
+	return rights;
 }
 
 bool

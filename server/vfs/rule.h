@@ -32,6 +32,9 @@ uint32_t rule_rights(const struct conf_share *share, const char *inner,
  */
 bool rule_stands_below(const struct conf_share *share, const char *inner);
 
+/* All that those rules together give: what a move to this path could bring within their reach. */
+uint32_t rule_rights_below(const struct conf_share *share, const char *inner);
+
 /* Is something forbidden somewhere in the share that a session may do to what it made itself? */
 bool rule_tracks(const struct conf_share *share);
 

@@ -216,6 +216,30 @@ test_a_directory_carries_nothing_to_where_it_could_be_read(void **state)
 	assert_int_equal(do_rename("/box/mine", "/mine", 0), 0);
 }
 
+/* Nor to where a rule for something in it would let it be read. */
+static void
+test_a_directory_is_not_moved_above_a_rule_that_lets_read(void **state)
+{
+	struct conf_rule rules[] = {
+		{ .path = (char[]) { "/box" }, .rights = RIGHT_MKDIR | RIGHT_RENAME },
+		{ .path = (char[]) { "/box/pub/in" }, .rights = RIGHTS_READ_ONLY },
+	};
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	assert_int_equal(mkdir(fx_path("/box"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/box/d"), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/box/d/in"), 0755), 0);
+	fx_write("/box/d/in/secret", "secret");
+	fx_begin();
+	assert_int_equal(do_open("/box/d/in/secret", VFS_OPEN_READ, 0), -EACCES);
+	assert_int_equal(do_rename("/box/d", "/box/pub", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"read\""));
+	assert_int_equal(do_rename("/box/d", "/box/other", 0), 0);
+	assert_int_equal(do_open("/box/pub/in/secret", VFS_OPEN_READ, 0), -ENOENT);
+}
+
 int
 main(void)
 {
@@ -230,6 +254,7 @@ main(void)
 		FX_TEST(test_times_and_size_are_set_by_path),
 		FX_TEST(test_space_is_shown_without_what_is_kept_free),
 		FX_TEST(test_a_directory_carries_nothing_to_where_it_could_be_read),
+		FX_TEST(test_a_directory_is_not_moved_above_a_rule_that_lets_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
