@@ -26,6 +26,12 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define GROUPS_MODERN "X25519:P-256:P-384"
 #define GROUPS_COMPATIBLE "X25519:P-256:P-384:P-521"
+/*
+ * What is recorded today cannot be read by tomorrow's quantum computers. OpenSSL has it from 3.5 on.
+ * No client is asked for a second hello over it: of the groups that it sent a share of, the first of
+ * our list is taken.
+ */
+#define GROUPS_QUANTUM "X25519MLKEM768:"
 #define SIGNATURES                                                                      \
 	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:" \
 	"RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
@@ -85,6 +91,16 @@ choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len
 #define SSL_OP_NO_RX_CERTIFICATE_COMPRESSION ((uint64_t)1 << 33)
 #endif
 
+static bool
+set_groups(SSL_CTX *ctx, bool modern)
+{
+	if (SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_QUANTUM GROUPS_MODERN
+						 : GROUPS_QUANTUM GROUPS_COMPATIBLE) == 1)
+		return true;
+	ERR_clear_error(); /* an older OpenSSL takes no list with a name that it does not know */
+	return SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_MODERN : GROUPS_COMPATIBLE) == 1;
+}
+
 /* Each of these must hold; none is a matter of taste. */
 static bool
 set_policy(SSL_CTX *ctx, const struct conf *conf)
@@ -117,7 +133,7 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 	       tls_ticket_prepare(ctx) && SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
 	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
-	       SSL_CTX_set1_groups_list(ctx, modern ? GROUPS_MODERN : GROUPS_COMPATIBLE) == 1 &&
+	       set_groups(ctx, modern) &&
 	       SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
 	       SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"warm", 4) == 1;
 }

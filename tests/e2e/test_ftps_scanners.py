@@ -28,6 +28,17 @@ def test_TL09_testssl_finds_protocols_suites_and_no_vulnerability(server):
     assert said.count("not vulnerable (OK)") >= 8, said
 
 
+def test_keys_are_agreed_with_the_best_that_client_and_openssl_have(server):
+    """Post-quantum where OpenSSL has it, and no second hello for who has no share of that."""
+    quantum = "X25519MLKEM768" in run("openssl", "list", "-tls-groups", ok=False).text
+    for groups, expected in ((None, "X25519MLKEM768" if quantum else "X25519"), ("X25519", "X25519"), ("P-256", "P-256|prime256v1|secp256r1")):
+        said = run("openssl", "s_client", "-connect", "localhost:%d" % server.ftps_port, "-starttls", "ftp", "-CAfile", server.ca, "-tls1_3", "-msg",
+                   *(("-groups", groups) if groups else ()), input=b"QUIT\r\n", timeout=60).text
+        agreed = re.findall(r"^(?:Negotiated TLS1\.3 group: |Server Temp Key: (?:ECDH, )?|Peer Temp Key: (?:ECDH, )?)([\w-]+)", said, re.M)
+        assert agreed and all(re.fullmatch(expected, a) for a in agreed), (groups, agreed)
+        assert len(re.findall(r"^>>> .*ClientHello", said, re.M)) == 1 and "Verify return code: 0 (ok)" in said, (groups, said)
+
+
 def test_scripts_of_nmap_run_and_find_nothing(server, tmp_path):
     """It takes us for an FTP server of no name (else its scripts would not run), and proves by its own log that each ran."""
     (tmp_path / "users").write_text("root\n%s\n" % server.user)
