@@ -76,6 +76,32 @@ def pytest_unconfigure():
         os.rmdir(where)
 
 
+class TidySocket(ssl.SSLSocket):
+    """Python does not empty OpenSSL's queue of errors before it asks OpenSSL something (its issue 148594): from OpenSSL 3.4 on,
+    what broke on one connection is raised by the next read of another one."""
+
+    forget = ctypes.CDLL(ssl._ssl.__file__).ERR_clear_error
+
+    def do_handshake(self, *a):
+        self.forget()
+        return super().do_handshake(*a)
+
+    def read(self, *a):
+        self.forget()
+        return super().read(*a)
+
+    def send(self, *a):
+        self.forget()
+        return super().send(*a)
+
+    def unwrap(self):
+        self.forget()
+        return super().unwrap()
+
+
+ssl.SSLContext.sslsocket_class = TidySocket
+
+
 class Server:
     """A running tests/serve; FT_* values are attributes (ftps_port, sftp_port, user, ...)."""
 
