@@ -389,8 +389,16 @@ class CommonsNetAsItComes(CommonsNet):
     name, how, binding = "commons-net-as-it-comes", "no", "preferred"
 
 
+def net_ftp_resumes():
+    """From 3.15 on, which is Debian 13's."""
+    said = subprocess.run(["perl", "-MNet::FTP", "-e", "print $Net::FTP::VERSION"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, check=False).stdout
+    return said != "" and float(said) >= 3.15
+
+
 class NetFtp(Spoken):
-    name, binding = "net-ftp", "preferred"
+    name = "net-ftp"
+    binding = "required" if net_ftp_resumes() else "preferred"
 
     def command(self):
         return ["perl", os.path.join(PROGRAMS, "net_ftp.pl"), str(self.port), self.server.user, self.server.password, self.server.ca,

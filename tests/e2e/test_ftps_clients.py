@@ -67,7 +67,7 @@ def test_a_client_without_tls_is_told_what_to_choose_and_named_in_the_log(server
     assert "verb=USER user=" + server.user in server.log() and server.password not in server.log()
 
 
-AS_THEY_COME = {"net-ftp": NetFtp, "commons-net": CommonsNetAsItComes}
+AS_THEY_COME = {name: kind for name, kind in (("net-ftp", NetFtp), ("commons-net", CommonsNetAsItComes)) if kind.binding == "preferred"}
 
 
 @both
