@@ -33,8 +33,8 @@ struct conn {
 
 /* Rows for connections that were told to end and are not counted any more. */
 #define CONNS_ENDING 64
-/* More than any configuration allows. */
-#define CONNS_LIMIT 200000u
+/* As many as a configuration can allow: limits.sessions and limits.waiting. */
+#define CONNS_LIMIT (2 * 100000u + CONNS_ENDING)
 
 struct conns {
 	struct conn *at;
@@ -67,7 +67,14 @@ void conns_stop(struct conn *c);
 /* The next moment at which one must be logged in. */
 uint64_t conns_deadline(const struct conns *t);
 
-/* For the hand-over to a new image of the listener: rows with their descriptors by number. */
+/*
+ * For the hand-over to a new image of the listener: their number (4 bytes), and rows with their
+ * descriptors by number, each of so many bytes at most: pid, sock, source, texts with their
+ * lengths, six flags, two times.
+ */
+#define CONNS_ROW_BYTES                                                                  \
+	(4u + 4u + sizeof(struct source) + (4u + ACCOUNT_NAME_MAX - 1) + (4u + 65 - 1) + \
+	 (4u + SOURCE_TEXT_MAX - 1) + 6u + 8u + 8u)
 void conns_put(const struct conns *t, struct buf *b);
 int conns_get(struct conns *t, struct buf *b) MUST_CHECK;
 

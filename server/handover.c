@@ -21,7 +21,8 @@
 #include "server/penalty.h"
 #include "server/process.h"
 
-#define STATE_MAX (4 * 1024 * 1024)
+/* As many connections as there may be, and the rest; what is not written is never touched. */
+#define STATE_MAX ((size_t)CONNS_LIMIT * CONNS_ROW_BYTES + 4 * 1024 * 1024)
 
 static char program[4096];
 
