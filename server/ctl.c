@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ctl.c - cofferctl, the administrator's tool. Owns: the table of its sub-commands. It is not the
- * server and never becomes it: it reads the configuration, and edits the users file.
+ * server and never becomes it: it reads the configuration, edits the files of users and groups,
+ * counts quotas again, and sends a running server signals and questions.
  */
 #include "server/ctl.h"
 

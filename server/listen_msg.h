@@ -18,7 +18,7 @@ enum listen_msg {
 	LISTEN_MSG_GRANTED, /* u8 yes, string reason; for CLAIM also TLS_SHARED_KEY bytes of ticket
 			       keys */
 	LISTEN_MSG_DELAY,   /* u32 ms: the refusal is to be held back so much longer */
-	LISTEN_MSG_STOP,    /* the server stops: end the session */
+	LISTEN_MSG_STOP,    /* the server stops, or wants this one to go: end the session */
 };
 
 /* Exit status of a monitor, for the listener's accounting. */
@@ -27,7 +27,7 @@ enum monitor_exit {
 	MONITOR_EXIT_DIED = 1, /* die() */
 	MONITOR_EXIT_NO_LOGIN, /* the client never got in */
 	MONITOR_EXIT_LATE,     /* the same, and it used up the time for it */
-	MONITOR_EXIT_CRASH,    /* wire or worker died of a signal */
+	MONITOR_EXIT_CRASH,    /* wire or worker died of a signal, or broke its filter */
 };
 
 #endif

@@ -27,7 +27,7 @@
 #include "server/identity.h"
 #include "server/sandbox_filter.h"
 
-/* Wire holds the client, its monitor, its worker, a listener, a data connection, and open files. */
+/* Wire holds the client, monitor, worker, the line to a port, data connections, and open files. */
 #define WIRE_FILES_SPARE 32
 /* A flood must end this process, not the machine (security: H33). */
 #define WIRE_DATA_BYTES (128ul * 1024 * 1024)

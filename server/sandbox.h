@@ -12,7 +12,7 @@
 #include "conf/conf.h"
 #include "server/sandbox_landlock.h"
 
-/* Who wire and signer are in system mode; found by name once, at start. */
+/* Who wire, signer and the others are in system mode; found by name once, at start. */
 struct sandbox_ids {
 	uid_t wire_uid;
 	gid_t wire_gid;

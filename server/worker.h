@@ -12,7 +12,7 @@ struct worker {
 	const struct conf *conf;
 	const struct account *account;
 	int wire_sock;	  /* questions come from here, distrusted */
-	int monitor_sock; /* one message when we are ready; its end means that we must go */
+	int monitor_sock; /* we say worker_msg there; its end means that we must go */
 	bool ports;	  /* the session's protocol wants data connections */
 	int gate_sock;	  /* passive ports come from there; -1: none are wanted */
 	struct sockaddr_storage local, peer;
