@@ -6,13 +6,11 @@
  */
 #include "protocols/ftp/ftp_job.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "protocols/common/digest.h"
 #include "protocols/ftp/ftp_in.h"
 #include "protocols/ftp/ftp_reply.h"
-#include "server/base/fail.h"
 #include "server/base/fd.h"
 
 void
@@ -27,10 +25,7 @@ ftp_job_start(struct ftp *f, enum ftp_job_kind kind)
 {
 	ftp_job_init(&f->job);
 	f->job.kind = kind;
-	if (!f->piece)
-		f->piece = malloc((f->piece_size = FTP_PIECE) + 1);
-	if (!f->piece)
-		die("no memory for a transfer");
+	ftp_xfer_make_room(f);
 }
 
 void

@@ -28,6 +28,18 @@ ftp_xfer_init(struct ftp_xfer *x)
 	x->reason = "aborted";
 }
 
+/* Not zeroed: pages that no transfer needs are never touched. */
+void
+ftp_xfer_make_room(struct ftp *f)
+{
+	if (f->piece)
+		return;
+	f->piece_size = FTP_PIECE;
+	f->piece = malloc(f->piece_size + 1);
+	if (!f->piece)
+		die("no memory for a transfer");
+}
+
 void
 ftp_xfer_start(struct ftp *f, enum ftp_kind kind)
 {
@@ -36,13 +48,12 @@ ftp_xfer_start(struct ftp *f, enum ftp_kind kind)
 	f->x.stage = FTP_OPENING;
 	f->x.ascii = f->ascii && kind != FTP_LIST;
 	ftp_ascii_init(&f->x.ascii_state);
-	/* Once per session, and not zeroed: pages that no transfer needs are never touched. */
-	if (!f->piece)
-		f->piece = malloc((f->piece_size = FTP_PIECE) + 1);
-	if (!f->raw && f->x.ascii && kind == FTP_GET)
+	ftp_xfer_make_room(f);
+	if (!f->raw && f->x.ascii && kind == FTP_GET) {
 		f->raw = malloc(FTP_STEP);
-	if (!f->piece || (f->x.ascii && kind == FTP_GET && !f->raw))
-		die("no memory for a transfer");
+		if (!f->raw)
+			die("no memory for a transfer");
+	}
 }
 
 void

@@ -71,6 +71,8 @@ struct ftp_xfer {
 };
 
 void ftp_xfer_init(struct ftp_xfer *x);
+/* Makes ftp->piece, once per session: the first transfer or job does. */
+void ftp_xfer_make_room(struct ftp *f);
 /* Starts one of kind; the caller asks worker next. */
 void ftp_xfer_start(struct ftp *f, enum ftp_kind kind);
 /* Behind a question of the transfer: err is what the asking returned. */
