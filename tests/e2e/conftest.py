@@ -11,6 +11,7 @@ import ctypes
 import ftplib
 import hashlib
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -64,6 +65,14 @@ def private_etc():
     shutil.copy(os.path.join(TOP, "packaging", "pam", "coffer"), "/etc/pam.d/coffer")
     return home
 
+
+def others_can_enter(where):
+    return all(os.stat(at).st_mode & 0o001 for at in (where, *map(str, pathlib.Path(where).parents)))
+
+
+# Their homes and shares are there. Otherwise most of the tests as root would fail by "Login incorrect", and not say why.
+if IS_ROOT and not others_can_enter(os.path.realpath(tempfile.gettempdir())):
+    pytest.exit("the directory for temporary files, %s, must be one that other users can enter: set TMPDIR" % tempfile.gettempdir(), 2)
 
 SYSTEM_HOME = private_etc() if IS_ROOT else None
 
