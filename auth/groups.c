@@ -11,6 +11,28 @@
 
 #include "auth/lines.h"
 
+/*
+ * Names with commas between, and nothing else: a blank that somebody put behind a comma, as the
+ * system's group(5) allows, would make another name of it, and no rule would find the member.
+ */
+static bool
+members_ok(const char *members)
+{
+	char name[ACCOUNT_NAME_MAX];
+	size_t len;
+
+	for (; *members; members += len + (members[len] == ',')) {
+		len = strcspn(members, ",");
+		if (len >= sizeof(name))
+			return false;
+		memcpy(name, members, len);
+		name[len] = '\0';
+		if (len > 0 && !account_name_ok(name))
+			return false;
+	}
+	return true;
+}
+
 /* Takes a line apart, which is changed; members points into it. Returns NULL, or what is wrong. */
 static const char *
 parse(char *line, struct group_line *ret)
@@ -31,6 +53,8 @@ parse(char *line, struct group_line *ret)
 	g.members = strsep(&rest, ":");
 	if (!g.members || rest)
 		return "a group has four fields: name:x:gid:members";
+	if (!members_ok(g.members))
+		return "the members (fourth field) are names with commas between, without blanks";
 	*ret = g;
 	return NULL;
 }
@@ -169,7 +193,7 @@ groups_set(const char *file, const struct group_line *group)
 	size_t size = strlen(group->members) + LINES_MAX;
 	int err = 0;
 
-	if (!account_name_ok(group->name) || !lines_field_ok(group->members))
+	if (!account_name_ok(group->name) || !members_ok(group->members))
 		return -EINVAL;
 	storage = mem_new(1, size);
 	text_init(&line, storage, size);

@@ -52,7 +52,10 @@ static void
 test_line_that_may_be_about_him_must_be_readable(void **state)
 {
 	static const char *const lines[] = { "root:x:0:alice\n", "ten:x:ten:alice\n",
-					     "denied:x:alice\n" };
+					     "denied:x:alice\n",
+					     /* as group(5) of the system may be written */
+					     "denied:x:500:carl, alice\n", "denied:x:500:alice \n",
+					     "denied:x::carl;alice\n", "denied:x::carl alice\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
