@@ -77,7 +77,10 @@ options_len(const char *s)
 	return i;
 }
 
-/* sshd's from=: a list of patterns and networks; one that matches with '!' in front refuses. */
+/*
+ * sshd's from=: a list of patterns and networks; one that matches with '!' in front refuses, and so
+ * does a network that cannot be read: it might be one that keeps this address out.
+ */
 static bool
 address_listed(const char *addr, char *list)
 {
@@ -88,7 +91,9 @@ address_listed(const char *addr, char *list)
 		bool not_him = *one == '!';
 		const char *pattern = one + not_him;
 
-		if (fnmatch(pattern, addr, 0) != 0 && !net_has(pattern, addr))
+		if (strchr(pattern, '/') && !net_is_network(pattern))
+			return false;
+		if (fnmatch(pattern, addr, FNM_CASEFOLD) != 0 && !net_has(pattern, addr))
 			continue;
 		if (not_him)
 			return false;
@@ -97,24 +102,42 @@ address_listed(const char *addr, char *list)
 	return listed;
 }
 
+/* Digits in front of *at, which moves behind them; as many as there were asked for. */
+static int
+take_number(const char **at, size_t digits)
+{
+	int number = 0;
+
+	for (; digits > 0; digits--)
+		number = number * 10 + (*(*at)++ - '0');
+	return number;
+}
+
 /*
- * sshd's expiry-time=: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z or (as we see it) in UTC.
+ * sshd's expiry-time=: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, in the time of this machine, or
+ * with Z behind it in UTC.
  */
 static bool
 is_expired(const char *when)
 {
-	static const char *const forms[] = { "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d" };
-	static const size_t digits[] = { 14, 12, 8 };
 	size_t len = strspn(when, "0123456789");
+	struct tm asked = { .tm_isdst = -1 }, day;
+	bool utc = strcmp(when + len, "Z") == 0;
 
-	for (size_t i = 0; i < COUNT_OF(forms); i++) {
-		struct tm utc = { 0 };
-
-		if (len == digits[i] && (when[len] == '\0' || strcmp(when + len, "Z") == 0) &&
-		    strptime(when, forms[i], &utc))
-			return time(NULL) >= timegm(&utc);
-	}
-	return true; /* a date that we cannot read has passed */
+	if ((len != 8 && len != 12 && len != 14) || (when[len] && !utc))
+		return true; /* a date that we cannot read has passed */
+	asked.tm_year = take_number(&when, 4) - 1900;
+	asked.tm_mon = take_number(&when, 2) - 1;
+	asked.tm_mday = take_number(&when, 2);
+	asked.tm_hour = len >= 12 ? take_number(&when, 2) : 0;
+	asked.tm_min = len >= 12 ? take_number(&when, 2) : 0;
+	asked.tm_sec = len == 14 ? take_number(&when, 2) : 0;
+	day = asked;
+	if (timegm(&day) == -1 || day.tm_mon != asked.tm_mon || day.tm_mday != asked.tm_mday ||
+	    day.tm_hour != asked.tm_hour || day.tm_min != asked.tm_min ||
+	    day.tm_sec != asked.tm_sec)
+		return true; /* the 31st of February */
+	return time(NULL) >= (utc ? timegm(&asked) : mktime(&asked));
 }
 
 /* Options without effect on a server that has neither shell nor forwarding. */
