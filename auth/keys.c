@@ -103,6 +103,7 @@ find_in(struct keys_search *s, const char *file)
 static int
 expand(const struct keys_question *q, const char *template, char *room, size_t size)
 {
+	const char *home = q->account->home; /* the users file may say none: that is not "/" */
 	struct text t;
 
 	text_init(&t, room, size);
@@ -110,7 +111,7 @@ expand(const struct keys_question *q, const char *template, char *room, size_t s
 		if (p[0] == '%' && p[1] == 'u')
 			text_puts(&t, q->account->name), p++;
 		else if (p[0] == '%' && p[1] == 'h')
-			text_puts(&t, q->account->home ? q->account->home : "/nonexistent"), p++;
+			text_puts(&t, home && *home ? home : "/nonexistent"), p++;
 		else
 			text_putc(&t, *p);
 	}

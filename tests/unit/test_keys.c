@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* test_keys.c - authorized_keys: whose they are, whom a line lets in, from where, and until when. */
+/* test_keys.c - authorized_keys: whose they are, whom a line lets in, from where, and until when.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "auth/keys_line.h"
@@ -136,6 +139,36 @@ test_what_is_not_understood_lets_nobody_in(void **state)
 			fail_msg("%s lets in", options[i]);
 }
 
+/* What stands for no home must not make a path of the root directory. */
+static void
+test_somebody_without_a_home_has_no_keys_in_it(void **state)
+{
+	char file[] = "/tmp/coffer-keys-XXXXXX", template[64], line[] = "ssh-ed25519 " KEY "\n";
+	char *templates[] = { template }, home[] = "", other[] = "/tmp";
+	struct conf conf = { .mode = CONF_PERSONAL, .sftp.authorized_keys = { templates, 1 } };
+	struct account account = { .name = "alice", .uid = geteuid(), .home = other };
+	const struct keys_question q = { .conf = &conf,
+					 .account = &account,
+					 .addr = "192.0.2.1",
+					 .algorithm = "ssh-ed25519",
+					 .blob = blob,
+					 .blob_len = sizeof(blob) };
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, line, strlen(line)), strlen(line));
+	close(fd);
+	snprintf(template, sizeof(template), "%%h%s", strrchr(file, '/'));
+	assert_int_equal(keys_find(&q), 0);
+	snprintf(template, sizeof(template), "%%h%s", file);
+	account.home = home;
+	assert_int_equal(keys_find(&q), -ENOENT);
+	account.home = NULL;
+	assert_int_equal(keys_find(&q), -ENOENT);
+	unlink(file);
+}
+
 int
 main(void)
 {
@@ -144,6 +177,7 @@ main(void)
 		cmocka_unit_test(test_a_date_that_is_none_has_passed),
 		cmocka_unit_test(test_from_lets_in_whom_it_lists),
 		cmocka_unit_test(test_what_is_not_understood_lets_nobody_in),
+		cmocka_unit_test(test_somebody_without_a_home_has_no_keys_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
