@@ -27,9 +27,9 @@
 #define GROUPS_MODERN "X25519:P-256:P-384"
 #define GROUPS_COMPATIBLE "X25519:P-256:P-384:P-521"
 /*
- * What is recorded today cannot be read by tomorrow's quantum computers. OpenSSL has it from 3.5 on.
- * No client is asked for a second hello over it: of the groups that it sent a share of, the first of
- * our list is taken.
+ * What is recorded today cannot be read by tomorrow's quantum computers. OpenSSL has it from 3.5
+ * on. No client is asked for a second hello over it: of the groups that it sent a share of, the
+ * first of our list is taken.
  */
 #define GROUPS_QUANTUM "X25519MLKEM768:"
 #define SIGNATURES                                                                      \
@@ -132,8 +132,7 @@ set_policy(SSL_CTX *ctx, const struct conf *conf)
 	return SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
 	       tls_ticket_prepare(ctx) && SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS_13) == 1 &&
-	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 &&
-	       set_groups(ctx, modern) &&
+	       SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1 && set_groups(ctx, modern) &&
 	       SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
 	       SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"warm", 4) == 1;
 }

@@ -61,9 +61,35 @@ find_pair(struct world *w, const char *from, const char *to, struct pair *pair)
 }
 
 /*
+ * Nothing may be done to a thing by its new name that could not be done by the old one. Refuses for
+ * the right that it would gain. But files that this session made are its own; a directory that it
+ * made may hold what others have put there, and what comes out of the trash has there no rights of
+ * a file that is written.
+ */
+static int
+check_gains(struct world *w, const struct pair *pair, bool is_own, bool restores)
+{
+	const struct place *from = pair->from, *to = pair->to;
+	bool is_dir = S_ISDIR(pair->from_st.st_mode);
+	uint32_t gains = to->rights, guarded = RIGHT_READ;
+
+	if (is_own && !is_dir)
+		return 0;
+	if (is_dir) { /* not everything in it has the rights of its own name */
+		gains |= rule_rights_below(to->share->conf, to->inner);
+		guarded |= RIGHT_LIST; /* of a file it shows the name only, which is known */
+	}
+	if (!restores)
+		guarded |= RIGHT_DELETE | RIGHT_OVERWRITE;
+	gains &= ~from->rights & guarded;
+	if (gains & RIGHT_READ)
+		gains = RIGHT_READ;
+	return gains ? world_refuse(w, from, (enum conf_right)(gains & -gains)) : 0;
+}
+
+/*
  * Rights of a rename. Within the reach of one rule "rename" is enough; to another one the new name
- * must also be one that could be made there, and nothing becomes readable by being moved but files
- * that this session made: a directory that it made may hold what others have put there.
+ * must also be one that could be made there, and nothing is gained by it.
  */
 static int
 judge_rename(struct world *w, const struct pair *pair)
@@ -73,7 +99,6 @@ judge_rename(struct world *w, const struct pair *pair)
 	bool is_own = own_has(&w->own, pair->from_dir, pair->from_name);
 	enum conf_right making = is_dir ? RIGHT_MKDIR : RIGHT_CREATE;
 	bool restores = trash_name_is_inside(from->inner);
-	uint32_t gains = to->rights;
 	int err = name_need_or_own(w, from, RIGHT_RENAME, making, pair->from_dir, pair->from_name);
 
 	if (err == 0 &&
@@ -81,10 +106,8 @@ judge_rename(struct world *w, const struct pair *pair)
 		return world_why(w, -EACCES, "things get into the trash by being deleted");
 	if (err == 0 && (restores || from->rule != to->rule || !(to->rights & RIGHT_RENAME)))
 		err = world_need(w, to, making);
-	if (is_dir) /* not everything in it has the rights of its own name */
-		gains |= rule_rights_below(to->share->conf, to->inner);
-	if (err == 0 && (is_dir || !is_own) && (gains & ~from->rights & RIGHT_READ))
-		err = world_refuse(w, from, RIGHT_READ);
+	if (err == 0)
+		err = check_gains(w, pair, is_own, restores);
 	if (err == 0 && pair->to_exists)
 		err = name_need_or_own(w, to, RIGHT_OVERWRITE, RIGHT_CREATE, pair->to_dir,
 				       pair->to_name);

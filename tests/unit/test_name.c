@@ -240,6 +240,45 @@ test_a_directory_is_not_moved_above_a_rule_that_lets_read(void **state)
 	assert_int_equal(do_open("/box/pub/in/secret", VFS_OPEN_READ, 0), -ENOENT);
 }
 
+/* Who may rename but not list, delete or replace cannot have that by a name elsewhere. */
+static void
+test_nothing_is_moved_to_where_more_may_be_done_to_it(void **state)
+{
+	struct conf_rule rules[] = {
+		{ .path = (char[]) { "/keep" },
+		  .rights = RIGHT_READ | RIGHT_CREATE | RIGHT_MKDIR | RIGHT_RENAME },
+		{ .path = (char[]) { "/list" },
+		  .rights = RIGHT_READ | RIGHT_LIST | RIGHT_CREATE | RIGHT_MKDIR },
+		{ .path = (char[]) { "/lose" },
+		  .rights = RIGHT_READ | RIGHT_CREATE | RIGHT_MKDIR | RIGHT_DELETE },
+		{ .path = (char[]) { "/cut" },
+		  .rights = RIGHT_READ | RIGHT_CREATE | RIGHT_MKDIR | RIGHT_OVERWRITE },
+	};
+	static const char *const places[] = { "/keep", "/list", "/lose", "/cut" };
+
+	(void)state;
+	fx_shares[0].rules = rules;
+	fx_shares[0].rule_count = COUNT_OF(rules);
+	for (size_t i = 0; i < COUNT_OF(places); i++)
+		assert_int_equal(mkdir(fx_path(places[i]), 0755), 0);
+	assert_int_equal(mkdir(fx_path("/keep/d"), 0755), 0);
+	fx_write("/keep/d/theirs", "x");
+	fx_write("/keep/theirs", "x");
+	fx_begin();
+	assert_int_equal(do_rename("/keep/d", "/list/d", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"list\""));
+	assert_int_equal(do_rename("/keep/theirs", "/lose/theirs", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"delete\""));
+	assert_int_equal(do_rename("/keep/d", "/lose/d", 0), -EACCES);
+	assert_int_equal(do_rename("/keep/theirs", "/cut/theirs", 0), -EACCES);
+	assert_non_null(strstr(fx_answer.why, "\"overwrite\""));
+	/* Its own name is all that a file shows by being listed, and it is known. */
+	assert_int_equal(do_rename("/keep/theirs", "/list/theirs", 0), 0);
+	/* What this session made, it may also remove. */
+	assert_int_equal(do_put("/keep/mine", STOR, 0, "x"), 0);
+	assert_int_equal(do_rename("/keep/mine", "/lose/mine", 0), 0);
+}
+
 int
 main(void)
 {
@@ -255,6 +294,7 @@ main(void)
 		FX_TEST(test_space_is_shown_without_what_is_kept_free),
 		FX_TEST(test_a_directory_carries_nothing_to_where_it_could_be_read),
 		FX_TEST(test_a_directory_is_not_moved_above_a_rule_that_lets_read),
+		FX_TEST(test_nothing_is_moved_to_where_more_may_be_done_to_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
