@@ -207,11 +207,10 @@ static void
 check_hooks(struct check *c)
 {
 	const struct conf *conf = c->conf;
-	char parent[4096], why_room[200];
+	char why_room[4400];
 	FD_OWN int fd = -1;
 	struct text why;
 	struct stat st;
-	char *slash;
 
 	if (!conf->hooks.spool) {
 		if (conf->hooks.program)
@@ -219,21 +218,17 @@ check_hooks(struct check *c)
 			     "hooks.program is never run without hooks.spool");
 		return;
 	}
-	if (text_copy(parent, sizeof(parent), conf->hooks.spool) == 0 &&
-	    (slash = strrchr(parent, '/'))) {
-		slash[slash == parent] = '\0';
-		if (stat(parent, &st) < 0)
-			COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s: %s", parent,
-				 strerror(errno));
-		else if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
-			COMPLAIN(c, &conf->hooks.spool,
-				 "hooks.spool: everybody may exchange directories in %s", parent);
-	}
+	text_init(&why, why_room, sizeof(why_room));
+	/* It is made there and given away: whoever could exchange it could be given something else.
+	 */
+	if (trust_above(conf->hooks.spool, &why) < 0)
+		COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s %s", conf->hooks.spool, why.at);
 	if (!conf->hooks.program)
 		return;
-	text_init(&why, why_room, sizeof(why_room));
-	if (trust_open(conf->hooks.program, TRUST_OTHERS_WRITE, &why, &fd) < 0)
-		COMPLAIN(c, &conf->hooks.program, "hooks.program: %s", why.at);
+	text_reset(&why);
+	if (trust_open(conf->hooks.program, TRUST_OTHERS_WRITE, &why, &fd) < 0 ||
+	    trust_above(conf->hooks.program, &why) < 0)
+		COMPLAIN(c, &conf->hooks.program, "hooks.program: it %s", why.at);
 	else if (fstat(fd, &st) == 0 && !(st.st_mode & 0111))
 		COMPLAIN(c, &conf->hooks.program, "hooks.program: it is not executable (chmod +x)");
 }

@@ -150,12 +150,13 @@ check_lines(struct check *c, char *const *field, const char *what, const char *m
 static void
 check_trusted(struct check *c, char *const *field, const char *what, mode_t forbidden)
 {
-	char storage[256];
+	char storage[4400];
 	FD_OWN int fd = -1;
 	struct text why;
 
 	text_init(&why, storage, sizeof(storage));
-	if (*field && trust_open(*field, forbidden, &why, &fd) < 0)
+	if (*field &&
+	    (trust_open(*field, forbidden, &why, &fd) < 0 || trust_above(*field, &why) < 0))
 		COMPLAIN(c, field, "%s: %s %s", what, *field, why.at);
 }
 

@@ -409,7 +409,8 @@ const struct schema_key schema_keys[] = {
 	SECTION("hooks", "What happened, for programs of your own: one JSON file for each event."),
 	C("hooks.spool", SCHEMA_PATH, hooks.spool, "none",
 	  "Directory into which they are put. A file appears when it is complete, and names sort by time; whoever has dealt "
-	  "with one removes it. It is made when it is missing. none: no hooks.", .flags = SCHEMA_NONE),
+	  "with one removes it. It is made when it is missing, below directories in which only root and the starter "
+	  "of the server can exchange things. none: no hooks.", .flags = SCHEMA_NONE),
 	C("hooks.events", SCHEMA_LIST, hooks.events, "login, upload, delete, rename",
 	  "Which ones. upload: a file that was completely written.", .item = SCHEMA_WORD, .words = events, RANGE(1, 4)),
 	C("hooks.user", SCHEMA_NAME, hooks.user, "coffer-hooks",

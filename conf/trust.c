@@ -55,3 +55,29 @@ trust_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd)
 	*ret_fd = fd_give(&fd);
 	return 0;
 }
+
+int
+trust_above(const char *path, struct text *why)
+{
+	char dir[4096], *slash;
+	struct stat st;
+
+	if (text_copy(dir, sizeof(dir), path) < 0)
+		return -ENAMETOOLONG;
+	while ((slash = strrchr(dir, '/'))) {
+		slash[slash == dir] = '\0';
+		if (stat(dir, &st) < 0) {
+			int err = -errno;
+
+			text_printf(why, "lies in %s: %s", dir, strerror(-err));
+			return err;
+		}
+		text_printf(why, "lies in %s, which ", dir);
+		if (trust_check(&st, st.st_mode & S_ISVTX ? 0 : TRUST_OTHERS_WRITE, why) < 0)
+			return -EPERM;
+		text_reset(why);
+		if (slash == dir)
+			return 0;
+	}
+	return 0;
+}

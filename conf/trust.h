@@ -21,6 +21,12 @@ int trust_open(const char *path, mode_t forbidden, struct text *why, int *ret_fd
 /* The same verdict about an open file or directory. Returns 0 or -EPERM. */
 int trust_check(const struct stat *st, mode_t forbidden, struct text *why) MUST_CHECK;
 
+/*
+ * Could somebody else put another file in this one's place? Every directory above it must belong to
+ * root or to us, and nobody else may write in it but in a sticky one. Returns 0, -EPERM, -errno.
+ */
+int trust_above(const char *path, struct text *why) MUST_CHECK;
+
 #define TRUST_OTHERS_WRITE (S_IWGRP | S_IWOTH)
 #define TRUST_OTHERS_ANY (S_IRWXG | S_IRWXO)
 

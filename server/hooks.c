@@ -8,6 +8,7 @@
 #include "server/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -56,6 +57,7 @@ static void
 make_spool(const struct conf *conf, const struct sandbox_ids *ids)
 {
 	const char *path = conf->hooks.spool;
+	FD_OWN int dir = -1;
 
 	if (mkdir(path, 0770) < 0) {
 		if (errno != EEXIST)
@@ -63,7 +65,10 @@ make_spool(const struct conf *conf, const struct sandbox_ids *ids)
 				  strerrorname_np(errno));
 		return;
 	}
-	if (conf->mode == CONF_SYSTEM && lchown(path, ids->hooks_uid, ids->hooks_gid) < 0)
+	if (conf->mode != CONF_SYSTEM)
+		return;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || fchown(dir, ids->hooks_uid, ids->hooks_gid) < 0)
 		log_error(
 		    "hook",
 		    "result=%s why=\"hooks.spool cannot be given to hooks.user: make it for him\"",

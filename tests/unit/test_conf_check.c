@@ -122,6 +122,52 @@ test_what_does_not_meet_is_allowed(void **state)
 	assert_int_equal(check(text), 0);
 }
 
+/* Who can exchange a file by its directory need not be able to write the file. */
+static void
+test_what_is_run_or_made_lies_where_nobody_else_writes(void **state)
+{
+	static const struct {
+		mode_t mode;
+		const char *told; /* NULL: good */
+	} cases[] = {
+		{ 0755, NULL },
+		{ 01777, NULL }, /* sticky: he may add, and not exchange */
+		{ 0775, "which has mode 0775: others than its owner can change it (chmod 0755)" },
+		{ 0777, "which has mode 0777" },
+	};
+	static const struct {
+		const char *before, *name, *after;
+	} keys[] = {
+		{ "hooks: { spool: ", "spool", " }\nauth: { " },
+		{ "hooks: { spool: /spool, program: ", "x", " }\nauth: { " },
+		{ "auth: { password-check: ", "x", ", " },
+	};
+	char text[1024], sub[100];
+
+	(void)state;
+	snprintf(sub, sizeof(sub), "%s/d", dir);
+	assert_int_equal(mkdir(sub, 0755), 0);
+	put("d/x", "#!/bin/sh\n", 0755);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		assert_int_equal(chmod(sub, cases[i].mode), 0);
+		for (size_t k = 0; k < COUNT_OF(keys); k++) {
+			snprintf(
+			    text, sizeof(text),
+			    "mode: personal\nlisteners: { s: { protocol: sftp, port: 2222 } }\n"
+			    "shares: { f: { path: /%%u } }\nsftp: { host-keys: [%s] }\n"
+			    "%s%s/%s%susers-file: /nonexistent/file }\n",
+			    put("key", "-----BEGIN PRIVATE KEY-----\n", 0600), keys[k].before, sub,
+			    keys[k].name, keys[k].after);
+			assert_int_equal(check(text), cases[i].told ? -EINVAL : 0);
+			if (cases[i].told)
+				assert_non_null(strstr(heard.text, cases[i].told));
+		}
+	}
+	snprintf(text, sizeof(text), "%s/x", sub);
+	unlink(text);
+	rmdir(sub);
+}
+
 /* The daemon has room for so many, and used to end without a word when there were more. */
 static void
 test_as_many_listeners_as_there_are_doors(void **state)
@@ -153,6 +199,7 @@ main(void)
 		FILES(test_keys_that_others_can_read_are_refused),
 		FILES(test_keys_that_contradict_each_other),
 		FILES(test_what_does_not_meet_is_allowed),
+		FILES(test_what_is_run_or_made_lies_where_nobody_else_writes),
 		cmocka_unit_test(test_as_many_listeners_as_there_are_doors),
 	};
 
