@@ -18,6 +18,14 @@
 
 #define STATUS_MAX 4096
 
+/* hooks.user has written it, and hooks.program could: nothing of it may steer a terminal. */
+static void
+print_plain(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		putchar(text[i] == '\n' || (text[i] >= ' ' && text[i] <= '~') ? text[i] : '?');
+}
+
 static int
 print_status(const char *spool)
 {
@@ -38,7 +46,7 @@ print_status(const char *spool)
 		fprintf(stderr, "cofferctl: %s: %s\n", path, strerror(-err));
 		return 1;
 	}
-	fwrite(text, 1, len, stdout);
+	print_plain(text, len);
 	free(text);
 	return 0;
 }

@@ -173,6 +173,7 @@ kind_of(const char *name)
 static void
 start_next(void)
 {
+	struct log_value file; /* whoever may write in the spool could have named it */
 	FD_OWN int input = -1;
 	int err;
 
@@ -192,7 +193,7 @@ start_next(void)
 				    us.conf->hooks.program_ms);
 	if (err == 0)
 		return;
-	log_error("hook", "file=%s result=%s", us.running, strerrorname_np(-err));
+	log_error("hook", "file=%s result=%s", log_q(&file, us.running), strerrorname_np(-err));
 	spool_end(&us.spool, us.running, false);
 	us.looked_ms = 0;
 }
@@ -201,10 +202,11 @@ static void
 program_gone(void)
 {
 	const char *why;
+	struct log_value file;
 	bool good = program_ended(&us.program, &why);
 
 	if (!good)
-		log_warn("hook", "file=%s result=failed why=\"%s\"", us.running, why);
+		log_warn("hook", "file=%s result=failed why=\"%s\"", log_q(&file, us.running), why);
 	spool_end(&us.spool, us.running, good);
 	us.looked_ms = 0;
 }

@@ -337,3 +337,19 @@ def test_root_is_no_user_for_hooks(public):
     done = subprocess.run([os.path.join(BUILD, "cofferctl"), "check", "-c", conf], capture_output=True, text=True, timeout=30)
     assert "hooks.user: root" in done.stderr + done.stdout
     assert "hooks.program" in done.stderr + done.stdout
+
+
+def test_what_others_put_into_the_spool_steers_no_terminal_and_forges_no_record(public):
+    """hooks.user and hooks.program may write there; root reads .status on his terminal, and names stand in the log."""
+    with start(public, program="sys.exit(3)", events=["upload"]) as s:
+        spool = os.path.join(public, "spool")
+        eventually(lambda: os.path.isdir(spool), 10, "a spool")
+        with open(os.path.join(spool, ".status"), "wb") as f:
+            f.write(b"events 1\n\x1b]0;owned\x07\xc2\x9b31m done 1\n")
+        conf = os.path.join(os.path.dirname(s.root), "coffer.yaml")
+        done = subprocess.run([os.path.join(BUILD, "cofferctl"), "hooks", "-c", conf], capture_output=True, timeout=30)
+        assert done.returncode == 0 and b"events 1\n?]0;owned???31m done 1\n" in done.stdout, done.stdout
+        with open(os.path.join(spool, "0 result=ok\nforged-upload.json"), "w", encoding="ascii") as f:
+            f.write("{}\n")
+        s.wait_for_log("result=failed why=\"status 3\"", 20)
+        assert "file=0 result=ok" not in s.log() and "\nforged" not in s.log()
