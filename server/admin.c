@@ -101,24 +101,50 @@ who(const struct admin *a, char **words, struct text *t)
 	}
 }
 
+/* What the word of a kick can name. A user may be called like the other two: see kick(). */
+struct kicked {
+	pid_t pid; /* 0: it is no number */
+	bool is_source;
+	struct source source;
+	const char *user;
+};
+
+static bool
+is_process(const struct conn *c, const struct kicked *k)
+{
+	return k->pid && c->pid == k->pid;
+}
+
+static bool
+is_from(const struct conn *c, const struct kicked *k)
+{
+	return k->is_source && source_equal(&c->source, &k->source);
+}
+
+static bool
+is_user(const struct conn *c, const struct kicked *k)
+{
+	return c->logged_in && strcmp(c->user, k->user) == 0;
+}
+
+/* Ends one kind of what the word may mean: the first of which there is one. */
 static void
 kick(const struct admin *a, char **words, struct text *t)
 {
-	struct source source;
-	bool is_source = source_parse(words[1], &source);
+	static bool (*const meanings[])(const struct conn *c,
+					const struct kicked *k) = { is_process, is_from, is_user };
+	struct kicked k = { .user = words[1] };
 	uint64_t pid = 0;
 	unsigned int count = 0;
 
-	if (num_u64(words[1], INT32_MAX, &pid) < 0)
-		pid = 0;
-	for (size_t i = 0; i < a->conns->max; i++) {
-		struct conn *c = &a->conns->at[i];
+	k.is_source = source_parse(words[1], &k.source);
+	k.pid = num_u64(words[1], INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
+	for (size_t m = 0; m < COUNT_OF(meanings) && count == 0; m++) {
+		for (size_t i = 0; i < a->conns->max; i++) {
+			struct conn *c = &a->conns->at[i];
 
-		if (!c->pid)
-			continue;
-		if ((pid && c->pid == (pid_t)pid) ||
-		    (is_source && source_equal(&c->source, &source)) ||
-		    (c->logged_in && strcmp(c->user, words[1]) == 0)) {
+			if (!c->pid || !meanings[m](c, &k))
+				continue;
 			log_notice("kick", "pid=%d", c->pid);
 			conns_stop(c);
 			count++;
