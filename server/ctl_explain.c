@@ -258,7 +258,7 @@ ctl_explain(int argc, char *argv[])
 		return ctl_usage("explain");
 	if (optind != argc || !q.user || (!q.path && q.op) ||
 	    (q.protocol && strcmp(q.protocol, "ftps") != 0 && strcmp(q.protocol, "sftp") != 0) ||
-	    (q.addr && !net_is_network(q.addr)))
+	    (q.addr && (strchr(q.addr, '/') || !net_is_network(q.addr))))
 		return ctl_usage("explain");
 	if (conf_load(q.file, ctl_complain, NULL, &conf) < 0)
 		return 1;

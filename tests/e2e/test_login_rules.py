@@ -148,6 +148,7 @@ def test_explain_says_what_a_login_would_meet(tmp_path, keys):
         run(BUILD + "/cofferctl", "user", "set", "-f", s.where + "/users", "alice", "--expires", "2020-01-01")
         assert "his account has expired" in explain("--proto", "ftps")[1]
         assert explain("--addr", "nowhere")[0] == 2
+        assert explain("--addr", "192.0.2.0/24")[0] == 2, "nobody comes from a network: no rule would fit it"
 
 
 @pytest.mark.parametrize("auth,warned,explained", [
