@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "conf/trust.h"
@@ -336,6 +337,20 @@ check_shares(struct check *c)
 	}
 }
 
+/* The control socket is made there, and the address of a socket has little room (unix(7)). */
+static void
+check_run_dir(struct check *c)
+{
+	static const char name[] = "/control";
+	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof(name);
+
+	if (strlen(c->conf->run_dir) > most)
+		WARN(c, &c->conf->run_dir,
+		     "run-dir: more than %zu bytes are no place for a socket, so cofferctl who, "
+		     "ban, kick and their like do not reach the server",
+		     most);
+}
+
 int
 conf_check_keys(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 {
@@ -352,6 +367,7 @@ conf_check(const struct conf *conf, conf_complain_fn *complain, void *ctx)
 	struct check c = { .conf = conf };
 
 	report_init(&c.report, complain, ctx);
+	check_run_dir(&c);
 	check_listeners(&c);
 	check_external(&c);
 	check_keys(&c);

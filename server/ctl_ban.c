@@ -31,6 +31,9 @@ find_socket(const char *conf_file, struct sockaddr_un *ret_addr)
 	ret_addr->sun_family = AF_UNIX;
 	text_init(&t, ret_addr->sun_path, sizeof(ret_addr->sun_path));
 	text_printf(&t, "%s/" CONTROL_NAME, conf->run_dir);
+	if (t.cut)
+		fprintf(stderr, "cofferctl: run-dir (%s) is too long for a socket in it\n",
+			conf->run_dir);
 	conf_free(conf);
 	return t.cut ? -ENAMETOOLONG : 0;
 }

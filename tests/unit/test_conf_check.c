@@ -122,6 +122,28 @@ test_what_does_not_meet_is_allowed(void **state)
 	assert_int_equal(check(text), 0);
 }
 
+static void
+test_a_run_dir_without_room_for_a_socket_is_said(void **state)
+{
+	char text[1024], name[128];
+
+	(void)state;
+	for (int len = 99; len <= 100; len++) {
+		memset(name, 'r', sizeof(name));
+		name[0] = '/';
+		name[len] = '\0';
+		snprintf(text, sizeof(text),
+			 "mode: personal\nrun-dir: %s\n"
+			 "listeners: { s: { protocol: sftp, port: 2222 } }\n"
+			 "shares: { f: { path: /%%u } }\nauth: { users-file: /nonexistent/file }\n"
+			 "sftp: { host-keys: [%s] }\n",
+			 name, put("key", "-----BEGIN PRIVATE KEY-----\n", 0600));
+		assert_int_equal(check(text), 0);
+		assert_true((strstr(heard.text, "c.yaml:2:10: warning: run-dir: more than 99") !=
+			     NULL) == (len == 100));
+	}
+}
+
 /* Who can exchange a file by its directory need not be able to write the file. */
 static void
 test_what_is_run_or_made_lies_where_nobody_else_writes(void **state)
@@ -199,6 +221,7 @@ main(void)
 		FILES(test_keys_that_others_can_read_are_refused),
 		FILES(test_keys_that_contradict_each_other),
 		FILES(test_what_does_not_meet_is_allowed),
+		FILES(test_a_run_dir_without_room_for_a_socket_is_said),
 		FILES(test_what_is_run_or_made_lies_where_nobody_else_writes),
 		cmocka_unit_test(test_as_many_listeners_as_there_are_doors),
 	};
