@@ -106,6 +106,24 @@ cluster_link_do(struct cluster_link *l, redisContext *c, const char *format, ...
 	return reply != NULL;
 }
 
+/* Its words stay here: a server that does not know AUTH repeats what was behind it. */
+static bool
+log_in(struct cluster_link *l, redisContext *c)
+{
+	redisReply *reply;
+	bool good;
+
+	if (!l->password[0])
+		return true;
+	reply = redisCommand(c, "AUTH %s", l->password);
+	good = reply && reply->type != REDIS_REPLY_ERROR;
+	if (!good)
+		cluster_link_lost(l, reply ? "it does not take the password" : c->errstr);
+	if (reply)
+		freeReplyObject(reply);
+	return good;
+}
+
 bool
 cluster_link_open(struct cluster_link *l)
 {
@@ -115,8 +133,7 @@ cluster_link_open(struct cluster_link *l)
 		cluster_link_lost(l, strerror(errno));
 		return false;
 	}
-	return !l->password[0] || (cluster_link_do(l, l->events, "AUTH %s", l->password) &&
-				   cluster_link_do(l, l->commands, "AUTH %s", l->password));
+	return log_in(l, l->events) && log_in(l, l->commands);
 }
 
 void

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import threading
 
 import pytest
 
@@ -78,3 +79,26 @@ def test_a_listener_whose_name_is_two_words_stays_one_value():
         with socket.create_connection((s.host, port), timeout=20) as second:
             assert second.recv(100).startswith(b"421 ")
         s.wait_for_log(' turned-away: addr=127.0.0.1 listener="two words" limit=limits.waiting-per-address')
+
+
+def test_password_of_the_cluster_is_no_word_of_the_log_whatever_its_server_answers_au12(tmp_path):
+    """Redis says so where AUTH has another name (rename-command): with all that was behind it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    with client:
+                        words = client.recv(1000).split(b"\r\n")
+                        client.sendall(b"-ERR unknown command 'AUTH', with args beginning with: '%s' \r\n" % words[4])
+
+        threading.Thread(target=answer, daemon=True).start()
+        password, config = tmp_path / "password", tmp_path / "cluster.yaml"
+        password.write_text("not-for-the-log\n")
+        password.chmod(0o600)
+        config.write_text("cluster: {redis: '127.0.0.1:%d', password-file: %s}\n" % (server.getsockname()[1], password))
+        with serving("--config", str(config)) as s:
+            s.wait_for_log("result=unreachable")
+            assert "it does not take the password" in s.log()
+            assert "not-for-the-log" not in s.log()
+        server.shutdown(socket.SHUT_RDWR)
