@@ -127,13 +127,18 @@ check_auth_rules(struct check *c)
 static void
 check_lines(struct check *c, char *const *field, const char *what, const char *maker)
 {
-	char storage[256];
+	char storage[4400];
 	struct text why;
 	struct stat st;
 
 	if (!*field)
 		return;
 	text_init(&why, storage, sizeof(storage));
+	/* A file that is gone keeps nobody out: its names may be those of accounts of the system.
+	 */
+	if (trust_above(*field, &why) == -EPERM)
+		WARN(c, field, "%s: %s %s", what, *field, why.at);
+	text_reset(&why);
 	if (stat(*field, &st) < 0)
 		WARN(c, field, "%s: %s: %s (%s makes it)", what, *field, strerror(errno), maker);
 	else if (!S_ISREG(st.st_mode))

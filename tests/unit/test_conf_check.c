@@ -159,10 +159,13 @@ test_what_is_run_or_made_lies_where_nobody_else_writes(void **state)
 	};
 	static const struct {
 		const char *before, *name, *after;
+		int verdict;
 	} keys[] = {
-		{ "hooks: { spool: ", "spool", " }\nauth: { " },
-		{ "hooks: { spool: /spool, program: ", "x", " }\nauth: { " },
-		{ "auth: { password-check: ", "x", ", " },
+		{ "hooks: { spool: ", "spool", " }\nauth: { ", -EINVAL },
+		{ "hooks: { spool: /spool, program: ", "x", " }\nauth: { ", -EINVAL },
+		{ "auth: { password-check: ", "x", ", ", -EINVAL },
+		{ "auth: { groups-file: ", "x", ", ", 0 }, /* a warning */
+		{ "auth: { certificate-file: ", "x", ", ", 0 },
 	};
 	char text[1024], sub[100];
 
@@ -180,9 +183,11 @@ test_what_is_run_or_made_lies_where_nobody_else_writes(void **state)
 			    "%s%s/%s%susers-file: /nonexistent/file }\n",
 			    put("key", "-----BEGIN PRIVATE KEY-----\n", 0600), keys[k].before, sub,
 			    keys[k].name, keys[k].after);
-			assert_int_equal(check(text), cases[i].told ? -EINVAL : 0);
+			assert_int_equal(check(text), cases[i].told ? keys[k].verdict : 0);
 			if (cases[i].told)
 				assert_non_null(strstr(heard.text, cases[i].told));
+			else
+				assert_null(strstr(heard.text, "lies in"));
 		}
 	}
 	snprintf(text, sizeof(text), "%s/x", sub);
