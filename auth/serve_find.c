@@ -77,6 +77,28 @@ take_pam_account(struct auth_serve *s)
 	return 0;
 }
 
+/*
+ * The password is right and too old. Who may not come whatever it is changes nothing, and hears no
+ * more than with a wrong one.
+ */
+static int
+renew_password(struct auth_serve *s, pam_talk_fn *talk)
+{
+	const struct policy_case c = serve_case(s);
+	int err = take_pam_account(s);
+
+	if (err == 0)
+		err = check_account(s);
+	if (err == 0)
+		err = policy_check(&c, &s->account, &s->reason);
+	if (err < 0)
+		return err;
+	if (talk == serve_talk_client)
+		return pam_login_change(s->pam, &s->reason);
+	s->expired = true;
+	return -EKEYEXPIRED;
+}
+
 static int
 check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
 {
@@ -94,10 +116,8 @@ check_with_pam(struct auth_serve *s, const char *name, pam_talk_fn *talk)
 	err = pam_login_authenticate(s->pam, &s->reason);
 	if (err == 0)
 		err = pam_login_account(s->pam, &s->reason);
-	if (err == -EKEYEXPIRED && talk == serve_talk_client)
-		err = pam_login_change(s->pam, &s->reason);
-	else if (err == -EKEYEXPIRED)
-		s->expired = true;
+	if (err == -EKEYEXPIRED)
+		err = renew_password(s, talk);
 	if (err == 0)
 		err = take_pam_account(s);
 	if (err < 0) {

@@ -38,21 +38,21 @@ def stack(name, lines):
 
 
 @contextlib.contextmanager
-def pam_serving(tmp_path, lines, extra=""):
+def pam_serving(tmp_path, lines, extra="", auth=""):
     """A server whose PAM service has these lines; refusals are quick, so that the tests are."""
     stack("coffer-test", lines)
     config = tmp_path / "extra.yaml"
-    config.write_text("auth: {failure-delay: 100ms}\n" + extra)
+    config.write_text("auth: {failure-delay: 100ms%s}\n" % auth + extra)
     with serving("--mode", "root", "--user", SYSTEM_USER, "--password", SYSTEM_PASSWORD, "--pam", "coffer-test",
                  "--config", str(config)) as s:
         yield s
 
 
 @contextlib.contextmanager
-def odd(tmp_path, mode, extra="", more=""):
+def odd(tmp_path, mode, extra="", more="", auth=""):
     calls = tmp_path / "calls"
     lines = ["%s required %s mode=%s count=%s %s" % (t, MODULE, mode, calls, more) for t in TYPES]
-    with pam_serving(tmp_path, lines, extra) as s:
+    with pam_serving(tmp_path, lines, extra, auth) as s:
         s.calls = lambda: calls.read_text().splitlines() if calls.exists() else []
         yield s
 
@@ -175,6 +175,15 @@ def test_expired_password_is_changed_over_interactive_only_au09(tmp_path):
             "Your password is too old", [("New password: ", False), ("Once more: ", False)])
         with pytest.raises(paramiko.AuthenticationException):
             talk(s, [["first"], ["newer", "other"]])
+
+
+@pytest.mark.parametrize("auth", [", deny-users: [%s]" % SYSTEM_USER, ", rules: [{ networks: 127.0.0.0/8, allow: no }]"], ids=["denied", "from here"])
+def test_who_may_not_come_changes_no_expired_password_and_does_not_hear_of_it(tmp_path, auth):
+    with odd(tmp_path, "expired", auth=auth) as s:
+        assert ftp_login(s, "first") == ftp_login(s, "wrong") == "530 Login incorrect."
+        with pytest.raises(paramiko.AuthenticationException):
+            talk(s, [["first"], ["newer", "newer"]])
+        assert not any(c.startswith("chauthtok") for c in s.calls())
 
 
 def test_account_that_pam_refuses_gets_the_common_words_au09(tmp_path):
