@@ -105,7 +105,7 @@ enum sftp_need {
 	SFTP_NEED_QUIET = 8,	 /* with no question about it in flight */
 	SFTP_NEED_READ = 16,	 /* and with all its queued reads done */
 	SFTP_NEED_STILL = 32,	 /* with no question in flight that changes what files hold */
-	SFTP_NEED_ALL_READ = 64, /* with all reads of the channel done */
+	SFTP_NEED_ALL_READ = 64, /* with all reads and sums of the channel done */
 	SFTP_NEED_SEEN = 128,	 /* with no question in flight about its file's attributes */
 };
 

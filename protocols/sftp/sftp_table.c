@@ -48,7 +48,8 @@ static const struct sftp_row {
 	[SFTP_OP_SPACE_AVAILABLE] = { sftp_space_available, SFTP_NEED_ASK },
 	[SFTP_OP_VENDOR_ID] = { sftp_vendor_id, 0 },
 	[SFTP_OP_CHECK_FILE_NAME] = { sftp_check_file_name, SFTP_NEED_ASK },
-	[SFTP_OP_CHECK_FILE_HANDLE] = { sftp_check_file_handle, SFTP_NEED_FILE | SFTP_NEED_QUIET },
+	[SFTP_OP_CHECK_FILE_HANDLE] = { sftp_check_file_handle,
+					SFTP_NEED_FILE | SFTP_NEED_QUIET | SFTP_NEED_STILL },
 };
 
 /* Looks the handle up that a request needs. Returns false when the client was answered. */
@@ -102,7 +103,7 @@ dispatch(struct sftp_channel *ch, const struct sftp_request *r)
 		return SFTP_LATER;
 	if ((needs & SFTP_NEED_STILL) && ch->f->changing > 0)
 		return SFTP_LATER;
-	if ((needs & SFTP_NEED_ALL_READ) && ch->read_count > 0)
+	if ((needs & SFTP_NEED_ALL_READ) && (ch->read_count > 0 || ch->sum))
 		return SFTP_LATER;
 	if ((needs & SFTP_NEED_SEEN) && sftp_ask_is_about(ch, h))
 		return SFTP_LATER;

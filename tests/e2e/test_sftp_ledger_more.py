@@ -3,6 +3,7 @@
 
 import contextlib
 import glob
+import hashlib
 import os
 import re
 import selectors
@@ -19,8 +20,9 @@ from paramiko.kex_group16 import KexGroup16SHA512
 
 from conftest import TOP, eventually, serving, sha256, status
 from test_clients import MEBI, big_file, sftp
-from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EXTENDED, EXTENDED_REPLY, FAILURE, FSTAT, HANDLE, LSTAT, MKDIR, NAME,
-                              NO_SUCH_FILE, OK, OPENDIR, PERMISSION_DENIED, R, STAT, STATUS, TRUNC, W, WRITE, Raw, entries, pages, s, u32, u64)
+from test_sftp_ledger import (ATTRS, BAD_MESSAGE, CLOSE, CREAT, EXTENDED, EXTENDED_REPLY, FAILURE, FSETSTAT, FSTAT, HANDLE,
+                              LSTAT, MKDIR, NAME, NO_SUCH_FILE, OK, OPENDIR, PERMISSION_DENIED, R, SETSTAT, STAT, STATUS, TRUNC,
+                              W, WRITE, Raw, entries, pages, s, u32, u64)
 
 IGNORE, KEXINIT, KEX_INIT, KEX_REPLY, GEX_REQUEST = 2, 20, 30, 31, 34
 CHANNEL_DATA, CHANNEL_EXTENDED_DATA, CHANNEL_EOF, CHANNEL_CLOSE = 94, 95, 96, 97
@@ -437,6 +439,47 @@ def test_requests_about_one_file_have_the_outcome_that_they_have_one_by_one(serv
             number, _, size = struct.unpack(">IIQ", body[:16])
             sizes[number // 2] = size
     assert sizes == {n: n for n in range(count)}
+
+
+def at_once(raw, *requests):
+    """Requests as one burst, (kind, what stands in front of the id, what behind). Their answers, in order of the requests."""
+    burst = b""
+    for n, (kind, name, body) in enumerate(requests):
+        whole = u32(n) + name + body
+        burst += u32(len(whole) + 1) + bytes([kind]) + whole
+    raw.send_bytes(burst)
+    answers = {}
+    while len(answers) < len(requests):
+        kind, body = raw.packet()
+        answers[struct.unpack(">I", body[:4])[0]] = (kind, body[4:])
+    return [(kind, struct.unpack(">I", body[:4])[0]) if kind == STATUS else (kind, body) for kind, body in
+            (answers[n] for n in range(len(requests)))]
+
+
+def large(server, name, size=64 * MEBI):
+    block = os.urandom(1 << 16)
+    with open(server.path(name), "wb") as f:
+        for _ in range(size >> 16):
+            f.write(block)
+    os.chmod(server.path(name), 0o666)
+    return block * (size >> 16)
+
+
+CHANGES = {"write": lambda h: (WRITE, b"", s(h) + u64(50 * MEBI) + s("changed")),
+           "setstat": lambda h: (SETSTAT, b"", s("/summed") + u32(1) + u64(10)),
+           "fsetstat": lambda h: (FSETSTAT, b"", s(h) + u32(1) + u64(10))}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("by", ["name", "handle"])
+def test_a_sum_is_of_what_the_file_held_when_it_was_asked_for(server, raw, by, change):
+    before = large(server, "summed")
+    reader, writer = raw.open("/summed", R), raw.open("/summed", W)
+    ask = EXTENDED, s("check-file-" + by), s("/summed" if by == "name" else reader) + s("md5") + u64(0) + u64(0) + u32(0)
+    first, changed, second = at_once(raw, ask, CHANGES[change](writer), ask)
+    after = content(server, "summed")
+    assert changed == (STATUS, OK) and after != before
+    assert [a[1][-16:] for a in (first, second)] == [hashlib.md5(x).digest() for x in (before, after)]
 
 
 def test_an_upload_is_free_again_when_its_channel_closes(server):
