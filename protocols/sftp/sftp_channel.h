@@ -56,6 +56,7 @@ struct sftp_channel {
 	unsigned int read_first, read_count;
 	unsigned int asks; /* questions in flight */
 
+	struct sftp_ask *copy;	/* of a file, which goes on: what comes behind waits; or NULL */
 	struct sftp_sum *sum;	/* the checksum that is being made, or NULL */
 	struct sftp_verb *verb; /* it runs a command and speaks no SFTP; or NULL */
 };

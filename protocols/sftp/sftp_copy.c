@@ -79,6 +79,7 @@ sftp_copy_data(struct sftp_channel *ch, const struct sftp_request *r, struct sft
 	}
 	a = sftp_ask_new(ch, r->id, to);
 	sftp_ask_changes(a);
+	ch->copy = a;
 	a->from = from->ticket;
 	a->from_at = r->wide[0];
 	a->left = r->wide[1] > 0 ? r->wide[1] : UINT64_MAX;

@@ -159,6 +159,8 @@ sftp_ask_done(struct sftp_ask *a)
 
 	if (ch)
 		ch->asks--;
+	if (ch && ch->copy == a)
+		ch->copy = NULL;
 	if (a->changes)
 		f->changing--;
 	if (h && --h->asks == 0 && !ch &&

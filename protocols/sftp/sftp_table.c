@@ -93,6 +93,9 @@ dispatch(struct sftp_channel *ch, const struct sftp_request *r)
 	struct sftp_handle *h = NULL;
 	int err;
 
+	/* Between its pieces worker would answer others, and not know a file that is closed. */
+	if (ch->copy)
+		return SFTP_LATER;
 	if ((needs & SFTP_NEED_ASK) && ask_open(ch->f->s->ask) >= SFTP_ASKS_MAX)
 		return SFTP_LATER;
 	if ((needs & SFTP_NEED_HANDLE) && !find_handle(ch, r, needs, &h))

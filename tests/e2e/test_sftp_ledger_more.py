@@ -465,6 +465,18 @@ def large(server, name, size=64 * MEBI):
     return block * (size >> 16)
 
 
+def test_what_comes_behind_a_long_copy_finds_it_done(server, raw):
+    whole = large(server, "long")
+    source, to = raw.open("/long", R), raw.open("/copied", W | CREAT | TRUNC)
+    copied, size, cut, closed = at_once(
+        raw, (EXTENDED, s("copy-data"), s(source) + u64(0) + u64(0) + s(to) + u64(0)), (FSTAT, b"", s(to)),
+        (SETSTAT, b"", s("/long") + u32(1) + u64(10)), (CLOSE, b"", s(source)))
+    assert (copied, cut, closed) == ((STATUS, OK),) * 3
+    assert struct.unpack(">Q", size[1][4:12])[0] == len(whole)
+    assert raw.ask(CLOSE, s(to)) == (STATUS, OK)
+    assert content(server, "copied") == whole
+
+
 CHANGES = {"write": lambda h: (WRITE, b"", s(h) + u64(50 * MEBI) + s("changed")),
            "setstat": lambda h: (SETSTAT, b"", s("/summed") + u32(1) + u64(10)),
            "fsetstat": lambda h: (FSETSTAT, b"", s(h) + u32(1) + u64(10))}
