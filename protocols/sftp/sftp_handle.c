@@ -88,6 +88,8 @@ sftp_handle_find(struct sftp_handles *t, const void *owner, const struct sftp_by
 	if (buf_done(&b) < 0 || place >= t->max)
 		return NULL;
 	h = &t->at[place];
+	if (!h->path) /* opened for a checksum or a command: no client was given it */
+		return NULL;
 	return h->kind == kind && h->generation == generation && h->owner == owner ? h : NULL;
 }
 

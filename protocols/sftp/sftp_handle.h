@@ -31,7 +31,7 @@ struct sftp_handle {
 	uint32_t place, generation;
 	const void *owner;  /* the channel that opened it; another one's is no handle. NULL: gone */
 	uint32_t ticket;    /* of the worker */
-	char *path;	    /* clean; what it was opened by */
+	char *path;	    /* clean; what it was opened by. NULL: no client was given it */
 	unsigned int asks;  /* questions in flight whose outcome later requests must see */
 	unsigned int reads; /* queued reads */
 

@@ -494,6 +494,23 @@ def test_a_sum_is_of_what_the_file_held_when_it_was_asked_for(server, raw, by, c
     assert [a[1][-16:] for a in (first, second)] == [hashlib.md5(x).digest() for x in (before, after)]
 
 
+def test_the_file_of_a_sum_is_no_handle_that_a_client_can_guess(server):
+    large(server, "summed", 256 * MEBI)
+    with Raw(server) as raw:
+        raw.send(EXTENDED, u32(1 << 20) + s("check-file-name") + s("/summed") + s("md5") + u64(0) + u64(0) + u32(0))
+        summed, guesses = False, 0
+        while not summed:
+            guesses += 1
+            raw.send(EXTENDED if guesses % 2 else FSTAT,
+                     u32(guesses) + (s("fstatvfs@openssh.com") if guesses % 2 else b"") + s(u32(0) + u32(0)))
+            kind, body = raw.packet()
+            if kind == EXTENDED_REPLY and body[:4] == u32(1 << 20):
+                summed = True
+            else:
+                assert (kind, body[4:8]) == (STATUS, u32(FAILURE))
+        assert guesses > 2
+
+
 def test_an_upload_is_free_again_when_its_channel_closes(server):
     """Though the connection stays and says nothing more."""
     with server.sftp() as c:

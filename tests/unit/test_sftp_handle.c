@@ -36,6 +36,8 @@ test_a_handle_is_found_by_its_owner_and_kind_only(void **state)
 	(void)state;
 	assert_null(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_FILE)); /* still opening */
 	h->kind = SFTP_HANDLE_FILE;
+	assert_null(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_FILE)); /* nobody has it */
+	h->path = mem_dup("/f");
 	assert_ptr_equal(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_FILE), h);
 	assert_null(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_DIR));
 	assert_null(sftp_handle_find(t, &other, &bytes, SFTP_HANDLE_FILE));
@@ -65,6 +67,7 @@ test_bytes_that_we_did_not_give_lead_nowhere(void **state)
 
 	(void)state;
 	h->kind = SFTP_HANDLE_FILE;
+	h->path = mem_dup("/f");
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		const struct sftp_bytes bytes = { (const uint8_t *)cases[i].at, cases[i].len };
 
@@ -83,10 +86,12 @@ test_a_closed_handle_never_meets_the_next_file(void **state)
 
 	(void)state;
 	h->kind = SFTP_HANDLE_FILE;
+	h->path = mem_dup("/f");
 	sftp_handle_free(t, h);
 	assert_null(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_FILE));
 	h = sftp_handle_new(t, &channel, false);
 	h->kind = SFTP_HANDLE_FILE;
+	h->path = mem_dup("/f");
 	assert_null(sftp_handle_find(t, &channel, &bytes, SFTP_HANDLE_FILE));
 	sftp_handles_free(t);
 }
