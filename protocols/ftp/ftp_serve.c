@@ -29,6 +29,9 @@ must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
 {
 	if (!ftp_serve_is_busy(f))
 		return false;
+	/* Its first reply comes before those of the lines behind it; and so do both of an ABOR. */
+	if (f->x.stage == FTP_OPENING || f->x.abor || f->job.abor)
+		return true;
 	/*
 	 * At its end the result comes first: nobody who sends QUIT now expects the 221 before it.
 	 */

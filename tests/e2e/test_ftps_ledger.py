@@ -654,6 +654,26 @@ def test_FD05_data_connections_that_break_at_every_stage(server):
         assert c.ended() and os.path.getsize(server.path("quit")) == 1000
 
 
+def test_FD05_pipelined_commands_are_answered_in_order_and_each(server):
+    with open(server.path("large"), "wb") as f:
+        f.truncate(300 << 20)
+    with Raw(server) as c:
+        c.epsv()
+        c.send(b"RETR large\r\nNOOP\r\nSTAT\r\nABOR\r\nABOR\r\nNOOP\r\n")
+        assert c.codes(7) == ["150", "200", "211", "426", "226", "225", "200"]
+        c.expect("SITE CPFR large", "350")
+        c.send(b"SITE CPTO copy\r\nABOR\r\nABOR\r\nABOR\r\nNOOP\r\n")
+        got = [c.reply()[:3]]
+        while got[-1] != "200":
+            got.append(c.reply()[:3])
+        assert got[1 if got[0] == "250" else 2:] in (["225"] * 3 + ["200"], ["226", "225", "225", "200"],
+                                                     ["225"] * 2 + ["200"]), got
+        c.expect("RETR none", "425")
+        c.epsv()
+        c.send(b"RETR none\r\nQUIT\r\n")
+        assert c.codes(2) == ["550", "221"]
+
+
 def storm(server, seed):
     """Random commands and data connections; at the end the session must still answer in order."""
     r, data, port = random.Random(seed), [], None
