@@ -254,7 +254,7 @@ ftp_data_want(struct ftp *f)
 			ftp_xfer_fail(f, 425, "no-data-connection", ftp_reply_words(err));
 		return;
 	}
-	if (!d->ready && d->refusal != 0 && !has_candidates(d))
+	if (d->fd < 0 && d->refusal != 0 && !has_candidates(d))
 		ftp_xfer_fail(f, d->refusal, "no-data-connection", d->refusal_words);
 	else if (d->ready)
 		judge(f);

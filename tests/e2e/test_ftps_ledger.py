@@ -541,6 +541,39 @@ def test_FD02_one_that_begins_a_handshake_and_stalls_keeps_nobody_out(server):
         stray.close()
 
 
+@versions
+def test_FD02_who_shakes_hands_is_not_sent_away_for_a_stray_before_him(server, version):
+    with Raw(server, version=version) as c:
+        port = c.epsv()
+        stray = c.data(port=port)
+        stray.sendall(b"garbage garbage\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while stray.recv(100):
+                pass
+        data = c.data(port=port)
+        came, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = c.context.wrap_bio(came, go, server_hostname="localhost", session=c.sock.session)
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        data.sendall(go.read())
+        came.write(data.recv(65536))  # now the server waits for the client's last flight
+        c.expect("STOR mine", "150")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                came.write(data.recv(65536))
+        tls.write(b"his")
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.unwrap()
+        data.sendall(go.read())
+        c.expect(None, "226")
+        assert read(server.root, "mine") == b"his"
+        data.close()
+        stray.close()
+
+
 def test_a_list_of_names_below_a_long_path_is_whole(server):
     long = "/".join(["d" * 200] * 3)
     os.makedirs(os.path.join(server.root, long))
