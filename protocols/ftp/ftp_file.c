@@ -201,6 +201,9 @@ void
 ftp_abor(struct ftp *f, char *arg)
 {
 	(void)arg;
+	/* What was prepared is aborted as well: nothing that follows may mean it. */
+	f->restart = 0;
+	f->has_range = f->has_from = f->has_copy_from = false;
 	if (f->job.kind != FTP_JOB_NONE) {
 		ftp_job_abort(f);
 		return;

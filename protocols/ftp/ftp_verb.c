@@ -26,6 +26,7 @@ enum {
 	V_ALIAS = 512,	/* not shown by HELP */
 	V_RAW = 1024,	/* blanks at the end belong to the argument */
 	V_LOGIN = 2048, /* part of a login: in clear it is answered by its own handler */
+	V_USES = 4096,	/* means REST, RANG: a wrong argument uses them up, too */
 };
 
 struct verb {
@@ -77,8 +78,8 @@ static const struct verb verbs[] = {
 	{ "REST", V_KEEP | V_ARG, ftp_rest, "offset" },
 	{ "RANG", V_KEEP | V_ARG, ftp_rang, "first last" },
 	/* Transfers. */
-	{ "RETR", V_KEEP | V_DATA | V_PATH, ftp_retr, "path" },
-	{ "STOR", V_KEEP | V_DATA | V_PATH, ftp_stor, "path" },
+	{ "RETR", V_USES | V_KEEP | V_DATA | V_PATH, ftp_retr, "path" },
+	{ "STOR", V_USES | V_KEEP | V_DATA | V_PATH, ftp_stor, "path" },
 	{ "APPE", V_DATA | V_PATH, ftp_appe, "path" },
 	{ "STOU", V_RAW | V_DATA, ftp_stou, "[path]" },
 	{ "LIST", V_RAW | V_DATA, ftp_list, "[path]" },
@@ -107,7 +108,7 @@ static const struct verb verbs[] = {
 	{ "AVBL", V_RAW, ftp_avbl, "[path]" },
 	{ "SITE", V_RAW | V_ARG, ftp_site, "HELP | CHMOD | UTIME | SYMLINK | CPFR | CPTO | IDLE" },
 	/* Checksums and copies. */
-	{ "HASH", V_KEEP | V_PATH, ftp_hash, "path" },
+	{ "HASH", V_USES | V_KEEP | V_PATH, ftp_hash, "path" },
 	{ "XCRC", V_RAW | V_ARG, ftp_xcrc, "path | \"path\" first end" },
 	{ "XMD5", V_RAW | V_ARG, ftp_xmd5, "path | \"path\" first end" },
 	{ "XSHA", V_RAW | V_ARG | V_ALIAS, ftp_xsha1, "path | \"path\" first end" },
@@ -262,6 +263,8 @@ ftp_verb_serve(struct ftp *f, char *line)
 		trim(arg);
 	if (argument_fits(f, v, arg))
 		v->run(f, arg);
+	else if (v->flags & V_USES)
+		f->restart = 0, f->has_range = false;
 }
 
 void

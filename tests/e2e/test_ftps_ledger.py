@@ -805,6 +805,24 @@ def test_FD06_offsets_are_whole_numbers_and_for_one_transfer(server):
         assert read(server.root, "ten") == b"0123456789"
 
 
+def test_FD06_offsets_do_not_outlive_their_command_when_it_is_refused_or_aborted(server):
+    with open(server.path("ten"), "wb") as f:
+        f.write(b"0123456789")
+    with Raw(server) as c:
+        for setting in ("REST 4", "RANG 4 5"):
+            for last, code in (("RETR", "501"), ("STOR", "501"), ("HASH", "501"), ("RETR " + "x" * 5000, "550"),
+                               ("ABOR", "225")):
+                c.expect(setting, "350")
+                c.expect(last, code)
+                assert c.get("RETR ten")[1] == b"0123456789", (setting, last)
+        c.expect("RNFR ten", "350")
+        c.expect("ABOR", "225")
+        c.expect("RNTO eleven", "503")
+        c.expect("SITE CPFR ten", "350")
+        c.expect("ABOR", "225")
+        c.expect("SITE CPTO eleven", "503")
+
+
 def test_FD07_REST_and_APPE_write_a_prefix_and_what_came(server):
     with Raw(server) as c, Raw(server) as other:
         assert c.put("rest", b"a" * 1000)[:3] == "226"
