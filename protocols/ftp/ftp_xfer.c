@@ -125,6 +125,8 @@ ftp_xfer_fail(struct ftp *f, int code, const char *reason, const char *words)
 	text_puts(&t, words);
 	if (!x->list.to_control)
 		ftp_data_close(f);
+	else if (x->pos > 0 && x->pos < x->len && f->piece[x->pos - 1] != '\n')
+		text_puts(&f->out, "\r\n"); /* it stands still within a line of its listing */
 	x->failing = true;
 	if (!x->asked)
 		end_broken(f);

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -44,6 +45,13 @@ def seconds_of_cpu(pids):
                 words = f.read().rsplit(")", 1)[1].split()
             total += int(words[11]) + int(words[12])
     return total / os.sysconf("SC_CLK_TCK")
+
+
+def is_still(pid):
+    """Has it used no CPU for a while?"""
+    before = seconds_of_cpu([pid])
+    time.sleep(0.3)
+    return before > 0 and seconds_of_cpu([pid]) == before
 
 
 def wires(server):
@@ -1003,3 +1011,22 @@ def test_LG01_no_client_writes_a_line_of_his_own_into_the_log(server):
         assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn|notice|info|debug) \S+", line), line
         # No value holds what looks like a record: blanks only inside of quotes.
         assert not re.search(r"notice coffer login: user=root", re.sub(r'"[^"]*"', "", line)), line
+
+
+def test_FD10_a_listing_of_STAT_that_breaks_ends_on_a_line_of_its_own(server):
+    os.mkdir(server.path("crowd"))
+    first = server.path("crowd/" + "n" * 200)
+    open(first, "w", encoding="ascii").close()
+    for i in range(25000):
+        os.link(first, first + "%05d" % i)
+    before = [pid for pids in server.sessions().values() for pid in pids]
+    with Raw(server) as c:
+        wire, = set(wires(server)) - set(before)
+        worker, = set(server.sessions()["coffer-worker"]) - set(before)
+        c.send("STAT crowd")
+        # Nobody reads, so it stands still somewhere in a line.
+        eventually(lambda: is_still(wire), 30, "full buffers")
+        os.kill(worker, signal.SIGKILL)
+        lines = c.reply().split("\n")
+        assert lines[-1].startswith("213 The server lost"), lines[-1]
+        c.expect(None, "421")
