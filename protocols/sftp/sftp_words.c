@@ -46,7 +46,9 @@ copy_word(char **from, char **to, bool patterns)
 			if (!*++in)
 				return -EINVAL;
 			*out++ = *in++;
-		} else if (strchr("$`;&|<>()#~\r\n", *in) || (!patterns && strchr("*?[", *in))) {
+		} else if (strchr("$`;&|<>()\r\n", *in) || (!patterns && strchr("*?[", *in))) {
+			return -EINVAL;
+		} else if (in == *from && strchr("#~", *in)) { /* elsewhere they are plain */
 			return -EINVAL;
 		} else {
 			*out++ = *in++;

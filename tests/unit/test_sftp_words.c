@@ -27,6 +27,7 @@ test_words_are_those_of_a_shell(void **state)
 		{ "a '' \"\"", { "a", "", "" } },
 		{ "a '$(id)' \\$x", { "a", "$(id)", "$x" } },
 		{ "a 'new\nline'", { "a", "new\nline" } },
+		{ "a b#1 c~ ''~", { "a", "b#1", "c~", "~" } },
 	};
 
 	(void)state;
