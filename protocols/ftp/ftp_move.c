@@ -298,5 +298,5 @@ ftp_move_put(struct ftp *f)
 			return;
 		}
 	}
-	x->again = true;
+	x->again = !x->asked; /* worker's answer wakes us */
 }

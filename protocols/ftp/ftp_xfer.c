@@ -283,6 +283,6 @@ ftp_xfer_events(struct ftp *f)
 	if (x->stage != FTP_MOVING)
 		return 0;
 	if (x->kind == FTP_PUT)
-		return waits_for_rate(f) ? 0 : POLLIN;
+		return x->asked || waits_for_rate(f) ? 0 : POLLIN;
 	return tls_events(f->data.tls);
 }

@@ -1030,3 +1030,22 @@ def test_FD10_a_listing_of_STAT_that_breaks_ends_on_a_line_of_its_own(server):
         lines = c.reply().split("\n")
         assert lines[-1].startswith("213 The server lost"), lines[-1]
         c.expect(None, "421")
+
+
+def test_an_upload_that_waits_for_a_worker_costs_no_cpu():
+    with serving(config="shares: {root: {quota-bytes: 8388608}}\n") as s, Raw(s) as c:
+        wire, worker = wires(s)[0], s.sessions()["coffer-worker"][0]
+        data = c.begin("STOR big")
+        data.sendall(b"x")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            data.settimeout(1)
+            with contextlib.suppress(TimeoutError):  # what is beyond its first part is asked for
+                data.sendall(b"x" * (6 << 20))
+            before = seconds_of_cpu([wire])
+            time.sleep(1)
+            assert seconds_of_cpu([wire]) - before < 0.2
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        data.close()
+        c.expect(None, "426")
