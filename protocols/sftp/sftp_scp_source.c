@@ -103,8 +103,9 @@ answer_list(void *ctx, struct vfs_reply *reply)
 	struct sftp_handle *h = a->handle;
 	struct sftp_channel *ch = sftp_ask_done(a);
 	struct scp *s = ch ? sftp_verb_scp(ch) : NULL;
+	bool opens = h->kind == SFTP_HANDLE_OPENING;
 
-	if (reply->err < 0 && h->kind == SFTP_HANDLE_OPENING) {
+	if (reply->err < 0 && opens) {
 		sftp_handle_free(f->handles, h);
 		if (ch) {
 			scp_complain(ch, s, reply->err, reply->why);
@@ -114,12 +115,13 @@ answer_list(void *ctx, struct vfs_reply *reply)
 		}
 		return;
 	}
-	if (h->kind == SFTP_HANDLE_OPENING) {
+	if (opens) {
 		h->kind = SFTP_HANDLE_DIR;
 		h->ticket = reply->ticket;
 	}
 	if (!ch) {
-		sftp_abandon(f, h);
+		if (opens) /* else that was the end of its last question */
+			sftp_abandon(f, h);
 		return;
 	}
 	if (reply->err < 0)
