@@ -102,6 +102,7 @@ next_deadline(struct loop *l)
 	if (l->cramped && ftp_serve_may(f))
 		return 0;
 	at = clock_first(idle_deadline(f), ftp_xfer_deadline(f));
+	at = clock_first(at, ftp_serve_deadline(f));
 	if (f->left_fd >= 0)
 		at = clock_first(at, f->left_ms);
 	return f->s->logged_in ? at : clock_first(at, f->s->login_deadline_ms);

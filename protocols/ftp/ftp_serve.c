@@ -23,14 +23,28 @@ ftp_serve_is_busy(const struct ftp *f)
 	return f->x.stage != FTP_IDLE || f->job.kind != FTP_JOB_NONE;
 }
 
+/* So long may worker take before a client that asks whether we are here is answered first. */
+#define PATIENCE_MS 1000u
+
+uint64_t
+ftp_serve_deadline(const struct ftp *f)
+{
+	uint64_t end = f->x.begun_ms + PATIENCE_MS;
+
+	return f->x.stage == FTP_OPENING && clock_ms() < end ? end : CLOCK_NEVER;
+}
+
 /* A transfer is a command that lasts; only urgent ones overtake it. */
 static bool
 must_wait(const struct ftp *f, enum ftp_line_kind kind, const char *line)
 {
 	if (!ftp_serve_is_busy(f))
 		return false;
-	/* Its first reply comes before those of the lines behind it; and so do both of an ABOR. */
-	if (f->x.stage == FTP_OPENING || f->x.abor || f->job.abor)
+	/*
+	 * Its first reply comes before those of the lines behind it, unless worker hangs; and so do
+	 * both of an ABOR.
+	 */
+	if (ftp_serve_deadline(f) != CLOCK_NEVER || f->x.abor || f->job.abor)
 		return true;
 	/*
 	 * At its end the result comes first: nobody who sends QUIT now expects the 221 before it.

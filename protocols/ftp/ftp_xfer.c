@@ -46,6 +46,7 @@ ftp_xfer_start(struct ftp *f, enum ftp_kind kind)
 	ftp_xfer_init(&f->x);
 	f->x.kind = kind;
 	f->x.stage = FTP_OPENING;
+	f->x.begun_ms = clock_ms();
 	f->x.ascii = f->ascii && kind != FTP_LIST;
 	ftp_ascii_init(&f->x.ascii_state);
 	ftp_xfer_make_room(f);

@@ -53,6 +53,7 @@ struct ftp_xfer {
 	bool abor;    /* ABOR wants its own reply behind the transfer's */
 	bool ascii;
 	bool again;		     /* it could go on at once: do not sleep */
+	uint64_t begun_ms;	     /* clock_ms() of the command */
 	uint32_t lane_up, lane_down; /* pace.h */
 	bool has_ticket, needs_begin;
 	uint32_t ticket;

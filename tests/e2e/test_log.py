@@ -90,7 +90,7 @@ def test_password_of_the_cluster_is_no_word_of_the_log_whatever_its_server_answe
                     client, _ = server.accept()
                     with client:
                         words = client.recv(1000).split(b"\r\n")
-                        client.sendall(b"-ERR unknown command 'AUTH', with args beginning with: '%s' \r\n" % words[4])
+                        client.sendall(b"-ERR unknown command 'AUTH', with args beginning with: '%s' \r\n" % words[-2:][0])
 
         threading.Thread(target=answer, daemon=True).start()
         password, config = tmp_path / "password", tmp_path / "cluster.yaml"
