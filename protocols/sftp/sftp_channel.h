@@ -151,8 +151,13 @@ int sftp_path(const struct sftp_channel *ch, const struct sftp_request *r, unsig
 sftp_fn sftp_open, sftp_close, sftp_read, sftp_fstat, sftp_fsetstat, sftp_fsync;
 /* Makes the oldest queued reads into replies, behind *out_end of ch->out. */
 void sftp_fill_reads(struct sftp_channel *ch);
-/* The answer to vfs_open: what worker opened becomes h. Returns 0, or -errno and h is as it was. */
-int sftp_take_file(struct sftp_handle *h, struct vfs_reply *reply) MUST_CHECK;
+/*
+ * The answer to a vfs_open for a->handle, and the end of a. *ret_err: 0, the handle is the file
+ * that worker opened; or -errno, and it is free again. Returns the channel; NULL: it is gone, and
+ * the file was abandoned.
+ */
+struct sftp_channel *sftp_take_file(struct sftp_ask *a, struct vfs_reply *reply,
+				    int *ret_err) MUST_CHECK;
 /* The client went away with this handle open: worker will treat it as interrupted. */
 void sftp_abandon(struct sftp *f, struct sftp_handle *h);
 /* Tells worker of abandoned handles, as many as it can be asked now. */

@@ -85,8 +85,8 @@ reply_handle(struct sftp_channel *ch, uint32_t id, const struct sftp_handle *h)
 	sftp_reply_end(b, began);
 }
 
-int
-sftp_take_file(struct sftp_handle *h, struct vfs_reply *reply)
+static int
+take(struct sftp_handle *h, struct vfs_reply *reply)
 {
 	if (reply->err < 0)
 		return reply->err;
@@ -103,26 +103,34 @@ sftp_take_file(struct sftp_handle *h, struct vfs_reply *reply)
 	return 0;
 }
 
-/* The client gets a handle, unless its channel is gone. */
+struct sftp_channel *
+sftp_take_file(struct sftp_ask *a, struct vfs_reply *reply, int *ret_err)
+{
+	struct sftp *f = a->f;
+	struct sftp_handle *h = a->handle;
+	struct sftp_channel *ch = sftp_ask_done(a);
+
+	*ret_err = take(h, reply);
+	if (*ret_err < 0)
+		sftp_handle_free(f->handles, h);
+	else if (!ch)
+		sftp_abandon(f, h);
+	return ch;
+}
+
 static void
 answer_open(void *ctx, struct vfs_reply *reply)
 {
 	struct sftp_ask *a = ctx;
-	struct sftp *f = a->f;
 	struct sftp_handle *h = a->handle;
 	uint32_t id = a->id;
-	struct sftp_channel *ch = sftp_ask_done(a);
-	int err = sftp_take_file(h, reply);
+	int err;
+	struct sftp_channel *ch = sftp_take_file(a, reply, &err);
 
-	if (err < 0) {
-		sftp_handle_free(f->handles, h);
-		if (ch)
-			sftp_reply_errno(ch, id, err, reply->why);
-	} else if (ch) {
+	if (ch && err < 0)
+		sftp_reply_errno(ch, id, err, reply->why);
+	else if (ch)
 		reply_handle(ch, id, h);
-	} else {
-		sftp_abandon(f, h);
-	}
 }
 
 int

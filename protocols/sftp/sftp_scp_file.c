@@ -66,21 +66,13 @@ end_file(struct sftp_channel *ch, struct scp *s)
 static void
 answer_opened(void *ctx, struct vfs_reply *reply)
 {
-	struct sftp_ask *a = ctx;
-	struct sftp *f = a->f;
-	struct sftp_handle *h = a->handle;
-	struct sftp_channel *ch = sftp_ask_done(a);
+	int err;
+	struct sftp_channel *ch = sftp_take_file(ctx, reply, &err);
 	struct scp *s = ch ? sftp_verb_scp(ch) : NULL;
-	int err = sftp_take_file(h, reply);
 
-	if (!ch && err == 0) {
-		sftp_abandon(f, h);
+	if (!ch)
 		return;
-	}
 	if (err < 0) {
-		sftp_handle_free(f->handles, h);
-		if (!ch)
-			return;
 		s->handle = NULL;
 		scp_complain(ch, s, err, reply->why);
 		scp_sink_leave(s);

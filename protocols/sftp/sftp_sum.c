@@ -170,20 +170,17 @@ sum_start(struct sftp_channel *ch, const struct sftp_sum *wish, struct sftp_hand
 static void
 answer_open(void *ctx, struct vfs_reply *reply)
 {
-	struct sftp_ask *a = ctx;
-	struct sftp *f = a->f;
-	struct sftp_handle *h = a->handle;
-	struct sftp_channel *ch = sftp_ask_done(a);
-	int err = sftp_take_file(h, reply);
+	int err;
+	struct sftp_channel *ch = sftp_take_file(ctx, reply, &err);
 
-	if (!ch && err == 0)
-		sftp_abandon(f, h);
-	else if (!ch)
-		sftp_handle_free(f->handles, h);
-	else if (err == 0)
+	if (!ch)
+		return;
+	if (err == 0) {
 		set_running(ch->sum);
-	else
+	} else {
+		ch->sum->own = false; /* the handle is free again */
 		finish(ch, err, reply->why);
+	}
 }
 
 int
