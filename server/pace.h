@@ -13,15 +13,22 @@
 #include "server/base/rate.h"
 #include "server/vfs/vfs.h"
 
-struct pace {
-	struct vfs *vfs;
-	struct rate rate; /* of this session alone */
-	bool up;
-	uint32_t lane;	  /* what credit counts for; see vfs_reply */
+/* Lanes in which one session moves data at one time: channels in shares with rates of their own. */
+#define PACE_LANES 16
+
+struct pace_lane {
+	uint32_t lane;	  /* see vfs_reply; 0: the row of those whose files have none */
 	int64_t credit;	  /* bytes that worker has granted; negative: moved before they were */
 	uint64_t from_ms; /* clock_ms() from which credit counts, or from which to ask */
 	bool asked;	  /* a question is on its way */
 	bool waits;	  /* somebody was told to wait */
+};
+
+struct pace {
+	struct vfs *vfs;
+	struct rate rate; /* of this session alone */
+	bool up;
+	struct pace_lane lanes[PACE_LANES], *last; /* last: which was asked for */
 };
 
 /* per_second: the session's own limit, 0 for none. vfs must outlive it. */
@@ -39,7 +46,7 @@ void pace_moved(struct pace *p, uint32_t lane, uint64_t bytes);
 /* When to look again, if pace_allows said 0; CLOCK_NEVER when it did not, or waits for worker. */
 uint64_t pace_deadline(struct pace *p);
 
-/* Did pace_allows say 0 the last time, and is that still so? */
+/* Did pace_allows say 0 the last time, whatever the lane, and is that still so? */
 bool pace_waits(struct pace *p);
 
 #endif

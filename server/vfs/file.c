@@ -301,7 +301,8 @@ file_pace(struct world *w, uint32_t ticket, bool up, struct buf *out)
 		return -EBADF;
 	if (!lane_limits(&w->lanes, f->share->conf, way))
 		return -EINVAL; /* nobody told wire to ask */
-	lane_reserve(&w->lanes, f->share->conf, way, clock_us(), &grant);
+	lane_reserve(&w->lanes, f->share->conf, way, clock_us(), &f->share->reserved_us[way],
+		     &grant);
 	buf_put_u64(out, grant.bytes);
 	buf_put_u64(out, grant.wait_ms);
 	return 0;

@@ -175,15 +175,15 @@ piece(uint64_t rate)
 
 void
 lane_reserve(struct lanes *l, const struct conf_share *share, enum lane_way way, uint64_t now,
-	     struct lane_grant *ret_grant)
+	     uint64_t *reserved_us, struct lane_grant *ret_grant)
 {
 	uint64_t rates[2] = { l->user_rate[way], share_rate(share, way) };
 	uint64_t keys[2] = { l->user_key[way], key_of("share", way, share->name) };
 	uint64_t bytes = PIECE_MAX, start = now;
 
 	/* One reservation at a time, however often wire asks: that is what makes it fair. */
-	if (l->reserved_us[way] > now) {
-		*ret_grant = (struct lane_grant) { 0, (l->reserved_us[way] - now) / 1000 + 1 };
+	if (*reserved_us > now) {
+		*ret_grant = (struct lane_grant) { 0, (*reserved_us - now) / 1000 + 1 };
 		return;
 	}
 	for (int i = 0; i < 2; i++) {
@@ -199,6 +199,6 @@ lane_reserve(struct lanes *l, const struct conf_share *share, enum lane_way way,
 		if (at > start)
 			start = at;
 	}
-	l->reserved_us[way] = start;
+	*reserved_us = start;
 	*ret_grant = (struct lane_grant) { bytes, (start - now + 999) / 1000 };
 }

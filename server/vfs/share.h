@@ -30,9 +30,10 @@ struct share {
 	size_t dev_count;
 	bool forces_group; /* everything new gets group */
 	gid_t group;
-	struct tally tally;  /* of its quota; closed where it has none */
-	uint64_t tally_root; /* who shares a uid and a directory shares a quota */
-	uint32_t record;     /* the user's own */
+	struct tally tally;	 /* of its quota; closed where it has none */
+	uint64_t tally_root;	 /* who shares a uid and a directory shares a quota */
+	uint32_t record;	 /* the user's own */
+	uint64_t reserved_us[2]; /* by enum lane_way: lane_reserve() */
 };
 
 struct share_list {

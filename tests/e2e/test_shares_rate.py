@@ -12,7 +12,8 @@ import time
 import pytest
 import yaml
 
-from conftest import IS_ROOT, SYSTEM_USER, eventually, serving
+from conftest import IS_ROOT, SYSTEM_USER, eventually, let_others_pass, serving
+from test_sftp_ledger import READ, WRITE, R, Raw, W, s as string, u32, u64
 
 KIB = 1024
 RATE = 2048 * KIB
@@ -126,3 +127,51 @@ def test_sessions_share_a_rate_equally(limited, way):
     for name in os.listdir(limited.root):
         if name.startswith(("up", ".coffer")):
             os.unlink(limited.path(name))
+
+
+@pytest.mark.parametrize("way", ("down", "up"))
+def test_two_channels_of_one_session_have_the_rate_of_their_share_each(tmp_path, way):
+    """They take turns in one process: what is granted for one share must not be lost on the other."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for at in (tmp_path, other):
+        at.chmod(0o777)
+    let_others_pass(tmp_path)
+    rates = {"rate-up": str(RATE), "rate-down": str(RATE), "rights": "read-write"}
+    extra = tmp_path / "extra.yaml"
+    extra.write_text(yaml.safe_dump({"shares": {"root": rates, "other": dict(rates, path=str(other), mount="/other")}}))
+    arguments = ["--config", str(extra)]
+    if IS_ROOT:
+        arguments += ["--mode", "root", "--user", SYSTEM_USER]
+    with serving(*arguments) as s:
+        for path in (s.path("big"), str(other / "big")):
+            with open(path, "wb") as f:
+                f.truncate(1 << 30)
+            os.chmod(path, 0o666)
+        first = Raw(s)
+        channels = [first, Raw(s, transport=first.transport)]
+        moved, kind = [0, 0], READ if way == "down" else WRITE
+        handles = [c.open(path, R | W) for c, path in zip(channels, ("big", "other/big"))]
+        assert all(isinstance(h, bytes) for h in handles), handles
+        tail = u32(32 * KIB) if way == "down" else string(bytes(32 * KIB))
+        end = time.monotonic() + SECONDS
+
+        def move(i):
+            c, at = channels[i], 0
+            for n in range(1 << 20):
+                c.send(kind, u32(n) + string(handles[i]) + u64(at) + tail)
+                at += 32 * KIB
+                if n >= 8:
+                    c.packet()
+                    moved[i] += 32 * KIB
+                if time.monotonic() > end:
+                    return
+
+        threads = [threading.Thread(target=move, args=(i,), daemon=True) for i in (0, 1)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(SECONDS + 20)
+        first.transport.close()
+    assert max(moved) <= RATE * SECONDS + 3 * 1024 * KIB, moved
+    assert min(moved) >= RATE * SECONDS * 0.5, moved

@@ -60,7 +60,7 @@ struct runner {
 	const struct conf_share *share;
 	uint64_t own_rate;  /* what it wants at most; 0: all it can get */
 	uint64_t idle_from; /* it wants nothing any more */
-	uint64_t credit, from_us, moved, busy_us;
+	uint64_t credit, from_us, moved, busy_us, reserved_us;
 	int pesters; /* asks so many times more than it needs */
 };
 
@@ -96,12 +96,14 @@ turn(struct runner *runners, int count, uint64_t seconds)
 				r->credit = 0;
 			}
 			if (r->credit == 0 && now >= r->busy_us && now >= r->from_us) {
-				lane_reserve(&r->lanes, r->share, LANE_DOWN, now, &g);
+				lane_reserve(&r->lanes, r->share, LANE_DOWN, now, &r->reserved_us,
+					     &g);
 				r->credit = g.bytes;
 				r->from_us = now + g.wait_ms * 1000;
 			}
 			for (int i = 0; i < r->pesters; i++) {
-				lane_reserve(&r->lanes, r->share, LANE_DOWN, now, &g);
+				lane_reserve(&r->lanes, r->share, LANE_DOWN, now, &r->reserved_us,
+					     &g);
 				r->credit += g.bytes;
 			}
 		}
