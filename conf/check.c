@@ -220,7 +220,8 @@ check_hooks(struct check *c)
 		return;
 	}
 	text_init(&why, why_room, sizeof(why_room));
-	/* It is made there and given away: whoever could exchange it could be given something else.
+	/*
+	 * It is made there and given away: whoever could exchange it could be given something else.
 	 */
 	if (trust_above(conf->hooks.spool, &why) < 0)
 		COMPLAIN(c, &conf->hooks.spool, "hooks.spool: %s %s", conf->hooks.spool, why.at);

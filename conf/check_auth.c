@@ -134,7 +134,8 @@ check_lines(struct check *c, char *const *field, const char *what, const char *m
 	if (!*field)
 		return;
 	text_init(&why, storage, sizeof(storage));
-	/* A file that is gone keeps nobody out: its names may be those of accounts of the system.
+	/*
+	 * A file that is gone keeps nobody out: its names may be those of accounts of the system.
 	 */
 	if (trust_above(*field, &why) == -EPERM)
 		WARN(c, field, "%s: %s %s", what, *field, why.at);

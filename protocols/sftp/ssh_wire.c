@@ -83,7 +83,8 @@ ssh_wire_is_over(const struct ssh_wire *w)
 	       (ssh_get_status(w->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 }
 
-/* The beginnings of libssh's errors that are no fault of what a client sent; same in 0.10 to 0.12.
+/*
+ * The beginnings of libssh's errors that are no fault of what a client sent; same in 0.10 to 0.12.
  */
 static const struct {
 	const char *begin;

@@ -60,7 +60,8 @@ int tls_server_judge(const struct tls_server *ts, const struct tls_server *old,
 /* Is every DNS name of old's certificates served by now's? If not, one that is lost. */
 bool tls_server_keeps_names(const struct tls_server *old, const struct tls_server *now,
 			    char *ret_lost, size_t size);
-/* Does a certificate expire within so many days? The first of them; ret_days < 0: it has expired.
+/*
+ * Does a certificate expire within so many days? The first of them; ret_days < 0: it has expired.
  */
 bool tls_server_expires(const struct tls_server *ts, int within_days, int *ret_days,
 			const char **ret_file);

@@ -123,7 +123,8 @@ failure(struct tls_conn *c, int result)
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
 	default:
-		/* OpenSSL 3.5 does not call it an end when user_canceled came before, as from Java.
+		/*
+		 * OpenSSL 3.5 does not call it an end when user_canceled came before, as from Java.
 		 */
 		if (c->heard_goodbye && ERR_peek_error() == 0)
 			return 0;

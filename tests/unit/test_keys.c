@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* test_keys.c - authorized_keys: whose they are, whom a line lets in, from where, and until when.
+/*
+ * test_keys.c - authorized_keys: whose they are, whom a line lets in, from where, and until when.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -53,7 +53,8 @@ test_a_session_from_before_owning_does_not_resume(void **state)
 	}
 }
 
-/* RFC 8446, section 4.2.10: a client may try; it is no mistake of his, and no word of it arrives.
+/*
+ * RFC 8446, section 4.2.10: a client may try; it is no mistake of his, and no word of it arrives.
  */
 static void
 test_early_data_is_passed_over_unread(void **state)

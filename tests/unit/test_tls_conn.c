@@ -31,7 +31,8 @@ test_only_close_notify_is_an_end(void **state)
 		}
 }
 
-/* What ends the connection may have come in one segment with data: no poll would tell of it again.
+/*
+ * What ends the connection may have come in one segment with data: no poll would tell of it again.
  */
 static void
 test_an_end_behind_data_is_pending(void **state)

@@ -78,7 +78,8 @@ test_a_version_is_restored_over_its_file(void **state)
 	assert_string_equal(fx_read("/" TRASH_DIR "/v02~g"), "22");
 }
 
-/* Only with its own file it changes places: what it takes the place of goes into the trash there.
+/*
+ * Only with its own file it changes places: what it takes the place of goes into the trash there.
  */
 static void
 test_a_version_carries_nothing_out_of_another_directory(void **state)
