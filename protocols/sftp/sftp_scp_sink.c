@@ -134,7 +134,21 @@ take_mode(const char *at, uint32_t *ret_mode)
 	return at[4] == ' ';
 }
 
-/* All that is in the directory has come: it gets its times, if it may. */
+static void
+answer_dated(void *ctx, struct vfs_reply *reply)
+{
+	struct sftp_ask *a = ctx;
+	struct sftp_channel *ch = sftp_ask_done(a);
+	struct scp *s = ch ? sftp_verb_scp(ch) : NULL;
+
+	(void)reply; /* whether it may have them is no reason to lose what is in it */
+	if (!ch)
+		return;
+	scp_sink_leave(s);
+	scp_sink_yes(ch);
+}
+
+/* All that is in the directory has come: it gets its times, if it may, before the client hears. */
 static void
 end_dir(struct sftp_channel *ch, struct scp *s)
 {
@@ -142,9 +156,14 @@ end_dir(struct sftp_channel *ch, struct scp *s)
 	const struct vfs_change change = { .set = VFS_SET_TIMES,
 					   .mtime = times->mtime,
 					   .atime = times->atime };
+	struct vfs *v = ch->f->s->vfs;
+	struct sftp_ask *a;
 
-	if (times->set)
-		ignore_result(vfs_setattr(ch->f->s->vfs, s->path, 0, &change, NULL, NULL));
+	if (times->set) {
+		a = sftp_ask_new(ch, 0, NULL);
+		if (sftp_asked(a, vfs_setattr(v, s->path, 0, &change, answer_dated, a)) == 0)
+			return;
+	}
 	scp_sink_leave(s);
 	scp_sink_yes(ch);
 }

@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -275,6 +276,27 @@ def scp_raw(server, command):
     chan.settimeout(10)
     chan.exec_command(command)
     return t, chan
+
+
+def test_old_scp_hears_of_the_end_of_a_directory_when_it_has_its_times(old):
+    """The client goes when it has heard of the last one."""
+    t, chan = scp_raw(old, "scp -r -p -t slow")
+    assert chan.recv(1) == b"\0"
+    for line in (b"T1500000000 0 1500000000 0\n", b"D0755 0 slow\n"):
+        chan.sendall(line)
+        assert chan.recv(1) == b"\0"
+    beside = Raw(old, transport=t)
+    worker = old.sessions()["coffer-worker"][0]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        chan.sendall(b"E\n")
+        assert beside.ask(EXTENDED, s("limits@openssh.com"))[0] == EXTENDED_REPLY  # for which no worker is asked
+        assert not chan.recv_ready()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert chan.recv(1) == b"\0"
+    assert os.stat(old.path("slow")).st_mtime == 1500000000
+    t.close()
 
 
 @pytest.mark.parametrize("lines", [b"C0644 5 ../up\n", b"C0644 5 a/b\n", b"C0644 5 ..\n", b"C0644 5 \n", b"D0755 0 ..\n", b"C0644 -1 x\n",
