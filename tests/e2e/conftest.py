@@ -336,6 +336,30 @@ def run(*command, ok=True, timeout=300, **kw):
 
 
 @contextlib.contextmanager
+def etc_kept(*names):
+    """Files below /etc that a test may write: what it writes is gone afterwards, and is not in what a symlink there leads to."""
+    kept = []
+    for path in (os.path.join("/etc", name) for name in names):
+        content = pathlib.Path(path).read_bytes() if os.path.exists(path) else None
+        link = os.readlink(path) if os.path.islink(path) else None
+        if link:
+            os.unlink(path)
+            pathlib.Path(path).write_bytes(content or b"")
+        kept.append((path, content, link))
+    try:
+        yield
+    finally:
+        for path, content, link in kept:
+            if content is not None and not link:
+                pathlib.Path(path).write_bytes(content)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            if link:
+                os.symlink(link, path)
+
+
+@contextlib.contextmanager
 def serving(*arguments, config=None, key=None):
     """A server. config: YAML that is laid over its configuration; key: the path of a private key that may log in."""
     with tempfile.NamedTemporaryFile("w", prefix="coffer-config-", suffix=".yaml", encoding="utf-8") as extra:
@@ -398,6 +422,50 @@ def nothing_left(request):
         if name in request.fixturenames:
             s = request.getfixturevalue(name)
             eventually(lambda s=s: not s.sessions(), 15, "end of all sessions of %s" % name)
+
+
+def shared_by_files(base):
+    """What the files of tests of one process have in common: whoever changes it fails another one, on some day."""
+    etc = [os.path.join(at, name) for at, _, names in os.walk("/etc") for name in names] if IS_ROOT else []
+    with open("/proc/self/mounts", encoding="utf-8") as mounts, open("/proc/self/status", encoding="ascii") as status:
+        return {
+            "environment": dict(os.environ, PYTEST_CURRENT_TEST=""), "working directory": os.getcwd(), "umask": re.findall("Umask.*", status.read()),
+            "mounts": [line for line in mounts if " /run/netns " not in line],  # which ip(8) makes for good
+            "interfaces": sorted(os.listdir("/sys/class/net")) if IS_ROOT else None,
+            "directories that others write to": [str(at) for at in (base, *base.parents) if os.stat(at).st_mode & 0o1022 in (0o002, 0o020, 0o022)],
+            "/etc": {at: os.readlink(at) if os.path.islink(at) else pathlib.Path(at).read_bytes() for at in etc},
+        }
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """A file of tests leaves to the next one what it found; which one that is depends on the day."""
+    outcome = yield
+    if outcome.excinfo or (nextitem and nextitem.path == item.path):
+        return
+    before, after = item.session.found, shared_by_files(item.session.base)
+    for what, value in before.items():
+        if isinstance(value, dict):
+            value, after[what] = ({k: v for k, v in one.items() if v != other.get(k)} for one, other in ((value, after[what]), (after[what], value)))
+        assert value == after[what], "%s: changed by %s" % (what, item.path.name)
+
+
+def pytest_collection_modifyitems(items):
+    """SHUFFLE=7: files, and tests in each, in another order, by which none of them may fail."""
+    if os.environ.get("SHUFFLE"):
+        files, rng = {}, random.Random(os.environ["SHUFFLE"])
+        for item in items:
+            files.setdefault(item.path, []).append(item)
+        groups = list(files.values())
+        for group in (groups, *groups):
+            rng.shuffle(group)
+        items[:] = [item for group in groups for item in group]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def found(request, tmp_path_factory):
+    request.session.base = tmp_path_factory.getbasetemp()
+    request.session.found = shared_by_files(request.session.base)
 
 
 def let_others_pass(where):

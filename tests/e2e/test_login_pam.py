@@ -10,14 +10,13 @@ import ftplib
 import hmac
 import os
 import struct
-import subprocess
 import time
 
 import paramiko
 import pytest
 
-from conftest import (IS_ROOT, SYSTEM_GROUPS, SYSTEM_PASSWORD, SYSTEM_UID, SYSTEM_USER, TOP, eventually, needs_root,
-                      run, serving, status)
+from conftest import (IS_ROOT, SYSTEM_GROUPS, SYSTEM_PASSWORD, SYSTEM_UID, SYSTEM_USER, TOP, etc_kept, eventually,
+                      let_others_pass, needs_root, run, serving, status)
 from test_login_factors import ssh
 
 pytestmark = needs_root
@@ -30,6 +29,12 @@ TYPES = ("auth", "account", "session", "password")
 def module():
     if IS_ROOT:
         run("make", "-s", "-C", TOP, "BUILD=" + BUILD, MODULE)
+
+
+@pytest.fixture(autouse=True)
+def etc():
+    with etc_kept("passwd", "shadow", "group", "security/group.conf", "pam.d/coffer-test"):
+        yield
 
 
 def stack(name, lines):
@@ -327,7 +332,8 @@ def test_pam_limits_reach_the_worker(tmp_path):
 def test_pam_mkhomedir_makes_a_home(tmp_path):
     if not have("pam_mkhomedir.so"):
         pytest.skip("pam_mkhomedir is not installed")
-    home = "/etc/coffer-new-home"
+    let_others_pass(tmp_path)
+    home = str(tmp_path / "home")
     run("sed", "-i", r"s|^\(%s:.*\):[^:]*:/bin/sh$|\1:%s:/bin/sh|" % (SYSTEM_USER, home), "/etc/passwd")
     lines = ["auth required pam_unix.so", "account required pam_unix.so",
              "session required pam_mkhomedir.so umask=0077"]
@@ -360,20 +366,15 @@ def test_groups_of_pam_group_reach_the_worker_au10(tmp_path):
 
 def test_expired_shadow_password_is_changed_in_earnest_au09(tmp_path):
     """pam_unix: the last change was in 1970, so a new password is due."""
-    backup = "/etc/shadow.before"
-    run("cp", "-p", "/etc/shadow", backup)
-    try:
-        run("sed", "-i", r"s|^\(%s:[^:]*\):[0-9]*:|\1:0:|" % SYSTEM_USER, "/etc/shadow")
-        lines = ["auth required pam_unix.so", "account required pam_unix.so", "session required pam_permit.so",
-                 "password required pam_unix.so yescrypt"]
-        with pam_serving(tmp_path, lines) as s:
-            assert "has expired" in ftp_login(s, SYSTEM_PASSWORD)
-            new = "Qn3-violet-badger"
-            talk(s, [[SYSTEM_PASSWORD], [SYSTEM_PASSWORD], [new], [new]])
-            assert ftp_login(s, SYSTEM_PASSWORD) == "530 Login incorrect."
-            assert ftp_login(s, new) is None
-    finally:
-        subprocess.run(["mv", backup, "/etc/shadow"], check=True)
+    run("sed", "-i", r"s|^\(%s:[^:]*\):[0-9]*:|\1:0:|" % SYSTEM_USER, "/etc/shadow")
+    lines = ["auth required pam_unix.so", "account required pam_unix.so", "session required pam_permit.so",
+             "password required pam_unix.so yescrypt"]
+    with pam_serving(tmp_path, lines) as s:
+        assert "has expired" in ftp_login(s, SYSTEM_PASSWORD)
+        new = "Qn3-violet-badger"
+        talk(s, [[SYSTEM_PASSWORD], [SYSTEM_PASSWORD], [new], [new]])
+        assert ftp_login(s, SYSTEM_PASSWORD) == "530 Login incorrect."
+        assert ftp_login(s, new) is None
 
 
 # ---- second factors of the system ----
