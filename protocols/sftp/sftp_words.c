@@ -35,6 +35,10 @@ copy_word(char **from, char **to, bool patterns)
 {
 	char *in = *from, *out = *to;
 
+	if (*in == '~' && strchr("/ \t", in[1])) { /* home: where the session begins; "" too */
+		*out++ = '.';
+		in++;
+	}
 	while (*in && *in != ' ' && *in != '\t') {
 		if (*in == '\'' || *in == '"') {
 			char quote = *in++;

@@ -13,10 +13,11 @@
 
 /*
  * Cuts line into at most max words, in place: blanks part them; '...', "..." and \ hide what they
- * hide in sh(1). Returns 0 and their number; -EINVAL: a quote is open, or there is something
- * unquoted that would mean more to a shell ($ ` ; & | < > ( ) * ? [ and line ends, # ~ where
- * a word begins); -E2BIG: more words. patterns: * ? [ stand for themselves, as where no file fits a
- * shell's pattern.
+ * hide in sh(1), and a ~ that is the whole word or stands before a slash becomes a dot, since
+ * paths begin at home. Returns 0 and their number; -EINVAL: a quote is open, or there is something
+ * unquoted that would mean more to a shell ($ ` ; & | < > ( ) * ? [ and line ends, # and other ~
+ * where a word begins); -E2BIG: more words. patterns: * ? [ stand for themselves, as where no file
+ * fits a shell's pattern.
  */
 int sftp_words(char *line, bool patterns, char **words, size_t max, size_t *ret_count) MUST_CHECK;
 

@@ -232,6 +232,15 @@ def test_old_scp_takes_a_pattern_for_a_name(old, here):
     assert "*.c" in scp(old, "@:*.c", ".", ok=False).text
 
 
+def test_old_scp_knows_home(old, here):
+    (here / "tilde").write_bytes(b"home")
+    scp(old, "tilde", "@:~/home")
+    scp(old, "@:~/home", "down")
+    scp(old, "tilde", "@:~")
+    assert (here / "down").read_bytes() == open(old.path("tilde"), "rb").read() == b"home"
+    assert scp(old, "@:~root/home", ".", ok=False).returncode == 1
+
+
 def test_old_scp_keeps_the_times_of_directories(old, here):
     make_tree(here / "dated", 6, "dates")
     when = {}

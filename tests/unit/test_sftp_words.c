@@ -28,6 +28,7 @@ test_words_are_those_of_a_shell(void **state)
 		{ "a '$(id)' \\$x", { "a", "$(id)", "$x" } },
 		{ "a 'new\nline'", { "a", "new\nline" } },
 		{ "a b#1 c~ ''~", { "a", "b#1", "c~", "~" } },
+		{ "a ~ ~/b ~/", { "a", ".", "./b", "./" } },
 	};
 
 	(void)state;
@@ -49,7 +50,7 @@ test_what_means_more_to_a_shell_makes_the_line_void(void **state)
 {
 	static const char *const lines[] = { "a;b",   "a $x", "a `b`",	  "a|b",     "a>b",
 					     "a<b",   "a &",  "a (b)",	  "a *",     "a b?",
-					     "a [b]", "a ~",  "a #b",	  "a 'b",    "a \"b",
+					     "a [b]", "a ~b", "a #b",	  "a 'b",    "a \"b",
 					     "a \\",  "a\nb", "a \"$x\"", "a \"`b\"" };
 
 	(void)state;
