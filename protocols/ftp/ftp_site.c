@@ -159,17 +159,28 @@ static const struct {
 	{ "CPFR", "CPFR path", site_cpfr },
 	{ "CPTO", "CPTO path", site_cpto },
 	{ "IDLE", "IDLE [seconds]", site_idle },
-	{ "HELP", "HELP", site_help },
+	{ "HELP", "HELP [command]", site_help },
 };
 
+/*
+ * Each name stands alone on its line: gvfs looks for a line "CHMOD" before it dares to change
+ * modes. What stands behind a name is shown by SITE HELP NAME.
+ */
 static bool
 site_help(struct ftp *f, char *arg)
 {
-	(void)arg;
+	for (size_t i = 0; *arg && i < COUNT_OF(commands); i++) {
+		if (strcasecmp(arg, commands[i].name) != 0)
+			continue;
+		ftp_reply(f, 214, "Syntax: SITE %s", commands[i].syntax);
+		return true;
+	}
+	if (*arg)
+		return false;
 	ftp_reply_first(f, 214, "SITE commands:");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		ftp_reply_more(f, "%s", commands[i].syntax);
-	ftp_reply(f, 214, "End");
+		ftp_reply_more(f, "%s", commands[i].name);
+	ftp_reply(f, 214, "SITE HELP with a command shows its syntax.");
 	return true;
 }
 

@@ -198,6 +198,8 @@ ROWS = """
     MLST nothing                      530   530  530  530    550    550
     AVBL                              530   530  530  530    213    213
     SITE HELP                         530   530  530  530    214    214
+    SITE HELP chmod                   530   530  530  530    214    214
+    SITE HELP xyzzy                   530   530  530  530    501    501
     SITE CHMOD 644 file               530   530  530  530    200    200
     SITE CHMOD x file                 530   530  530  530    501    501
     SITE CPTO copy                    530   530  530  530    503    503
@@ -452,6 +454,8 @@ def test_replies_have_the_form_of_the_texts(conforming):
         features = [line[1:] for line in feat[1:-1]]
         for feature in ("AUTH TLS", "PBSZ", "PROT", "MDTM", "SIZE", "REST STREAM", "TVFS", "UTF8", "HOST", "EPSV", "LANG EN*"):
             assert feature in features, feature
+        # No text says it, gvfs wants it: a line of SITE HELP is the name of a command, and nothing else.
+        assert " CHMOD" in c("SITE HELP").split("\n") and c("SITE HELP chmod") == "214 Syntax: SITE CHMOD mode path"
         # RFC 3659, section 7.2: one blank before the facts, one behind them, and the whole path.
         mlst = c("MLST file").split("\n")
         assert mlst[0].startswith("250-") and mlst[1].startswith(" type=file;") and mlst[1].endswith("; /file")
