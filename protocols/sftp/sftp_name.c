@@ -240,21 +240,22 @@ sftp_hardlink(struct sftp_channel *ch, const struct sftp_request *r, struct sftp
 }
 
 /*
- * The target first, the link's own path second: the order of OpenSSH, which all clients follow, and
- * not the draft's.
+ * The target first, the link's own path second: the order of OpenSSH, and not the draft's. Some
+ * clients follow the draft here, since our name is not OpenSSH's.
  */
 int
 sftp_symlink(struct sftp_channel *ch, const struct sftp_request *r, struct sftp_handle *none)
 {
 	char target[VFS_PATH_MAX], path[VFS_PATH_MAX];
+	const unsigned int link = ssh_wire_is_link_first(ch->f->wire) ? 0 : 1;
 	struct sftp_ask *a;
-	int err = sftp_packet_text(&r->string[0], target, sizeof(target));
+	int err = sftp_packet_text(&r->string[1 - link], target, sizeof(target));
 
 	(void)none;
 	if (err == 0 && target[0] == 0)
 		err = -ENOENT;
 	if (err == 0)
-		err = sftp_path(ch, r, 1, path);
+		err = sftp_path(ch, r, link, path);
 	if (err < 0)
 		return err;
 	a = sftp_ask_new(ch, r->id, NULL);

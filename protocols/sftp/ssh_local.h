@@ -42,7 +42,7 @@ struct ssh_wire {
 	ssh_session ssh;
 	ssh_event event; /* NULL until the key exchange has begun */
 	struct ssh_counter_struct socket_count, packet_count;
-	bool broken;
+	bool broken, link_first;
 	struct ssh_rekey rekey;
 	bool in_stream; /* many bytes came at once, and in the middle of a packet they ended */
 

@@ -26,8 +26,8 @@ static const struct {
 	{ "Renci.SshNet.SshClient.0.*",
 	  SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "SSHJ_0.*", SSH_QUIRK_PLAIN_MACS },
-	{ "phpseclib_*", SSH_QUIRK_PLAIN_MACS },
-	{ "Twisted*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX },
+	{ "phpseclib_*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_LINK_FIRST },
+	{ "Twisted*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_LINK_FIRST },
 	{ "Ganymed*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "Trilead*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
 	{ "paramiko_1.*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_OLD_KEX | SSH_QUIRK_ECDSA_HOST },
@@ -40,6 +40,13 @@ static const struct {
 	{ "Ruby/Net::SSH_[2-4].*", SSH_QUIRK_PLAIN_MACS | SSH_QUIRK_ECDSA_HOST },
 	/* As Debian 12 has it: with strict key exchange came that nothing waits any more. */
 	{ "AsyncSSH_2.10.*", SSH_QUIRK_TALKS_ON },
+	/* They look at the server's name, and follow the draft where it is not OpenSSH. */
+	{ "AsyncSSH_*", SSH_QUIRK_LINK_FIRST },
+	{ "libssh[-_][0-9]*", SSH_QUIRK_LINK_FIRST },
+	{ "ssh2js*", SSH_QUIRK_LINK_FIRST },
+	{ "WinSCP*", SSH_QUIRK_LINK_FIRST },
+	/* They follow the draft everywhere. */
+	{ "Erlang/*", SSH_QUIRK_LINK_FIRST },
 };
 
 unsigned int

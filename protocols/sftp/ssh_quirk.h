@@ -19,11 +19,17 @@ enum ssh_quirk {
 	SSH_QUIRK_ECDSA_HOST = 4,
 	/* It goes on sending data while keys are exchanged: that has to wait until it is silent. */
 	SSH_QUIRK_TALKS_ON = 8,
+	/*
+	 * In SYMLINK it puts the link's own path in front of the target, as the draft has it:
+	 * always, or with servers that are not named OpenSSH.
+	 */
+	SSH_QUIRK_LINK_FIRST = 16,
 };
 
 /*
  * The quirks of a client: bits. line is its version line as it came (RFC 4253, 4.2), with or
- * without its end. A client that stands in the table in vain is only offered more.
+ * without its end. A client that stands in the table in vain is only offered more, but for its
+ * symbolic links.
  */
 unsigned int ssh_quirks(const void *line, size_t len);
 

@@ -247,9 +247,11 @@ ssh_setup_for_client(struct ssh_wire *w)
 	if (line_end)
 		len = (size_t)(line_end - at);
 	quirks = ssh_quirks(at, len);
+	w->link_first = (quirks & SSH_QUIRK_LINK_FIRST) != 0;
 	if (quirks & SSH_QUIRK_TALKS_ON)
 		ssh_rekey_take_over(w);
 	if (w->server->conf->sftp.policy == CONF_POLICY_MODERN)
-		offer_more(w->ssh, quirks & ~(unsigned int)SSH_QUIRK_TALKS_ON);
+		offer_more(w->ssh,
+			   quirks & ~(unsigned int)(SSH_QUIRK_TALKS_ON | SSH_QUIRK_LINK_FIRST));
 	return true;
 }

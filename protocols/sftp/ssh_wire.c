@@ -122,6 +122,12 @@ ssh_wire_is_full(const struct ssh_wire *w)
 	return (ssh_get_status(w->ssh) & SSH_WRITE_PENDING) != 0;
 }
 
+bool
+ssh_wire_is_link_first(const struct ssh_wire *w)
+{
+	return w->link_first;
+}
+
 uint64_t
 ssh_wire_sent(const struct ssh_wire *w)
 {

@@ -71,6 +71,9 @@ bool ssh_wire_is_full(const struct ssh_wire *w);
 bool ssh_wire_holds(struct ssh_wire *w, uint64_t now);
 uint64_t ssh_wire_deadline(const struct ssh_wire *w);
 
+/* Does the client put a link's own path in front of the target? See SSH_QUIRK_LINK_FIRST. */
+bool ssh_wire_is_link_first(const struct ssh_wire *w);
+
 /* Bytes that went out to the socket. To see progress. */
 uint64_t ssh_wire_sent(const struct ssh_wire *w);
 

@@ -126,6 +126,9 @@ class Sftp(Driver):
     def mv(self, a, b):
         self.batch("rename " + quoted(a, b))
 
+    def ln(self, target, path):
+        self.batch("ln -s " + quoted(target, path))
+
     def chmod(self, path, mode):
         self.batch("chmod %o %s" % (mode, quoted(path)))
 
@@ -142,7 +145,8 @@ class Sftp(Driver):
 class Scp(Driver):
     needs = ("scp",)
     options = ()
-    cannot = {"list": "it only copies", "rename": "it only copies", "resume up": NO_RESUME, "resume down": NO_RESUME, "beyond 4 GiB": WHOLE}
+    cannot = {"list": "it only copies", "rename": "it only copies", "symlink": "it only copies", "resume up": NO_RESUME,
+              "resume down": NO_RESUME, "beyond 4 GiB": WHOLE}
 
     def scp(self, *arguments):
         self.run("scp", "-q", *self.options, "-P", str(self.server.sftp_port), *self.ssh_options(), *arguments)
@@ -217,6 +221,9 @@ class Sshfs(Driver):
     def mv(self, a, b):
         os.rename(self.at(a), self.at(b))
 
+    def ln(self, target, path):
+        os.symlink(target, self.at(path))
+
     def chmod(self, path, mode):
         os.chmod(self.at(path), mode)
 
@@ -247,7 +254,7 @@ def append(source, target):
 
 class Putty(Driver):
     needs = ("psftp", "pscp", "puttygen")
-    cannot = {"raw names": "it converts names from and to the character set of the terminal"}
+    cannot = {"symlink": "it makes none", "raw names": "it converts names from and to the character set of the terminal"}
 
     def login(self):
         by = ["-pw", self.server.password]
@@ -332,6 +339,9 @@ class Lftp(Driver):
     def mv(self, a, b):
         self.lftp("mv " + quoted(a, b))
 
+    def ln(self, target, path):
+        self.lftp("ln -s " + quoted(target, path))
+
     def chmod(self, path, mode):
         self.lftp("chmod %o %s" % (mode, quoted(path)))
 
@@ -347,7 +357,7 @@ class Lftp(Driver):
 
 class Curl(Driver):
     needs = ("curl",)
-    cannot = {"tree": "it knows no trees"}
+    cannot = {"tree": "it knows no trees", "symlink": "it makes one and says that it failed, with every server"}
 
     def curl(self, *arguments):
         os.makedirs(self.where + "/.ssh", exist_ok=True)
@@ -391,7 +401,7 @@ class Curl(Driver):
 class Rclone(Driver):
     needs = ("rclone",)
     cannot = {"resume up": NO_RESUME, "resume down": NO_RESUME, "beyond 4 GiB": WHOLE, "mode": "it knows no modes",
-              "raw names": "its names are UTF-8; others it writes in another way"}
+              "symlink": "it makes none", "raw names": "its names are UTF-8; others it writes in another way"}
 
     def rclone(self, *arguments):
         conf = os.path.join(self.where, "rclone.conf")
@@ -461,6 +471,9 @@ class Paramiko(Driver):
 
     def mv(self, a, b):
         self.sftp.rename(a, b)
+
+    def ln(self, target, path):
+        self.sftp.symlink(target, path)
 
     def chmod(self, path, mode):
         self.sftp.chmod(path, mode)
@@ -537,6 +550,9 @@ class Asyncssh(Driver):
     def mv(self, a, b):
         self.wait(self.sftp.rename(os.fsencode(a), os.fsencode(b)))
 
+    def ln(self, target, path):
+        self.wait(self.sftp.symlink(os.fsencode(target), os.fsencode(path)))
+
     def chmod(self, path, mode):
         self.wait(self.sftp.chmod(os.fsencode(path), mode))
 
@@ -592,7 +608,7 @@ class Spoken(Driver):
         self.say("touch", path, str(when))
 
 
-for _verb in ("put", "get", "reput", "reget", "mv", "puttree", "gettree"):
+for _verb in ("put", "get", "reput", "reget", "mv", "ln", "puttree", "gettree"):
     setattr(Spoken, _verb, lambda self, a, b, verb=_verb: self.say(verb, a, b))
 
 

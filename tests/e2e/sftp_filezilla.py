@@ -66,7 +66,7 @@ class Process:
 
 class Filezilla(Driver):
     needs = ("fzsftp", "filezilla", "Xvfb", "xdotool")
-    cannot = {"raw names": "its names are text"}
+    cannot = {"symlink": "it makes none", "raw names": "its names are text"}
     all_at_once = True
 
     def __init__(self, *arguments):

@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 
+import paramiko
 import pytest
 
 from conftest import TOP, eventually, run
@@ -35,6 +36,15 @@ ROWS = {
     "Ruby/Net::SSH_[2-4].*": ("Ruby/Net::SSH_4.2.0 x86_64-linux-gnu", "Ruby/Net::SSH_7.0.0 x86_64-linux-gnu"),
 }
 TALKS_ON = ["AsyncSSH_2.10.*"]  # the client itself is in test_sftp_session.py
+LINK_FIRST = {
+    "phpseclib_*": "phpseclib_3.0 (openssl)",
+    "Twisted*": "Twisted",
+    "AsyncSSH_*": "AsyncSSH_2.14.2",
+    "libssh[-_][0-9]*": "libssh_0.11.2",
+    "ssh2js*": "ssh2js1.17.0",
+    "WinSCP*": "WinSCP_release_6.3.5",
+    "Erlang/*": "Erlang/4.15",
+}
 
 
 def offered(server, name):
@@ -61,13 +71,30 @@ def rows_of_the_table():
 
 
 def test_every_row_has_its_case():
-    assert [pattern for pattern, _ in rows_of_the_table()] == list(ROWS) + TALKS_ON
+    rows = rows_of_the_table()
+    assert [pattern for pattern, quirks in rows if quirks - {"TALKS_ON", "LINK_FIRST"}] == list(ROWS)
+    assert [pattern for pattern, quirks in rows if "TALKS_ON" in quirks] == TALKS_ON
+    assert [pattern for pattern, quirks in rows if "LINK_FIRST" in quirks] == list(LINK_FIRST)
+
+
+@pytest.mark.parametrize("name, link_first", [*((name, True) for name in LINK_FIRST.values()), ("OpenSSH_9.2p1", False), ("libssh2_1.11.0", False)])
+def test_the_link_and_its_target_are_told_apart_by_the_name_of_the_client(server, name, link_first):
+    transport = paramiko.Transport((server.host, server.sftp_port))
+    transport.local_version = "SSH-2.0-" + name
+    try:
+        transport.connect(username=server.user, password=server.password)
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        sftp.symlink("one", "two")
+        assert sftp.readlink("one" if link_first else "two") == ("two" if link_first else "one")
+        sftp.remove("one" if link_first else "two")
+    finally:
+        transport.close()
 
 
 @pytest.mark.parametrize("pattern, quirks", [row for row in rows_of_the_table() if row[0] in ROWS])
 def test_a_client_is_offered_what_it_needs_and_its_namesake_is_not(server, pattern, quirks):
     needs, namesake = (offered(server, name) for name in ROWS[pattern])
-    for quirk in quirks:
+    for quirk in quirks - {"LINK_FIRST"}:
         place, more = MORE[quirk]
         assert more < needs[place]
         assert namesake[place] and not more & namesake[place]

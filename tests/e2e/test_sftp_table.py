@@ -177,6 +177,13 @@ def rename(d, p):
     assert os.listdir(p.disk) == ["new näme"]
 
 
+def symlink(d, p):
+    """The draft and OpenSSH differ in what comes first, and clients know our name (ssh_quirk.c)."""
+    p.file(p.disk, "file", b"data")
+    d.ln("file", p.there + "/link")
+    assert sorted(os.listdir(p.disk)) == ["file", "link"] and os.readlink(os.path.join(p.disk, "link")) == "file"
+
+
 def mtime(d, p):
     p.file(p.disk, "f", b"")
     d.touch(p.there + "/f", WHEN)
@@ -191,8 +198,8 @@ def mode(d, p):
 
 TRANSFERS = {"upload": upload, "download": download, "resume up": resume_up, "resume down": resume_down, "parallel 8": parallel, "tree": tree,
              "unicode names": unicode_names, "raw names": raw_names, "beyond 4 GiB": beyond, "sparse": sparse}
-OTHERS = {"password": log_in, "key": log_in, "list": listing, "rename": rename, "mtime": mtime, "mode": mode}
-FEATURES = ["password", "key", "list", "upload", "download", "resume up", "resume down", "rename", "mtime", "mode", "parallel 8", "tree",
+OTHERS = {"password": log_in, "key": log_in, "list": listing, "rename": rename, "symlink": symlink, "mtime": mtime, "mode": mode}
+FEATURES = ["password", "key", "list", "upload", "download", "resume up", "resume down", "rename", "symlink", "mtime", "mode", "parallel 8", "tree",
             "unicode names", "raw names", "beyond 4 GiB", "sparse"]
 CELLS = [(client, feature) for client in CLIENTS for feature in FEATURES if feature not in CLIENTS[client].cannot]
 
@@ -206,7 +213,7 @@ def served(user_key, tmp_path_factory):
         for path in (user_key, str(tmp / "ecdsa")):
             with open(path + ".pub", encoding="ascii") as k:
                 f.write(k.read())
-    rights = "[list, read, create, overwrite, append, rename, delete, mkdir, rmdir, chmod, times]"
+    rights = "[list, read, create, overwrite, append, rename, delete, mkdir, rmdir, chmod, times, symlink]"
     (tmp / "extra").write_text("sftp: { scp: yes }\nshares: { root: { rights: %s } }\n" % rights)
     with serving("--authorized-keys", str(tmp / "keys"), "--config", str(tmp / "extra")) as server:
         server.key, server.ecdsa_key = user_key, str(tmp / "ecdsa")
@@ -295,7 +302,7 @@ def test_the_table_that_people_read_is_this_one():
 
 def test_a_client_that_cannot_has_not_the_verb():
     """A reason stands for a verb that its driver has not, or for the kind of names: none hides a failure."""
-    verbs = {"list": "ls", "resume up": "reput", "resume down": "reget", "beyond 4 GiB": "reput", "rename": "mv", "mode": "chmod", "tree": "puttree"}
+    verbs = {"list": "ls", "resume up": "reput", "resume down": "reget", "beyond 4 GiB": "reput", "rename": "mv", "symlink": "ln", "mode": "chmod", "tree": "puttree"}
     for client, driver in CLIENTS.items():
         for feature in driver.cannot:
             assert feature == "raw names" or not hasattr(driver, verbs[feature]), (client, feature)

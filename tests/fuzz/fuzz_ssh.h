@@ -141,6 +141,13 @@ ssh_wire_is_full(const struct ssh_wire *w)
 }
 
 bool
+ssh_wire_is_link_first(const struct ssh_wire *w)
+{
+	(void)w;
+	return false;
+}
+
+bool
 ssh_wire_holds(struct ssh_wire *w, uint64_t now)
 {
 	(void)w, (void)now;

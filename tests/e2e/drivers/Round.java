@@ -83,6 +83,7 @@ public class Round {
         case "reput": c.put(text(w[1]), remote(w[2]), ChannelSftp.RESUME); break;
         case "reget": c.get(remote(w[1]), text(w[2]), null, ChannelSftp.RESUME); break;
         case "mv": c.rename(remote(w[1]), remote(w[2])); break;
+        case "ln": c.symlink(text(w[1]), text(w[2])); break;
         case "chmod": c.chmod(Integer.parseInt(text(w[2]), 8), remote(w[1])); break;
         case "touch": c.setMtime(remote(w[1]), Integer.parseInt(text(w[2]))); break;
         case "puttree": putTree(c, new File(text(w[1])), remote(w[2])); break;

@@ -18,6 +18,7 @@ const commands = {
 		await c.get(remote, fs.createWriteStream(local, {flags: 'r+', start}), {readStreamOptions: {start}});
 	},
 	mv: (from, to) => c.posixRename(from, to),
+	ln: (target, path) => new Promise((done, failed) => c.sftp.symlink(target, path, (err) => err ? failed(err) : done())),
 	chmod: (path, mode) => c.chmod(path, parseInt(mode, 8)),
 	touch: (path, when) => new Promise((done, failed) => c.sftp.utimes(path, +when, +when, (err) => err ? failed(err) : done())),
 	puttree: (local, remote) => c.uploadDir(local, remote),

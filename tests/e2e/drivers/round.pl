@@ -14,6 +14,7 @@ my %commands = (
 	reput => sub { $s->put($_[0], $_[1], resume => 1); () },
 	reget => sub { $s->get($_[0], $_[1], resume => 1); () },
 	mv => sub { $s->rename($_[0], $_[1]); () },
+	ln => sub { $s->symlink($_[1], $_[0]); () },
 	chmod => sub { $s->chmod($_[0], oct $_[1]); () },
 	touch => sub { $s->utime($_[0], $_[1], $_[1]); () },
 	puttree => sub { $s->rput($_[0], $_[1]); () },
