@@ -12,6 +12,8 @@
 #include "protocols/sftp/sftp_channel.h"
 #include "server/base/fd.h"
 
+#define KEEP_ID ((uint32_t)-1)
+
 uint32_t
 sftp_mode(const struct sftp_attrs *a)
 {
@@ -39,7 +41,9 @@ sftp_change(const struct sftp_attrs *a, struct vfs_change *ret_change)
 		c.atime = a->atime;
 	}
 	if (a->flags & SFTP_ATTR_UIDGID) {
-		c.set |= VFS_SET_OWNER | VFS_SET_GROUP;
+		/* -1 keeps it, as in chown(2) and so in sshd: phpseclib's chgrp() sends one. */
+		c.set |= a->uid == KEEP_ID ? 0 : VFS_SET_OWNER;
+		c.set |= a->gid == KEEP_ID ? 0 : VFS_SET_GROUP;
 		c.uid = a->uid;
 		c.gid = a->gid;
 	}

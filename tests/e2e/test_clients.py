@@ -123,6 +123,13 @@ def test_php_moves_files_by_both_protocols(server, here):
     run("php", driver("functions.php"), str(server.ftps_port), str(server.sftp_port), server.user, server.password, "up", ".")
 
 
+def test_phpseclib_does_all_that_it_can_over_sftp(server, here):
+    if not shutil.which("php") or run("php", "-r", "require 'phpseclib3/autoload.php';", ok=False).returncode != 0:
+        pytest.skip("needs php-cli and php-phpseclib3: packaging/dev/deps")
+    (here / "up").write_bytes(os.urandom(300000))
+    run("php", driver("phpseclib.php"), str(server.sftp_port), server.user, server.key, server.password, "up")
+
+
 def test_ruby_moves_files_by_both_protocols(server, here):
     if not shutil.which("ruby") or run("ruby", "-rnet/sftp", "-rnet/ftp", "-e1", ok=False).returncode != 0:
         pytest.skip("needs ruby and ruby-net-sftp: packaging/dev/deps")
