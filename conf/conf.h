@@ -186,6 +186,7 @@ struct conf {
 		char *external_address; /* IPv4 address for PASV, or NULL: the one the client
 					   reached */
 		bool active;		/* PORT and EPRT */
+		bool recursive_lists;	/* LIST -R means what it says */
 	} ftps;
 	struct {
 		struct conf_list host_keys; /* files */

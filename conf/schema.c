@@ -249,6 +249,8 @@ const struct schema_key schema_keys[] = {
 	  .item = SCHEMA_NETWORK, RANGE(1, 256)),
 	C("ftps.active", SCHEMA_BOOL, ftps.active, "no",
 	  "Serve PORT and EPRT, in which the server connects to the client."),
+	C("ftps.recursive-lists", SCHEMA_BOOL, ftps.recursive_lists, "no",
+	  "Let LIST -R list what lies below as well, for clients that ask for a tree at once (PHP's Flysystem). Otherwise -R changes nothing."),
 
 	SECTION("sftp", "The SSH side."),
 	C("sftp.host-keys", SCHEMA_LIST, sftp.host_keys, NULL,

@@ -73,9 +73,10 @@ struct ftp {
 	uint64_t left_ms; /* or until then */
 	struct ftp_xfer x;
 	struct ftp_job job;
-	size_t piece_size;    /* at least FTP_PIECE, when it is there */
-	uint8_t *piece, *raw; /* FTP_PIECE, FTP_STEP; raw only for TYPE A downloads. Made by the
-				 first transfer or job */
+	struct ftp_deep *deep; /* made by the first LIST -R */
+	size_t piece_size;     /* at least FTP_PIECE, when it is there */
+	uint8_t *piece, *raw;  /* FTP_PIECE, FTP_STEP; raw only for TYPE A downloads. Made by the
+				  first transfer or job */
 };
 
 /* The last reply was said; the session ends when it is sent. The first reason counts. */

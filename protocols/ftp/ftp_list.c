@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "protocols/common/lsline.h"
+#include "protocols/ftp/ftp_deep.h"
 #include "protocols/ftp/ftp_fact.h"
 #include "protocols/ftp/ftp_in.h"
 #include "protocols/ftp/ftp_match.h"
@@ -51,18 +52,32 @@ put_entry(struct ftp *f, struct text *t, const char *name, const struct vfs_attr
 	text_puts(t, "\r\n");
 }
 
+/* LIST -R, where another directory begins: its path, as clients would ask for it. */
+static void
+put_heading(struct ftp *f, struct text *t)
+{
+	size_t len = strlen(f->scratch);
+
+	while (len > 1 && f->scratch[len - 1] == '/')
+		f->scratch[--len] = '\0';
+	text_puts(t, "\r\n");
+	text_printable(t, f->scratch);
+	if (len > 0 && f->scratch[len - 1] != '/')
+		text_putc(t, '/');
+	text_printable(t, f->deep->now);
+	text_puts(t, ":\r\n");
+}
+
 /* A batch of 64 KiB makes less than FTP_PIECE of text, but for a path in front of each name. */
 static void
 make_room(struct ftp *f, const struct vfs_reply *reply)
 {
 	struct buf entries = *reply->entries;
 	struct vfs_entry entry;
-	size_t size = FTP_PIECE;
+	size_t size = FTP_PIECE + (f->x.list.deep ? (size_t)2 * VFS_PATH_MAX : 0);
 	uint8_t *more;
 
-	if (!f->x.list.prefix)
-		return;
-	while (vfs_entry_get(&entries, &entry))
+	while (f->x.list.prefix && vfs_entry_get(&entries, &entry))
 		size += strlen(f->x.list.prefix) + 1;
 	more = size > f->piece_size ? realloc(f->piece, size + 1) : NULL;
 	if (more) {
@@ -71,23 +86,33 @@ make_room(struct ftp *f, const struct vfs_reply *reply)
 	}
 }
 
-/* Formats a batch. */
+/* Formats a batch, the first of a directory or one that follows. */
 static void
-put_batch(struct ftp *f, struct vfs_reply *reply)
+put_batch(struct ftp *f, struct vfs_reply *reply, bool first)
 {
 	struct ftp_xfer *x = &f->x;
 	struct vfs_entry entry;
 	struct text t;
+	int err = 0;
 
 	x->list.last = reply->last;
 	make_room(f, reply);
 	text_init(&t, (char *)f->piece, f->piece_size);
-	while (vfs_entry_get(reply->entries, &entry))
-		if (!x->list.pattern || ftp_match(x->list.pattern, entry.name))
-			put_entry(f, &t, entry.name, &entry.attr, entry.target);
+	if (first && x->list.deep && *f->deep->now)
+		put_heading(f, &t);
+	while (vfs_entry_get(reply->entries, &entry)) {
+		if (x->list.pattern && !ftp_match(x->list.pattern, entry.name))
+			continue;
+		put_entry(f, &t, entry.name, &entry.attr, entry.target);
+		if (x->list.deep && entry.attr.type == VFS_DIR && err == 0)
+			err = ftp_deep_add(f->deep, entry.name);
+	}
 	x->pos = 0;
 	x->len = t.len;
-	if (t.cut)
+	if (err < 0)
+		ftp_xfer_fail(f, 451, "list-too-large",
+			      "Too many directories for one listing: list them one by one.");
+	else if (t.cut)
 		ftp_xfer_fail(f, 451, "list-too-long", "The server could not format the listing.");
 }
 
@@ -109,7 +134,7 @@ more_answer(void *ctx, struct vfs_reply *reply)
 	struct ftp *f = ctx;
 
 	if (ftp_xfer_answered(f, reply->err, reply->why))
-		put_batch(f, reply);
+		put_batch(f, reply, false);
 }
 
 /* A listing of one entry, which is no directory. */
@@ -168,6 +193,7 @@ try_pattern(struct ftp *f)
 		f->scratch[--len] = '\0';
 	slash = strrchr(f->scratch, '/');
 	l->pattern = f->path2;
+	l->deep = false;
 	ignore_result(text_copy(f->path2, VFS_PATH_MAX, path_name(f->path)));
 	if (slash)
 		slash[1] = '\0';
@@ -205,13 +231,47 @@ open_answer(void *ctx, struct vfs_reply *reply)
 	}
 	if (!ftp_xfer_answered(f, reply->err, reply->why))
 		return;
-	put_batch(f, reply);
+	put_batch(f, reply, true);
 	if (x->stage == FTP_OPENING)
 		begin(f);
 }
 
+/* One that is gone by now, or closed to this user, is passed over, as by ls(1). */
 static void
-start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
+deep_answer(void *ctx, struct vfs_reply *reply)
+{
+	struct ftp *f = ctx;
+	struct ftp_xfer *x = &f->x;
+	bool over = reply->err == -ENOENT || reply->err == -ENOTDIR || reply->err == -EACCES ||
+		    reply->err == -EPERM;
+
+	if (reply->err == 0) {
+		x->has_ticket = true;
+		x->ticket = reply->ticket;
+	}
+	if (ftp_xfer_answered(f, over ? 0 : reply->err, reply->why) && !over)
+		put_batch(f, reply, true);
+}
+
+/* The listing of one directory is on its way: the next one. */
+static void
+go_deeper(struct ftp *f)
+{
+	struct ftp_xfer *x = &f->x;
+	int err = 0;
+
+	if (x->has_ticket)
+		err = vfs_closedir(f->s->vfs, x->ticket, NULL, NULL);
+	x->has_ticket = false;
+	if (err == 0)
+		err = ftp_deep_next(f->deep, f->path, VFS_PATH_MAX);
+	if (err == 0)
+		err = vfs_opendir(f->s->vfs, f->path, 0, deep_answer, f);
+	ftp_xfer_asked(f, err);
+}
+
+static void
+start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control, bool deep)
 {
 	struct ftp_list *l = &f->x.list;
 	size_t len = strlen(arg);
@@ -225,21 +285,27 @@ start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
 	ftp_xfer_start(f, FTP_LIST);
 	l->format = format;
 	l->to_control = to_control;
+	l->deep = deep;
+	if (deep)
+		ftp_deep_begin(&f->deep, f->path);
 	l->now = (int64_t)time(NULL);
 	memcpy(f->scratch, arg, len + 1);
 	l->prefix = len > 0 ? f->scratch : NULL;
 	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, 0, open_answer, f));
 }
 
-/* Clients send options of ls(1) and hope. Those change nothing here; other words are names. */
+/* Clients send options of ls(1) and hope. Only -R may mean something; other words are names. */
 static const char *
-skip_options(const char *arg)
+skip_options(const char *arg, bool *ret_deep)
 {
+	*ret_deep = false;
 	while (*arg == '-') {
 		size_t len = strspn(arg + 1, "alAL1CFdghnoRrStTux");
 
 		if (arg[1 + len] != '\0' && arg[1 + len] != ' ')
 			break;
+		if (memchr(arg + 1, 'R', len))
+			*ret_deep = true;
 		arg += 1 + len;
 		arg += strspn(arg, " ");
 	}
@@ -249,19 +315,25 @@ skip_options(const char *arg)
 void
 ftp_list(struct ftp *f, char *arg)
 {
-	start(f, FTP_LONG, skip_options(arg), false);
+	bool deep;
+
+	const char *path = skip_options(arg, &deep);
+
+	start(f, FTP_LONG, path, false, deep && f->s->conf->ftps.recursive_lists);
 }
 
 void
 ftp_nlst(struct ftp *f, char *arg)
 {
-	start(f, FTP_NAMES, skip_options(arg), false);
+	bool deep;
+
+	start(f, FTP_NAMES, skip_options(arg, &deep), false, false);
 }
 
 void
 ftp_mlsd(struct ftp *f, char *arg)
 {
-	start(f, FTP_FACTS, arg, false);
+	start(f, FTP_FACTS, arg, false, false);
 }
 
 static void
@@ -289,9 +361,11 @@ say_transfer(struct ftp *f)
 void
 ftp_stat(struct ftp *f, char *arg)
 {
+	bool deep;
+
 	arg += strspn(arg, " ");
 	if (*arg) {
-		start(f, FTP_LONG, skip_options(arg), true);
+		start(f, FTP_LONG, skip_options(arg, &deep), true, false);
 		return;
 	}
 	ftp_reply_first(f, 211, "Status:");
@@ -323,17 +397,20 @@ void
 ftp_list_pump(struct ftp *f)
 {
 	struct ftp_xfer *x = &f->x;
+	const bool deeper = x->list.last && x->list.deep && !ftp_deep_is_done(f->deep);
 
 	if (x->list.to_control)
 		control_pump(f);
 	else if ((x->pos < x->len || tls_unsent(f->data.tls) > 0) &&
-		 !ftp_move_send(f, x->list.last) && x->stage != FTP_MOVING)
+		 !ftp_move_send(f, x->list.last && !deeper) && x->stage != FTP_MOVING)
 		return;
 	if (x->asked || x->pos < x->len)
 		return;
 	/* Worker gathers the next batch while this one, which TLS took, travels. */
 	if (!x->list.last)
 		ftp_xfer_asked(f, vfs_readdir(f->s->vfs, x->ticket, more_answer, f));
+	else if (deeper)
+		go_deeper(f);
 	else if (x->list.to_control)
 		ftp_xfer_done(f, 213, "End");
 	else

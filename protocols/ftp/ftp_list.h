@@ -16,6 +16,7 @@ struct ftp_list {
 	enum ftp_format format;
 	bool to_control;       /* STAT path: lines go out as a reply */
 	bool last;	       /* worker has no more entries */
+	bool deep;	       /* LIST -R: what is in ftp->deep follows */
 	int64_t now;	       /* seconds since 1970, for the dates */
 	char *prefix;	       /* NLST dir: in front of each name; in ftp->scratch */
 	char *pattern;	       /* or NULL; in ftp->path2 */

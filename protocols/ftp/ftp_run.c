@@ -303,6 +303,7 @@ clear(struct loop *l)
 	free(f->scratch);
 	free(f->piece);
 	free(f->raw);
+	free(f->deep);
 	free(l);
 }
 

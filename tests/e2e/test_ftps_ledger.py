@@ -899,6 +899,38 @@ def test_FD10_patterns_and_options_cost_nothing(server):
         assert c.get("LIST -R many")[1].count(b"\r\n") == 300
 
 
+def deep(reply):
+    """The paths that the lines of LIST -R name."""
+    where, found = "", []
+    for line in reply.decode().split("\r\n"):
+        if line.endswith(":"):
+            where = line[:-1] + "/"
+        elif line:
+            found.append(where + line.split(None, 8)[8])
+    return sorted(found)
+
+
+def test_list_with_R_lists_what_lies_below_when_that_is_on(tmp_path):
+    extra = "ftps: {recursive-lists: yes}\nshares: {root: {paths: {/tree/closed: drop-box}}}\n"
+    with serving(config=extra) as s, Raw(s) as c:
+        for name in ("d %d/e/f" % i for i in range(40)):
+            os.makedirs(s.path("tree", name))
+        os.makedirs(s.path("tree", "closed", "unseen"))
+        os.makedirs(s.path("tree", "ü"))
+        os.symlink(".", s.path("tree", "ü", "loop"))
+        below = sorted(os.path.relpath(os.path.join(at, name), s.path("tree"))
+                       for at, dirs, names in os.walk(s.path("tree")) for name in dirs + names if name not in ("unseen", "loop"))
+        for line, before in (("LIST -R tree", "tree/"), ("LIST -alnR /tree/", "/tree/")):
+            reply, lines = c.get(line)
+            assert reply.startswith("226"), reply
+            assert sorted(name.removeprefix(before) for name in deep(lines)) == sorted(below + ["ü/loop -> ."])
+        c.expect("CWD tree", "250")
+        assert "d 7/e/f" in deep(c.get("LIST -R")[1])
+        # A pattern is for one directory, and so is a listing without -R, whatever stood before it.
+        assert deep(c.get("LIST -R d*7")[1]) == ["d 17", "d 27", "d 37", "d 7"]
+        assert deep(c.get("LIST")[1]) == sorted(os.listdir(s.path("tree")))
+
+
 def test_patterns_that_end_in_a_slash_give_names_that_are_there(server):
     os.makedirs(server.path("slash", "inside"), exist_ok=True)
     with Raw(server) as c:

@@ -25,6 +25,7 @@ test_an_almost_empty_file_has_secure_defaults(void **state)
 	assert_int_equal(conf->ftps.passive_first, 50000);
 	assert_int_equal(conf->ftps.passive_last, 50999);
 	assert_false(conf->ftps.active);
+	assert_false(conf->ftps.recursive_lists);
 	assert_null(conf->ftps.external_address);
 	assert_int_equal(conf->auth.min_uid, 1000);
 	assert_int_equal(conf->auth.tries, 4);
