@@ -116,11 +116,13 @@ put_batch(struct ftp *f, struct vfs_reply *reply, bool first)
 		ftp_xfer_fail(f, 451, "list-too-long", "The server could not format the listing.");
 }
 
+/* RFC 959, section 5.4 knows two codes for a STAT with a path. */
 static void
-begin(struct ftp *f)
+begin(struct ftp *f, int code)
 {
 	if (f->x.list.to_control) {
-		ftp_reply_first(f, 213, "Status:");
+		f->x.list.code = code;
+		ftp_reply_first(f, code, "Status:");
 		f->x.stage = FTP_MOVING;
 		ftp_list_pump(f);
 	} else {
@@ -150,7 +152,7 @@ put_alone(struct ftp *f, const char *target)
 	put_entry(f, &t, l->format == FTP_NAMES ? f->scratch : path_name(f->path), &l->alone,
 		  target);
 	f->x.len = t.len;
-	begin(f);
+	begin(f, 213);
 }
 
 static void
@@ -233,7 +235,7 @@ open_answer(void *ctx, struct vfs_reply *reply)
 		return;
 	put_batch(f, reply, true);
 	if (x->stage == FTP_OPENING)
-		begin(f);
+		begin(f, 212);
 }
 
 /* One that is gone by now, or closed to this user, is passed over, as by ls(1). */
@@ -412,7 +414,7 @@ ftp_list_pump(struct ftp *f)
 	else if (deeper)
 		go_deeper(f);
 	else if (x->list.to_control)
-		ftp_xfer_done(f, 213, "End");
+		ftp_xfer_done(f, x->list.code, "End");
 	else
 		ftp_move_end(f);
 }

@@ -15,6 +15,7 @@ enum ftp_format { FTP_LONG, FTP_NAMES, FTP_FACTS };
 struct ftp_list {
 	enum ftp_format format;
 	bool to_control;       /* STAT path: lines go out as a reply */
+	int code;	       /* of that reply: 212 a directory's, 213 a file's */
 	bool last;	       /* worker has no more entries */
 	bool deep;	       /* LIST -R: what is in ftp->deep follows */
 	int64_t now;	       /* seconds since 1970, for the dates */

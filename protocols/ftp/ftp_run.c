@@ -118,7 +118,7 @@ fail_before_goodbye(struct ftp *f, int code, const char *reason, const char *wor
 {
 	ftp_xfer_fail(f, code, reason, words);
 	if (f->x.list.to_control && f->x.stage == FTP_MOVING)
-		ftp_reply(f, 213, "End");
+		ftp_reply(f, f->x.list.code, "End");
 }
 
 /* Worker is gone: nothing that was asked will come true any more. */

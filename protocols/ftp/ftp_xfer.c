@@ -120,7 +120,7 @@ ftp_xfer_fail(struct ftp *f, int code, const char *reason, const char *words)
 	if (x->stage == FTP_IDLE || x->stage == FTP_COMMITTING || x->failing)
 		return;
 	/* The first line of a STAT was said; the last one must have the same code. */
-	x->code = x->list.to_control && x->stage == FTP_MOVING ? 213 : code;
+	x->code = x->list.to_control && x->stage == FTP_MOVING ? x->list.code : code;
 	x->reason = reason;
 	text_init(&t, x->why, sizeof(x->why));
 	text_puts(&t, words);

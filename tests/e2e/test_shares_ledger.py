@@ -245,7 +245,7 @@ def test_vf11_every_odd_name_is_one_line_in_ftp(odd):
         # What is left over of the reply would be taken for the one of NOOP.
         c.send("STAT /odd")
         raw = b""
-        while not re.search(rb"^213 [^\r]*\r\n", raw, re.M):
+        while not re.search(rb"^212 [^\r]*\r\n", raw, re.M):
             raw += c.sock.recv(65536)
         said = [re.fullmatch(b" *" + LONG_LINE, line, re.S) for line in lines_of(raw)[1:-1]]
         assert sorted(m.group(1) for m in said if m) == want
