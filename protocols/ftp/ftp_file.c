@@ -73,6 +73,7 @@ put_answer(void *ctx, struct vfs_reply *reply)
 	if (reply->text && *reply->text) {
 		text_puts(&t, "FILE: ");
 		text_printable(&t, path_name(reply->text));
+		f->x.unique = text_copy(f->path, VFS_PATH_MAX, reply->text) == 0;
 	} else {
 		text_puts(&t, "Ready for ");
 		text_printable(&t, path_name(f->path));

@@ -12,6 +12,7 @@
 #include "protocols/ftp/ftp_in.h"
 #include "protocols/ftp/ftp_reply.h"
 #include "server/base/fd.h"
+#include "server/vfs/path.h"
 
 /* Pieces moved before the control connection is looked at again. */
 #define ROUNDS 32
@@ -155,6 +156,26 @@ write_failed(struct ftp *f, int err)
 		      ftp_reply_words(err));
 }
 
+/* Net::FTP and commons-net look for the name of STOU here, where RFC 1123's 150 has long passed. */
+static void
+say_complete(struct ftp *f)
+{
+	char name[VFS_NAME_MAX], words[2 * VFS_NAME_MAX + 32];
+	struct text raw, t;
+
+	text_init(&raw, name, sizeof(name));
+	text_printable(&raw, path_name(f->path));
+	text_init(&t, words, sizeof(words));
+	text_puts(&t, "Transfer complete");
+	if (f->x.unique) {
+		text_puts(&t, ": \"");
+		text_quote(&t, name);
+		text_puts(&t, "\"");
+	}
+	text_puts(&t, ".");
+	ftp_xfer_over(f, 226, words);
+}
+
 static void
 commit_answer(void *ctx, struct vfs_reply *reply)
 {
@@ -165,7 +186,7 @@ commit_answer(void *ctx, struct vfs_reply *reply)
 		ftp_xfer_over(f, ftp_reply_code(reply->err),
 			      *reply->why ? reply->why : ftp_reply_words(reply->err));
 	else
-		ftp_xfer_over(f, 226, "Transfer complete.");
+		say_complete(f);
 }
 
 static void put_rest(struct ftp *f);

@@ -62,6 +62,7 @@ struct ftp_xfer {
 	uint64_t moved;	  /* bytes of the file read or written */
 	uint64_t limit;	  /* upload: behind it worker has to be asked before anything is written */
 	bool ended;	  /* upload: close_notify came while worker was asked */
+	bool unique;	  /* STOU: ftp->path is what worker has found for it */
 	struct transfer t;
 	size_t len, pos; /* in ftp->piece: what was read from the file or the client */
 	struct ftp_ascii ascii_state;

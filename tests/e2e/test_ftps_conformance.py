@@ -11,6 +11,7 @@ missing reply, a second one, or one out of order is seen as well.
 """
 
 import os
+import re
 import socket
 
 import pytest
@@ -475,3 +476,8 @@ def test_replies_have_the_form_of_the_texts(conforming):
         assert c("STOU").startswith("150 FILE: ")
         c.send("ABOR")
         assert c.codes(2) == ["426", "226"]
+        # Net::FTP takes the name of STOU from the last reply, where it stands in quotes.
+        said = c.put('un"ique', b"once", command="STOU"), c.put('un"ique', b"twice", command="STOU")
+        assert said[0] == '226 Transfer complete: "un""ique".'
+        name = re.fullmatch(r'226 Transfer complete: "(.+)"\.', said[1]).group(1).replace('""', '"')
+        assert c.get("RETR " + name)[1] == b"twice" and name != 'un"ique'
