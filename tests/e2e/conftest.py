@@ -424,16 +424,24 @@ def nothing_left(request):
             eventually(lambda s=s: not s.sessions(), 15, "end of all sessions of %s" % name)
 
 
-def shared_by_files(base):
+def etc_below(top):
+    """What is in its files, by the names that they have below /etc."""
+    return {os.path.relpath(os.path.join(at, name), top): read_or_mode(os.path.join(at, name)) for at, _, names in os.walk(top) for name in names}
+
+
+def read_or_mode(path):
+    return pathlib.Path(path).read_bytes() if os.path.isfile(path) else os.lstat(path).st_mode
+
+
+def shared_by_files(base, etc):
     """What the files of tests of one process have in common: whoever changes it fails another one, on some day."""
-    etc = [os.path.join(at, name) for at, _, names in os.walk("/etc") for name in names] if IS_ROOT else []
     with open("/proc/self/mounts", encoding="utf-8") as mounts, open("/proc/self/status", encoding="ascii") as status:
         return {
             "environment": dict(os.environ, PYTEST_CURRENT_TEST=""), "working directory": os.getcwd(), "umask": re.findall("Umask.*", status.read()),
             "mounts": [line for line in mounts if " /run/netns " not in line],  # which ip(8) makes for good
-            "interfaces": sorted(os.listdir("/sys/class/net")) if IS_ROOT else None,
+            "interfaces": [name for _, name in socket.if_nameindex()] if IS_ROOT else None,
             "directories that others write to": [str(at) for at in (base, *base.parents) if os.stat(at).st_mode & 0o1022 in (0o002, 0o020, 0o022)],
-            "/etc": {at: os.readlink(at) if os.path.islink(at) else pathlib.Path(at).read_bytes() for at in etc},
+            "/etc": etc,
         }
 
 
@@ -443,13 +451,17 @@ def pytest_runtest_teardown(item, nextitem):
     outcome = yield
     if outcome.excinfo or (nextitem and nextitem.path == item.path):
         return
-    before, after = item.session.found, shared_by_files(item.session.base)
+    before = item.session.found
+    written = etc_below(os.path.join(os.path.dirname(SYSTEM_HOME), "upper")) if IS_ROOT else {}  # here, not on the machine below
+    after = item.session.found = shared_by_files(item.session.base, {**before["/etc"], **written})
     for what, value in before.items():
+        changed = after[what]
         if isinstance(value, dict):
-            value, after[what] = ({k: v for k, v in one.items() if v != other.get(k)} for one, other in ((value, after[what]), (after[what], value)))
-        assert value == after[what], "%s: changed by %s" % (what, item.path.name)
+            value, changed = ({k: v for k, v in one.items() if v != other.get(k)} for one, other in ((value, changed), (changed, value)))
+        assert value == changed, "%s: changed by %s" % (what, item.path.name)
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is shared by parameters is brought together
 def pytest_collection_modifyitems(items):
     """SHUFFLE=7: files, and tests in each, in another order, by which none of them may fail."""
     if os.environ.get("SHUFFLE"):
@@ -465,7 +477,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def found(request, tmp_path_factory):
     request.session.base = tmp_path_factory.getbasetemp()
-    request.session.found = shared_by_files(request.session.base)
+    request.session.found = shared_by_files(request.session.base, etc_below("/etc") if IS_ROOT else {})
 
 
 def let_others_pass(where):

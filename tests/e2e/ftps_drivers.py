@@ -345,7 +345,8 @@ class Spoken(Client):
         return answer[3:]
 
     def connect(self):
-        self.say("connect")
+        if not self.process:
+            self.say("connect")
 
     def close(self):
         if self.process:
