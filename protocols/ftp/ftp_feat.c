@@ -77,6 +77,11 @@ opts_mlst(struct ftp *f, const char *arg)
 	char room[256];
 	struct text t;
 
+	/* RFC 3659, section 7.8: facts that are unknown are left out, but blanks are in no list. */
+	if (strchr(arg, ' ')) {
+		ftp_reply(f, 501, "Syntax: OPTS MLST fact;fact;");
+		return;
+	}
 	f->facts = ftp_fact_parse(arg);
 	text_init(&t, room, sizeof(room));
 	ftp_fact_names(&t, f->facts, "", false);

@@ -53,35 +53,45 @@ site_chmod(struct ftp *f, char *arg)
 	return true;
 }
 
+/* YYYYMMDDhhmm[ss], as every dialect of UTIME has them. */
+static int
+utime_seconds(const char *word, int64_t *ret_seconds)
+{
+	char digits[] = "00000000000000";
+	size_t len = strspn(word, "0123456789");
+
+	if (word[len] != '\0' || (len != 12 && len != 14))
+		return -EINVAL;
+	memcpy(digits, word, len);
+	return ftp_fact_time(digits, ret_seconds);
+}
+
 /*
- * Two dialects: "YYYYMMDDhhmm[ss] path", and "path atime mtime ctime UTC", whose times are read
- * from the end since a path may have blanks.
+ * Two dialects: "YYYYMMDDhhmm[ss] path", which sets both times as touch(1) does, and "path atime
+ * mtime ctime UTC", whose times are read from the end since a path may have blanks.
  */
 static bool
 site_utime(struct ftp *f, char *arg)
 {
-	struct vfs_change change = { .set = VFS_SET_TIMES, .atime = VFS_TIME_KEEP };
-	char digits[15], *words[4], *path = NULL;
-	size_t len = strcspn(arg, " "), i;
+	struct vfs_change change = { .set = VFS_SET_TIMES };
+	size_t len = strspn(arg, "0123456789");
+	char *words[4], *path = arg;
 
-	if ((len == 12 || len == 14) && strspn(arg, "0123456789") == len && arg[len] &&
-	    arg[len + 1]) {
-		memcpy(digits, "00000000000000", sizeof(digits));
-		memcpy(digits, arg, len);
-		path = arg + len + 1;
-		if (ftp_fact_time(digits, &change.mtime) < 0)
+	if ((len == 12 || len == 14) && arg[len] == ' ' && arg[len + 1]) {
+		path = cut_word(arg);
+		if (utime_seconds(arg, &change.mtime) < 0)
 			return false;
+		change.atime = change.mtime;
 	} else {
-		for (i = COUNT_OF(words); i-- > 0;) {
+		for (size_t i = COUNT_OF(words); i-- > 0;) {
 			words[i] = strrchr(arg, ' ');
 			if (!words[i] || words[i] == arg)
 				return false;
 			*words[i]++ = '\0';
 		}
-		path = arg;
 		if (strcasecmp(words[3], "UTC") != 0 ||
-		    ftp_fact_time(words[0], &change.atime) < 0 ||
-		    ftp_fact_time(words[1], &change.mtime) < 0)
+		    utime_seconds(words[0], &change.atime) < 0 ||
+		    utime_seconds(words[1], &change.mtime) < 0)
 			return false;
 	}
 	if (ftp_take_path(f, path))

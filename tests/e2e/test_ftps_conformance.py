@@ -78,6 +78,7 @@ ROWS = """
     OPTS UTF8                         200   200  200  200    200    200
     OPTS MLST size;modify;            200   200  200  200    200    200
     OPTS MLST                         200   200  200  200    200    200
+    OPTS MLST foo bar                 501   501  501  501    501    501
     OPTS RETR x                       501   501  501  501    501    501
     SYST                              215   215  215  215    215    215
     SYST x                            501   501  501  501    501    501
@@ -471,6 +472,16 @@ def test_replies_have_the_form_of_the_texts(conforming):
         assert c("MFMT 20200102030405 file") == "213 Modify=20200102030405; file"
         assert c("MDTM file") == "213 20200102030405"
         assert c("SIZE file") == "213 10"
+        # Dialects of UTIME. The short one is touch(1): both times.
+        for command, atime in (("SITE UTIME 20190102030405 file", 1546398245), ("SITE UTIME 201901020304 file", 1546398240),
+                               ("SITE UTIME file 20180102030405 20190102030405 20170102030405 UTC", 1514862245),
+                               ("SITE UTIME file 201801020304 20190102030405 201701020304 utc", 1514862240)):
+            c.expect(command, "200")
+            assert os.stat(conforming.path("file")).st_atime == atime, command
+            assert os.stat(conforming.path("file")).st_mtime in (1546398240, 1546398245), command
+        for command in ("2019010203 file", "201901020304", "201913020304 file", "file 20180102 20190102030405 20170102030405 UTC",
+                        "file 201801020304 201901020304 201701020304 CET", "file 201801020304. 201901020304 201701020304 UTC"):
+            c.expect("SITE UTIME " + command, "501")
         # RFC 1123, section 4.1.2.9.
         c.epsv()
         assert c("STOU").startswith("150 FILE: ")
