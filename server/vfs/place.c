@@ -247,10 +247,10 @@ place_file_at(struct world *w, const struct place *p, int dir, const char *name,
 	if (S_ISDIR(st->st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st->st_mode))
-		return world_why(w, -EINVAL, "not a regular file");
+		return world_why(w, -EPERM, "not a regular file");
 	err = resolve_at(dir, name, flags | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0, &fd);
 	if (err < 0)
-		return err == -ENXIO ? world_why(w, -EINVAL, "not a regular file") : err;
+		return err == -ENXIO ? world_why(w, -EPERM, "not a regular file") : err;
 	if (fstat(fd, &now) < 0)
 		return -errno;
 	if (!S_ISREG(now.st_mode) || now.st_dev != st->st_dev || now.st_ino != st->st_ino)

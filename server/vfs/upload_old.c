@@ -206,7 +206,7 @@ opening_old(struct world *w, struct opening *o)
 	if (S_ISDIR(o->st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(o->st.st_mode))
-		return world_why(w, -EINVAL, "not a regular file");
+		return world_why(w, -EPERM, "not a regular file");
 	err = need_for_old(w, o, &append_only);
 	if (err < 0)
 		return err;
