@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Programs with a client of their own in them: wget, what is built with libcurl and GnuTLS, aria2, restic."""
+"""Programs with a client of their own in them: wget, what is built with libcurl and GnuTLS, aria2, restic, gvfs."""
 
 import os
 import shutil
@@ -101,3 +101,32 @@ def test_restic_backs_up_over_sftp_prunes_and_restores(server, here):
     restic("check", "--read-data")
     restic("restore", "latest", "--target", "back")
     assert sums("back/tree") == sums("tree") and digest not in sums("back/tree").values()
+
+
+@needs("gio", "dbus-run-session")
+def test_gvfs_moves_files_and_changes_their_modes_over_ftps(server, here):
+    """GNOME's Files and whatever opens files with it; SITE HELP tells it that there is a CHMOD."""
+    if not os.path.exists("/usr/lib/gvfs/gvfsd-ftp"):
+        pytest.skip("needs gvfs-backends: packaging/dev/deps")
+    digest = big_file("up", 8 * MEBI)
+    (here / "script").write_text("""set -e
+        printf '1\\n%s\\n' "$PASS" | gio mount "$URL"  # the certificate is trusted, and the password
+        gio mkdir -p "$URL/gvfs/two words"
+        gio copy up "$URL/gvfs/two words/ü ☃"
+        gio copy "$URL/gvfs/two words/ü ☃" down
+        gio set -t uint32 "$URL/gvfs/two words/ü ☃" unix::mode 384
+        gio move "$URL/gvfs/two words/ü ☃" "$URL/gvfs/moved"
+        echo one | gio save "$URL/gvfs/saved"
+        echo two | gio save "$URL/gvfs/saved"
+        gio list -a standard::size "$URL/gvfs"
+        gio remove "$URL/gvfs/two words"
+        ! gio cat "$URL/gvfs/nothing"
+        gio mount -u "$URL"
+    """, encoding="utf-8")
+    url = "ftps://%s@localhost:%d" % (server.user, server.ftps_port)
+    env = dict(os.environ, HOME=str(here), XDG_RUNTIME_DIR=str(here), PASS=server.password, URL=url, GIO_USE_VFS="gvfs", LC_ALL="C.UTF-8")
+    run("dbus-run-session", "--", "sh", "script", env=env)
+    assert sha256("down") == digest == sha256(server.path("gvfs", "moved"))
+    assert os.stat(server.path("gvfs", "moved")).st_mode & 0o777 == 0o600
+    assert (here / server.path("gvfs", "saved")).read_text() == "two\n"
+    assert sorted(os.listdir(server.path("gvfs"))) == ["moved", "saved"]
