@@ -15,14 +15,17 @@ const commands = {
 	},
 	reget: async (remote, local) => {
 		const start = fs.statSync(local).size;
-		await c.get(remote, fs.createWriteStream(local, {flags: 'r+', start}), {readStreamOptions: {start}});
+		const to = fs.createWriteStream(local, {flags: 'r+', start});
+		const written = new Promise((done) => to.once('close', done)); // get() ends when all has been read
+		await c.get(remote, to, {readStreamOptions: {start}});
+		await written;
 	},
 	mv: (from, to) => c.posixRename(from, to),
 	ln: (target, path) => new Promise((done, failed) => c.sftp.symlink(target, path, (err) => err ? failed(err) : done())),
 	chmod: (path, mode) => c.chmod(path, parseInt(mode, 8)),
 	touch: (path, when) => new Promise((done, failed) => c.sftp.utimes(path, +when, +when, (err) => err ? failed(err) : done())),
 	puttree: (local, remote) => c.uploadDir(local, remote),
-	gettree: (remote, local) => c.downloadDir(remote, local),
+	gettree: (remote, local) => c.downloadDir(remote, local, {useFastget: true}), // the other way ends as get() does
 	many: (...jobs) => {
 		const all = [];
 		for (let i = 0; i < jobs.length; i += 3)
