@@ -272,30 +272,6 @@ go_deeper(struct ftp *f)
 	ftp_xfer_asked(f, err);
 }
 
-static void
-start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control, bool deep)
-{
-	struct ftp_list *l = &f->x.list;
-	size_t len = strlen(arg);
-
-	if (!ftp_take_path(f, *arg ? arg : "."))
-		return;
-	if (!to_control && !ftp_data_is_arranged(&f->data)) {
-		ftp_reply(f, 425, "Send EPSV or PASV first.");
-		return;
-	}
-	ftp_xfer_start(f, FTP_LIST);
-	l->format = format;
-	l->to_control = to_control;
-	l->deep = deep;
-	if (deep)
-		ftp_deep_begin(&f->deep, f->path);
-	l->now = (int64_t)time(NULL);
-	memcpy(f->scratch, arg, len + 1);
-	l->prefix = len > 0 ? f->scratch : NULL;
-	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, 0, open_answer, f));
-}
-
 /* Clients send options of ls(1) and hope. Only -R may mean something; other words are names. */
 static const char *
 skip_options(const char *arg, bool *ret_deep)
@@ -314,69 +290,56 @@ skip_options(const char *arg, bool *ret_deep)
 	return arg;
 }
 
+static void
+start(struct ftp *f, enum ftp_format format, const char *arg, bool to_control)
+{
+	struct ftp_list *l = &f->x.list;
+	bool deep = false;
+	size_t len;
+
+	if (format != FTP_FACTS)
+		arg = skip_options(arg, &deep);
+	len = strlen(arg);
+	if (!ftp_take_path(f, *arg ? arg : "."))
+		return;
+	if (!to_control && !ftp_data_is_arranged(&f->data)) {
+		ftp_reply(f, 425, "Send EPSV or PASV first.");
+		return;
+	}
+	ftp_xfer_start(f, FTP_LIST);
+	l->format = format;
+	l->to_control = to_control;
+	l->deep = deep && format == FTP_LONG && !to_control && f->s->conf->ftps.recursive_lists;
+	if (l->deep)
+		ftp_deep_begin(&f->deep, f->path);
+	l->now = (int64_t)time(NULL);
+	memcpy(f->scratch, arg, len + 1);
+	l->prefix = len > 0 ? f->scratch : NULL;
+	ftp_xfer_asked(f, vfs_opendir(f->s->vfs, f->path, 0, open_answer, f));
+}
+
 void
 ftp_list(struct ftp *f, char *arg)
 {
-	bool deep;
-
-	const char *path = skip_options(arg, &deep);
-
-	start(f, FTP_LONG, path, false, deep && f->s->conf->ftps.recursive_lists);
+	start(f, FTP_LONG, arg, false);
 }
 
 void
 ftp_nlst(struct ftp *f, char *arg)
 {
-	bool deep;
-
-	start(f, FTP_NAMES, skip_options(arg, &deep), false, false);
+	start(f, FTP_NAMES, arg, false);
 }
 
 void
 ftp_mlsd(struct ftp *f, char *arg)
 {
-	start(f, FTP_FACTS, arg, false, false);
-}
-
-static void
-say_transfer(struct ftp *f)
-{
-	static const char *const kinds[] = {
-		[FTP_GET] = "Download", [FTP_PUT] = "Upload", [FTP_LIST] = "Listing"
-	};
-	const struct ftp_xfer *x = &f->x;
-
-	if (f->job.kind == FTP_JOB_HASH)
-		ftp_reply_more(f, "Checksum: %" PRIu64 " of %" PRIu64 " bytes",
-			       f->job.at - f->job.first, f->job.end - f->job.first);
-	else if (f->job.kind != FTP_JOB_NONE)
-		ftp_reply_more(f, "Copy: %" PRIu64 " bytes", f->job.written);
-	else if (x->stage == FTP_IDLE)
-		ftp_reply_more(f, "No transfer");
-	else if (x->stage < FTP_MOVING)
-		ftp_reply_more(f, "%s: waiting for the data connection", kinds[x->kind]);
-	else
-		ftp_reply_more(f, "%s: %" PRIu64 " bytes, %" PRIu64 " bytes a second",
-			       kinds[x->kind], x->t.bytes, transfer_speed(&x->t));
+	start(f, FTP_FACTS, arg, false);
 }
 
 void
-ftp_stat(struct ftp *f, char *arg)
+ftp_list_stat(struct ftp *f, const char *arg)
 {
-	bool deep;
-
-	arg += strspn(arg, " ");
-	if (*arg) {
-		start(f, FTP_LONG, skip_options(arg, &deep), true, false);
-		return;
-	}
-	ftp_reply_first(f, 211, "Status:");
-	ftp_reply_more(f, "Logged in as %s from %s", f->s->user, f->s->peer_addr);
-	ftp_reply_more(f, "%s, %s", tls_version(f->tls), tls_cipher(f->tls));
-	ftp_reply_more(f, "TYPE %c, MODE S, STRU F, PROT %s", f->ascii ? 'A' : 'I',
-		       f->has_prot ? "P" : "not set");
-	say_transfer(f);
-	ftp_reply(f, 211, "End");
+	start(f, FTP_LONG, arg, true);
 }
 
 /* STAT path: as much as fits into the replies now; the loop calls again when there is room. */

@@ -24,6 +24,8 @@ struct ftp_list {
 	struct vfs_attr alone; /* of what is no directory */
 };
 
+/* STAT with a path: its lines are a reply. */
+void ftp_list_stat(struct ftp *f, const char *arg);
 /* FTP_MOVING of a list: sends what is there, asks for more. */
 void ftp_list_pump(struct ftp *f);
 
