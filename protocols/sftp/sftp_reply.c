@@ -9,19 +9,22 @@
 #include "protocols/sftp/sftp_channel.h"
 #include "server/vfs/path.h"
 
-/* errno to status: as OpenSSH's server does it, since that is what clients were tried with. */
+/*
+ * errno to status: as OpenSSH's server does it, since that is what clients were tried with. Where
+ * its words say all, they are these: node-ssh makes directories only behind "No such file".
+ */
 static const struct {
 	int err;
 	enum sftp_status status;
 	const char *text;
 } errnos[] = {
-	{ ENOENT, SFTP_NO_SUCH_FILE, "No such file or directory." },
+	{ ENOENT, SFTP_NO_SUCH_FILE, "No such file" },
 	{ ENOTDIR, SFTP_NO_SUCH_FILE, "A part of the path is not a directory." },
 	{ EBADF, SFTP_NO_SUCH_FILE, "This is not open." },
 	{ ELOOP, SFTP_NO_SUCH_FILE, "A symbolic link stands in the way." },
-	{ EPERM, SFTP_PERMISSION_DENIED, "Permission denied." },
-	{ EACCES, SFTP_PERMISSION_DENIED, "Permission denied." },
-	{ EFAULT, SFTP_PERMISSION_DENIED, "Permission denied." },
+	{ EPERM, SFTP_PERMISSION_DENIED, "Permission denied" },
+	{ EACCES, SFTP_PERMISSION_DENIED, "Permission denied" },
+	{ EFAULT, SFTP_PERMISSION_DENIED, "Permission denied" },
 	{ ENAMETOOLONG, SFTP_BAD_MESSAGE, "The path is too long." },
 	{ EINVAL, SFTP_BAD_MESSAGE, "The request makes no sense." },
 	{ ENOSYS, SFTP_OP_UNSUPPORTED, "This cannot be done here." },
@@ -61,15 +64,15 @@ void
 sftp_reply_status(struct sftp_channel *ch, uint32_t id, enum sftp_status status, const char *why)
 {
 	static const char *const texts[] = {
-		[SFTP_OK] = "Success.",
-		[SFTP_EOF] = "End of file.",
-		[SFTP_NO_SUCH_FILE] = "No such file.",
-		[SFTP_PERMISSION_DENIED] = "Permission denied.",
-		[SFTP_FAILURE] = "Failure.",
-		[SFTP_BAD_MESSAGE] = "Bad message.",
-		[SFTP_NO_CONNECTION] = "No connection.",
-		[SFTP_CONNECTION_LOST] = "Connection lost.",
-		[SFTP_OP_UNSUPPORTED] = "This request is not supported.",
+		[SFTP_OK] = "Success",
+		[SFTP_EOF] = "End of file",
+		[SFTP_NO_SUCH_FILE] = "No such file",
+		[SFTP_PERMISSION_DENIED] = "Permission denied",
+		[SFTP_FAILURE] = "Failure",
+		[SFTP_BAD_MESSAGE] = "Bad message",
+		[SFTP_NO_CONNECTION] = "No connection",
+		[SFTP_CONNECTION_LOST] = "Connection lost",
+		[SFTP_OP_UNSUPPORTED] = "Operation unsupported",
 	};
 
 	if (!why || !*why)
@@ -95,11 +98,13 @@ sftp_reply_errno(struct sftp_channel *ch, uint32_t id, int err, const char *why)
 const char *
 sftp_reply_words(int err)
 {
+	if (err == -ENOENT)
+		return "No such file or directory"; /* people read it, no client compares it */
 	for (size_t i = 0; i < COUNT_OF(errnos); i++) {
 		if (errnos[i].err == -err)
 			return errnos[i].text;
 	}
-	return "Failure.";
+	return "Failure";
 }
 
 void

@@ -91,6 +91,20 @@ def test_the_link_and_its_target_are_told_apart_by_the_name_of_the_client(server
         transport.close()
 
 
+def test_words_that_clients_compare_are_those_of_sshd(server):
+    """node-ssh: err.message === 'No such file'."""
+    transport = paramiko.Transport((server.host, server.sftp_port))
+    try:
+        transport.connect(username=server.user, password=server.password)
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        for ask in (sftp.stat, sftp.mkdir, sftp.remove, sftp.listdir, sftp.open):
+            with pytest.raises(IOError) as e:
+                ask("/nothing/nothing")
+            assert e.value.strerror == "No such file"
+    finally:
+        transport.close()
+
+
 @pytest.mark.parametrize("pattern, quirks", [row for row in rows_of_the_table() if row[0] in ROWS])
 def test_a_client_is_offered_what_it_needs_and_its_namesake_is_not(server, pattern, quirks):
     needs, namesake = (offered(server, name) for name in ROWS[pattern])
