@@ -130,6 +130,18 @@ def test_phpseclib_does_all_that_it_can_over_sftp(server, here):
     run("php", driver("phpseclib.php"), str(server.sftp_port), server.user, server.key, server.password, "up")
 
 
+def test_node_ssh_makes_the_directories_of_what_it_uploads(server, here):
+    """It makes them behind the words "No such file", and behind no others."""
+    modules = os.path.join(TOP, "tests", "node_modules")
+    if not shutil.which("node") or not os.path.isdir(os.path.join(modules, "node-ssh")):
+        pytest.skip("needs nodejs and node-ssh: packaging/dev/deps")
+    make_tree(here / "tree", 30, "node-ssh")
+    os.mkdir("back")
+    run("node", driver("node_ssh.js"), str(server.sftp_port), server.user, server.key, "tree", "back", env=dict(os.environ, NODE_PATH=modules))
+    assert sums("back") == sums("tree") == sums(server.path("node-ssh", "e", "tree"))
+    assert os.path.exists(server.path("node-ssh", "c", "d", "file"))
+
+
 def test_ruby_moves_files_by_both_protocols(server, here):
     if not shutil.which("ruby") or run("ruby", "-rnet/sftp", "-rnet/ftp", "-e1", ok=False).returncode != 0:
         pytest.skip("needs ruby and ruby-net-sftp: packaging/dev/deps")
