@@ -203,19 +203,37 @@ make_empty(struct world *w, const char *path, uint32_t flags, uint32_t mode)
 	return file_commit(w, buf_get_u32(&out), 0, &out);
 }
 
+/* What was made readable in order to be opened gets its mode, unless somebody was faster. */
+static void
+narrow(struct world *w, int fd, uint32_t mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_size == 0 &&
+	    (st.st_mode & 07777) == attr_file_mode(&w->here, mode | S_IRUSR))
+		ignore_result(fchmod(fd, attr_file_mode(&w->here, mode))); /* vfat has no modes */
+}
+
 static int
 open_or_make(struct world *w, const char *path, uint32_t flags, uint32_t mode, struct buf *out,
 	     int *ret_fd)
 {
 	uint32_t read_only = flags & ~(uint32_t)(VFS_OPEN_CREATE | VFS_OPEN_EXCL);
+	bool hides = mode != VFS_MODE_DEFAULT && !(mode & S_IRUSR);
 	int err = -ENOENT;
 
 	if (!(flags & VFS_OPEN_EXCL))
 		err = file_open(w, path, read_only, mode, 0, out, ret_fd);
 	if (err != -ENOENT)
 		return err;
-	err = make_empty(w, path, flags, mode);
-	return err < 0 ? err : file_open(w, path, read_only, mode, 0, out, ret_fd);
+	/* Who makes a file may read it through this handle, whatever its mode says (POSIX, open).
+	 */
+	err = make_empty(w, path, flags, hides ? mode | S_IRUSR : mode);
+	if (err == 0)
+		err = file_open(w, path, read_only, mode, 0, out, ret_fd);
+	if (err == 0 && hides)
+		narrow(w, *ret_fd, mode);
+	return err;
 }
 
 int

@@ -281,12 +281,6 @@ def breaks_links(world, request):
         return False
 
 
-def makes_unreadable(world, request):
-    """CREAT without WRITE is made first and then opened for reading, which its own mode may forbid."""
-    return (request.op == "open" and request.flags & CREAT and not request.flags & W and request.mode is not None
-            and not request.mode & 0o400)
-
-
 def meets_unfinished(world, request):
     """An atomic upload becomes the file when it is closed: until then other names, other handles and listings see what was there
     before (promise 4). By its own name and handle this session does see it."""
@@ -332,7 +326,7 @@ def copies_within_one_file(world, request):
     return request.op == "copy-data" and request.handle.key == request.to.key
 
 
-DIFFERENCES = [copies_within_one_file, is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, makes_unreadable, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
+DIFFERENCES = [copies_within_one_file, is_half_possible, sets_times_of_unfinished, unreadable_at_its_end, replaces_in_old_directory, breaks_links, meets_unfinished, lists_unsearchable, both_paths_are_wrong, is_too_long, makes_odd_name, truncates_by_reading, is_lexical, leaves_share, is_special_mode, opens_a_directory, renames_dir_onto_something, rename_onto_dangling, wrong_direction,
                hardlinks_only_files]
 
 
@@ -743,7 +737,6 @@ DIFFERING = {
     is_half_possible: ([(SETSTAT, s("%/d") + u32(5) + u64(0) + u32(0o700)), (LSTAT, s("%/d"))], 0o40700, 0o40755),
     sets_times_of_unfinished: ([opening("%/n", W | CREAT), (FSETSTAT, b"#" + u32(8) + u32(OLD) + u32(OLD)), (WRITE, b"#" + u64(0) + s("x")),
                                 (CLOSE, b"#"), (LSTAT, s("%/n"))], "now", OLD),
-    makes_unreadable: ([opening("%/n", R | CREAT, 0o200)], HANDLE, PERMISSION_DENIED),
     lists_unsearchable: ([(SETSTAT, s("%/d") + u32(4) + u32(0o600)), (OPENDIR, s("%/d")), (READDIR, b"#")], EOF, NAME),
     both_paths_are_wrong: ([(SETSTAT, s("%/d") + u32(4) + u32(0o600)), named("posix-rename@openssh.com", "%/d/a", "%/x/y")],
                            PERMISSION_DENIED, NO_SUCH_FILE),

@@ -201,6 +201,17 @@ def test_what_a_lost_connection_leaves_is_a_beginning_or_nothing(server, holes):
 
 
 @needs_root
+def test_who_makes_a_file_reads_it_through_that_handle_whatever_its_mode_says(server):
+    """POSIX, open(): over sshfs that is open(O_CREAT | O_RDONLY)."""
+    c, wish = server.sftp(), paramiko.SFTPAttributes()
+    for wish.st_mode in (0o000, 0o200, 0o111, 0o400, 0o640):
+        _, said = c._request(paramiko.sftp.CMD_OPEN, "made", 0x01 | 0x08, wish)  # READ, CREAT
+        c._request(paramiko.sftp.CMD_CLOSE, said.get_binary())
+        assert os.stat(server.path("made")).st_mode & 0o7777 == wish.st_mode
+        os.unlink(server.path("made"))
+    c.transport.close()
+
+
 def test_a_durable_drop_box_need_not_be_readable():
     """The directory cannot be opened to be synced: success is said all the same, and only for what is on the disk."""
     with tempfile.TemporaryDirectory(prefix="coffer-durable-") as where:
