@@ -44,6 +44,7 @@ make_command(char room[COMMAND_MAX])
 		"SITE UTIME 20200101000000",
 		"SITE SYMLINK",
 		"LIST -la",
+		"LIST -R",
 	};
 	static const char *const whole[] = {
 		"PASV",

@@ -138,7 +138,7 @@ begin_all(void)
 			 "state-dir: %s/state%zu\nrun-dir: %s\n"
 			 "listeners: { sftp: { protocol: sftp, port: 2222 } }\n"
 			 "sftp: { max-handles: 8, max-channels: 3, scp: yes }\n"
-			 "ftps: { active: yes }\n"
+			 "ftps: { active: yes, recursive-lists: yes }\n"
 			 "shares: { main: { path: %s/share, mount: /, %s } }\n",
 			 top, i, top, top, kinds[i]);
 		assert(conf_load_text("fuzz", text, strlen(text), complain, NULL, &confs[i]) == 0);
