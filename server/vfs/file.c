@@ -226,8 +226,7 @@ open_or_make(struct world *w, const char *path, uint32_t flags, uint32_t mode, s
 		err = file_open(w, path, read_only, mode, 0, out, ret_fd);
 	if (err != -ENOENT)
 		return err;
-	/* Who makes a file may read it through this handle, whatever its mode says (POSIX, open).
-	 */
+	/* POSIX, open(): who makes a file may read it by this handle, whatever its mode says. */
 	err = make_empty(w, path, flags, hides ? mode | S_IRUSR : mode);
 	if (err == 0)
 		err = file_open(w, path, read_only, mode, 0, out, ret_fd);

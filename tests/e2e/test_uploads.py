@@ -200,7 +200,6 @@ def test_what_a_lost_connection_leaves_is_a_beginning_or_nothing(server, holes):
         os.unlink(server.path(name))
 
 
-@needs_root
 def test_who_makes_a_file_reads_it_through_that_handle_whatever_its_mode_says(server):
     """POSIX, open(): over sshfs that is open(O_CREAT | O_RDONLY)."""
     c, wish = server.sftp(), paramiko.SFTPAttributes()
@@ -212,6 +211,7 @@ def test_who_makes_a_file_reads_it_through_that_handle_whatever_its_mode_says(se
     c.transport.close()
 
 
+@needs_root
 def test_a_durable_drop_box_need_not_be_readable():
     """The directory cannot be opened to be synced: success is said all the same, and only for what is on the disk."""
     with tempfile.TemporaryDirectory(prefix="coffer-durable-") as where:
