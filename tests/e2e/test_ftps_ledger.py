@@ -348,14 +348,14 @@ def test_TL06_renegotiation_and_key_update_floods_end(server):
                                "-tls1_3"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wire = eventually(lambda: wires(server), 10, "a session")
-        begin = time.monotonic()
+        begin, used = time.monotonic(), 0
         with contextlib.suppress(BrokenPipeError):
             while time.monotonic() < begin + 120 and client.poll() is None and wires(server):
                 client.stdin.write(b"k\n")  # s_client takes one of what a read brings: few a second on a busy machine
                 client.stdin.flush()
+                used = max(used, seconds_of_cpu(wire))
                 time.sleep(0.0003)
-        used = seconds_of_cpu(wire)
-        assert not wires(server), "the flood goes on"
+        eventually(lambda: not wires(server), 10, "the end of the flood")  # it may be the client that is gone first
         assert used < 1
     finally:
         client.kill()
