@@ -438,7 +438,8 @@ def shared_by_files(base, etc):
     with open("/proc/self/mounts", encoding="utf-8") as mounts, open("/proc/self/status", encoding="ascii") as status:
         return {
             "environment": dict(os.environ, PYTEST_CURRENT_TEST=""), "working directory": os.getcwd(), "umask": re.findall("Umask.*", status.read()),
-            "mounts": [line for line in mounts if " /run/netns " not in line],  # which ip(8) makes for good
+            # Which ip(8) makes for good. As an ordinary user they are those of all processes.
+            "mounts": [line for line in mounts if " /run/netns " not in line] if IS_ROOT else None,
             "interfaces": [name for _, name in socket.if_nameindex()] if IS_ROOT else None,
             "directories that others write to": [str(at) for at in (base, *base.parents) if os.stat(at).st_mode & 0o1022 in (0o002, 0o020, 0o022)],
             "/etc": etc,
