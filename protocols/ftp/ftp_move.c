@@ -158,21 +158,21 @@ write_failed(struct ftp *f, int err)
 
 /* Net::FTP and commons-net look for the name of STOU here, where RFC 1123's 150 has long passed. */
 static void
-say_complete(struct ftp *f)
+say_stored(struct ftp *f)
 {
 	char name[VFS_NAME_MAX], words[2 * VFS_NAME_MAX + 32];
 	struct text raw, t;
 
+	if (!f->x.unique) {
+		ftp_xfer_over(f, 226, "Transfer complete.");
+		return;
+	}
 	text_init(&raw, name, sizeof(name));
 	text_printable(&raw, path_name(f->path));
 	text_init(&t, words, sizeof(words));
-	text_puts(&t, "Transfer complete");
-	if (f->x.unique) {
-		text_puts(&t, ": \"");
-		text_quote(&t, name);
-		text_puts(&t, "\"");
-	}
-	text_puts(&t, ".");
+	text_puts(&t, "Transfer complete: \"");
+	text_quote(&t, name);
+	text_puts(&t, "\".");
 	ftp_xfer_over(f, 226, words);
 }
 
@@ -186,7 +186,7 @@ commit_answer(void *ctx, struct vfs_reply *reply)
 		ftp_xfer_over(f, ftp_reply_code(reply->err),
 			      *reply->why ? reply->why : ftp_reply_words(reply->err));
 	else
-		say_complete(f);
+		say_stored(f);
 }
 
 static void put_rest(struct ftp *f);

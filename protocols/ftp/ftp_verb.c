@@ -261,10 +261,12 @@ ftp_verb_serve(struct ftp *f, char *line)
 		f->has_copy_from = false;
 	if (!(v->flags & (V_PATH | V_RAW)))
 		trim(arg);
-	if (argument_fits(f, v, arg))
+	if (argument_fits(f, v, arg)) {
 		v->run(f, arg);
-	else if (v->flags & V_USES)
-		f->restart = 0, f->has_range = false;
+	} else if (v->flags & V_USES) {
+		f->restart = 0;
+		f->has_range = false;
+	}
 }
 
 void
